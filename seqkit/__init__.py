@@ -1,0 +1,46 @@
+"""seqkit: recurrent sequence models on CPUs.
+
+A cell is its equations, written once; they are traced into a program, the exact gradient is
+derived from it, and one engine runs them all.  Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "seqkit._core": ("isa", "num_threads", "set_num_threads", "supported_isas", "threads"),
+    "seqkit.cells.gru": ("GRU",),
+    "seqkit.cells.lstm": ("LSTM",),
+    "seqkit.cells.peephole": ("PeepholeLSTM",),
+    "seqkit.cells.simple_rnn": ("SimpleRNN",),
+    "seqkit.equations": ("Cell", "Parameter", "matrix", "vector"),
+    "seqkit.errors": ("SeqkitError",),
+    "seqkit.layer": ("Layer",),
+    "seqkit.layers.bidirectional": ("Bidirectional",),
+    "seqkit.layers.dense": ("Dense",),
+    "seqkit.layers.dropout": ("Dropout",),
+    "seqkit.layers.embedding": ("Embedding",),
+    "seqkit.layers.last_step": ("LastStep",),
+    "seqkit.model": ("Sequential",),
+    "seqkit.recurrent": ("Recurrent",),
+    "seqkit.registry": ("create", "register"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'seqkit' has no attribute {name!r}; it has {', '.join(__all__)}.")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

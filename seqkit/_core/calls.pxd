@@ -1,0 +1,105 @@
+from libc.stdint cimport int32_t, int64_t
+
+from seqkit._core.machine cimport Arena, sk_instruction, sk_kernels, sk_slot
+
+cdef struct Slot:       # where a value of the program lies, before addresses are known
+    int64_t kind, index, columns
+
+cdef struct Stage:      # half-open ranges into the program's lists
+    int64_t columns, first_column
+    int64_t code, code_end
+    int64_t mean, mean_end
+    int64_t run, run_end
+    int64_t post, post_end
+    int64_t clear, clear_end
+
+cdef struct Run:        # `count` adjoining columns += operand @ packed weight
+    int64_t operand, index, column, count, inner, weight
+
+cdef struct Mean:       # means[target] = mean over units of vectors[source]
+    int64_t target, source
+
+cdef struct Post:       # target rows += grad columns @ packed transposed weight
+    int64_t target, index, column, count, weight
+
+cdef struct ProgramData:
+    const sk_kernels *kernels
+    int64_t units, vectors, width, panels, padded, columns
+    int64_t states, saved, temps, vector_count, means, masks
+    int64_t slot_count, stage_count, run_count
+    bint backward
+    Slot *slots
+    Stage *stages
+    Run *runs
+    Mean *mean_list
+    Post *posts
+    int64_t *clears
+    sk_instruction *code
+    char *constants
+
+cdef struct BatchData:      # rows of a batch in the order the engine works in: longest first
+    int64_t size, time, rows
+    int64_t *order          # (size) user row of a sorted row
+    int64_t *length         # (size) of a sorted row, descending
+    int64_t *active         # (time) how many rows are longer than t
+    int64_t *offset         # (time + 1) tape row of (t, 0)
+
+cdef struct Rows:           # of a user's array: (user row, t) is at base + start[row] + t*along
+    char *base
+    int64_t *start
+    int64_t along
+
+cdef struct CallData:       # one direction of one layer on one batch, every address bound
+    ProgramData *program
+    BatchData *batch
+    bint taped, reverse, reverse_output, last_only
+    Rows x, y               # y: output, or dy in a backward call
+    char *state[8]          # [time slot][row][padded]
+    char *carry[8]          # [2][row][padded]
+    char *vector[32]        # [row or tape row][padded]
+    bint vector_taped[32]
+    char *mean[32]          # [row][width]
+    char *mask[8]           # [row][padded]
+    char *saved             # [panel][tape row][saved][width]
+    char *grad              # [panel][tape row][columns][width]
+    char *initial[8]        # (size, units) of the user, or NULL
+    char *final[8]
+    char *parameters
+    char *bias
+    char *weight[64]
+
+cdef class Program:
+    cdef ProgramData data
+    cdef readonly object tables
+
+cdef class Batch:
+    cdef BatchData data
+    cdef object keep
+
+cdef class Call:
+    cdef CallData data
+    cdef readonly Program program
+    cdef readonly Batch batch
+    cdef object keep
+    cdef void place(self, Arena tape, Arena work, set taped_vectors, Call forward) except *
+
+cdef int bind_rows(Rows *rows, object description) except -1
+
+cdef enum:  # kinds of slots, in the order of calls.SLOTS
+    TEMP, CONSTANT, PARAMETER, COLUMN, PREVIOUS, NEXT, VECTOR, SAVED, GRAD, CARRY_IN, CARRY_OUT, MASK, MEAN
+
+cdef enum:  # operands of runs and targets of posts, in the order of calls.OPERANDS
+    OPERAND_X, OPERAND_STATE, OPERAND_VECTOR, TARGET_CARRY
+
+cdef inline int64_t input_time(CallData *c, int64_t row, int64_t t) noexcept nogil:
+    """Where in the user's x the row's step t lies."""
+    return c.batch.length[row] - 1 - t if c.reverse else t
+
+cdef inline char *row_at(Rows *rows, int64_t row, int64_t t) noexcept nogil:
+    return rows.base + rows.start[row] + t * rows.along
+
+cdef inline int64_t time_slot(CallData *c, int64_t t) noexcept nogil:
+    """Row of the state buffer where step t begins; t = -1 is the initial state."""
+    if not c.taped:
+        return ((t + 1) & 1) * c.batch.size
+    return 0 if t < 0 else c.batch.size + c.batch.offset[t]

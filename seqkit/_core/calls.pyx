@@ -1,0 +1,156 @@
+"""What the engine is given: programs, batches and calls, with every address bound.
+
+a. Python makes the tables and arrays and checks them; here they become C structures whose
+   sizes are computed once, in Python integers, which do not overflow.
+b. Where an inference call alternates two time slots of state, a taped call keeps them all: the
+   tape is the state buffer.  The tape row of (t, sorted row b) is offset[t] + b.
+c. What backward needs lies in the tape arena, everything else in the working arena, which the
+   next call uses again.
+"""
+
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
+
+from seqkit._core.machine cimport Arena, address, kernels_of, sk_aligned
+
+SLOTS = {
+    name: kind
+    for kind, name in enumerate(
+        ["temp", "constant", "parameter", "column", "previous", "next", "vector", "saved", "grad", "carry_in", "carry_out", "mask", "mean"]
+    )
+}
+OPERANDS = {name: kind for kind, name in enumerate(["x", "state", "vector", "carry"])}
+LIMITS = {"states": 8, "vector_count": 32, "means": 32, "masks": 8, "weights": 64}  # sizes of the arrays in CallData
+
+
+cdef class Program:
+    """Tables of a lowered program; seqkit.equations.lower makes and documents them."""
+
+    def __cinit__(self, dict tables):
+        cdef ProgramData *d = &self.data
+        self.tables = tables  # keeps the arrays below alive
+        d.kernels = kernels_of(tables["dtype"])
+        d.units, d.vectors = tables["units"], tables["vectors"]
+        d.width = d.vectors * d.kernels.lanes
+        d.panels = (d.units + d.width - 1) // d.width
+        d.padded = d.panels * d.width
+        d.backward, d.columns, d.saved, d.states = tables["backward"], tables["columns"], tables["saved"], tables["states"]
+        d.temps, d.vector_count, d.means, d.masks = tables["temps"], tables["vector_count"], tables["means"], tables["masks"]
+        d.slot_count, d.stage_count, d.run_count = len(tables["slots"]), len(tables["stages"]), len(tables["runs"])
+        d.slots, d.stages = <Slot *>address(tables["slots"]), <Stage *>address(tables["stages"])
+        d.runs, d.mean_list = <Run *>address(tables["runs"]), <Mean *>address(tables["mean_list"])
+        d.posts, d.clears = <Post *>address(tables["posts"]), <int64_t *>address(tables["clears"])
+        d.code = <sk_instruction *>address(tables["code"])
+        cdef int64_t nbytes = tables["constants"].nbytes
+        d.constants = <char *>sk_aligned(nbytes + 64)
+        if d.constants is NULL:
+            raise MemoryError()
+        memcpy(d.constants, address(tables["constants"]), nbytes)
+
+    def __dealloc__(self):
+        free(self.data.constants)
+
+
+cdef class Batch:
+    """The sorted rows of a batch, from int64 arrays; `offset[-1]` is the sum of lengths."""
+
+    def __cinit__(self, int64_t size, int64_t time, object order, object length, object active, object offset):
+        cdef BatchData *d = &self.data
+        self.keep = (order, length, active, offset)
+        d.size, d.time = size, time
+        d.order, d.length = <int64_t *>address(order), <int64_t *>address(length)
+        d.active, d.offset = <int64_t *>address(active), <int64_t *>address(offset)
+        d.rows = d.offset[time]
+
+
+cdef int bind_rows(Rows *rows, object description) except -1:
+    rows.base, rows.start, rows.along = NULL, NULL, 0
+    if description is not None:
+        array, start, rows.along = description
+        rows.base, rows.start = address(array), <int64_t *>address(start)
+    return 0
+
+
+cdef class Call:
+    """One direction of one layer on one batch.
+
+    `x` and `y` are (array, int64 byte offset of every row, bytes between steps); `initial` and `final` are
+    (size, units) arrays; a backward call names the `forward` call whose tape it reads.
+    """
+
+    def __cinit__(self, Program program, Batch batch, Arena tape, Arena work, *, bint taped, bint reverse=False,
+                  bint reverse_output=False, bint last_only=False, x=None, y=None, initial=(), final=(), weights=(),
+                  bias=None, parameters=None, masks=(), taped_vectors=(), Call forward=None):
+        cdef CallData *d = &self.data
+        cdef int64_t i
+        self.program, self.batch = program, batch
+        self.keep = (x, y, initial, final, weights, bias, parameters, tape, work, forward)
+        memset(d, 0, sizeof(CallData))
+        d.program, d.batch = &program.data, &batch.data
+        d.taped, d.reverse, d.reverse_output, d.last_only = taped, reverse, reverse_output, last_only
+        bind_rows(&d.x, x)
+        bind_rows(&d.y, y)
+        for i, array in enumerate(initial):
+            d.initial[i] = NULL if array is None else address(array)
+        for i, array in enumerate(final):
+            d.final[i] = address(array, True)
+        for i, array in enumerate(weights):
+            d.weight[i] = address(array)
+        d.bias = NULL if bias is None else address(bias)
+        d.parameters = NULL if parameters is None else address(parameters)
+        self.place(tape, work, set(taped_vectors), forward)
+        if forward is None:
+            for i, array in enumerate(masks):
+                place_mask(d, d.mask[i], address(array))
+
+    cdef void place(self, Arena tape, Arena work, set taped_vectors, Call forward) except *:
+        """Lay the buffers out."""
+        cdef CallData *d = &self.data
+        cdef ProgramData *p = d.program
+        cdef int64_t i, row = p.padded * p.kernels.size, rows = d.batch.rows, size = d.batch.size
+        if d.taped and not p.backward:
+            tape.reserve(tape_bytes(p, d.batch, len(taped_vectors)))
+        work.reserve(work_bytes(p, d.batch))
+        for i in range(p.states):
+            if p.backward:
+                d.state[i], d.carry[i] = forward.data.state[i], work.take(2 * size * row)
+            else:
+                d.state[i] = tape.take((rows + size) * row) if d.taped else work.take(2 * size * row)
+        for i in range(p.vector_count):
+            d.vector_taped[i] = i in taped_vectors
+            d.vector[i] = tape.take(rows * row) if d.vector_taped[i] else work.take(size * row)
+        for i in range(p.means):
+            d.mean[i] = work.take(size * p.width * p.kernels.size)
+        for i in range(p.masks):
+            d.mask[i] = forward.data.mask[i] if p.backward else (tape if d.taped else work).take(size * row)
+        if p.backward:
+            d.saved, d.grad = forward.data.saved, work.take(p.columns * rows * row)
+        elif d.taped:
+            d.saved = tape.take(p.saved * rows * row)
+
+    def copy_saved(self, out):
+        """Copy the saved values of a taped call into `out` (panels, tape rows, saved, width)."""
+        cdef ProgramData *p = self.data.program
+        cdef int64_t nbytes = p.saved * self.data.batch.rows * p.padded * p.kernels.size
+        if out.nbytes != nbytes:
+            raise ValueError(f"copy_saved: {nbytes} bytes expected, got {out.nbytes}.")
+        memcpy(address(out, True), self.data.saved, nbytes)
+
+
+cdef void place_mask(CallData *c, char *target, char *source) noexcept:
+    """Copy a (size, units) mask into rows of padded width, in sorted order."""
+    cdef int64_t row, line = c.program.units * c.program.kernels.size, step = c.program.padded * c.program.kernels.size
+    for row in range(c.batch.size):
+        memset(target + row * step, 0, step)
+        memcpy(target + row * step, source + c.batch.order[row] * line, line)
+
+
+cdef object tape_bytes(ProgramData *p, BatchData *b, int64_t vectors):
+    cdef object row = p.padded * p.kernels.size
+    return ((p.states + p.saved + vectors) * b.rows + (p.states + p.masks) * b.size) * row + 64 * 128
+
+
+cdef object work_bytes(ProgramData *p, BatchData *b):
+    cdef object row = p.padded * p.kernels.size
+    cdef object total = (2 * p.states + p.vector_count + p.masks) * b.size * row + p.means * b.size * p.width * p.kernels.size
+    return total + (p.columns * b.rows * row if p.backward else 0) + 64 * 128

@@ -1,0 +1,408 @@
+"""The time loops: a program of equations run over a batch of sequences.
+
+Legend: t time, j row of a task, m panel of units, r row of a block.
+
+a. A *task* is one direction of one layer and every n-th row of the sorted batch (row = first +
+   j*stride).  It runs its whole time loop by itself: no barrier, no neighbour.  Because rows
+   are sorted by length and dealt like cards, the tasks of a call have nearly equal work.
+b. Forward and backward run the same loop: per step, stages; per stage, panels; per panel the
+   products into the accumulator columns and the interpreter on the block while it is in L1.
+   A backward program has no input projection and ends its stages with products of the
+   gradients it has just written (`Post`).
+c. The input projection of a few steps is computed at once, by the thread that consumes it,
+   into columns that stay in its L2.
+d. Threads look at `stop` every step; thread 0 asks for Ctrl-C every 50 ms.
+"""
+
+from libc.string cimport memcpy, memset
+
+from seqkit._core.calls cimport (
+    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, MASK, NEXT, OPERAND_STATE, OPERAND_X, PARAMETER, PREVIOUS, SAVED, TARGET_CARRY,
+    TEMP, VECTOR, BatchData, Call, CallData, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
+)
+from seqkit._core.machine cimport (
+    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, interrupted, parallel, sk_block, sk_product, sk_seconds, sk_slot,
+)
+
+from libc.stdint cimport int64_t
+
+cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
+cdef int64_t CHUNK_ROWS = 192
+cdef int64_t MAX_TASK_ROWS = 96         # more rows gain nothing and cost memory
+cdef int64_t SERIAL_OPERATIONS = 500_000  # below some 10 us of work threads do not pay
+cdef double POLL_SECONDS = 0.05
+
+
+# ---- one task ---------------------------------------------------------------------------
+
+cdef struct Scratch:        # of one thread
+    sk_slot *slots
+    char **x_rows           # of a chunk of steps
+    char **user_rows        # of y or dy at this step
+    char **operands         # of the runs of a stage: [run][row]
+    int64_t *chunk_offset   # column row of each step of a chunk
+    char *columns           # [stage][panel][chunk row][stage columns][width]
+    char *temps
+    int64_t chunk_rows
+
+cdef struct Task:
+    int64_t call, first, stride
+
+
+cdef int64_t task_rows(BatchData *b, Task task, int64_t count) noexcept nogil:
+    """How many of the first `count` sorted rows belong to the task."""
+    return 0 if count <= task.first else (count - task.first + task.stride - 1) // task.stride
+
+
+cdef void place_slot(CallData *c, Task task, int64_t t, Slot slot, Scratch *s, int64_t stage_columns, int64_t column_row, char *columns, sk_slot *out) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t size = p.kernels.size, vector = p.width * size, row = p.padded * size
+    cdef int64_t kind = slot.kind, i = slot.index
+    out.panel, out.row, out.block = vector, row * task.stride, row * task.stride
+    if kind == TEMP:
+        out.base, out.panel, out.row, out.block = s.temps + i * SK_MAX_ROWS * vector, 0, vector, 0
+    elif kind == CONSTANT:
+        out.base, out.panel, out.row, out.block = p.constants + i * vector, 0, 0, 0
+    elif kind == PARAMETER:
+        out.base, out.row, out.block = c.parameters + i * row, 0, 0
+    elif kind == COLUMN:
+        out.row = out.block = stage_columns * vector
+        out.base = columns + column_row * out.row + i * vector
+        out.panel = s.chunk_rows * out.row
+    elif kind == PREVIOUS:
+        out.base = c.state[i] + (time_slot(c, t - 1) + task.first) * row
+    elif kind == NEXT:
+        out.base = c.state[i] + (time_slot(c, t) + task.first) * row
+    elif kind == VECTOR:
+        out.base = c.vector[i] + ((c.batch.offset[t] if c.vector_taped[i] else 0) + task.first) * row
+    elif kind == SAVED or kind == GRAD:
+        out.row = out.block = slot.columns * vector * task.stride
+        out.base = (c.saved if kind == SAVED else c.grad) + ((c.batch.offset[t] + task.first) * slot.columns + i) * vector
+        out.panel = c.batch.rows * slot.columns * vector
+    elif kind == CARRY_IN:
+        out.base = c.carry[i] + (((t + 1) & 1) * c.batch.size + task.first) * row
+    elif kind == CARRY_OUT:
+        out.base = c.carry[i] + ((t & 1) * c.batch.size + task.first) * row
+    elif kind == MASK:
+        out.base = c.mask[i] + task.first * row
+    else:
+        out.base, out.panel = c.mean[i] + task.first * vector, 0
+        out.row = out.block = vector * task.stride
+
+
+cdef void set_user_rows(CallData *c, Task task, int64_t t, int64_t n, Scratch *s) noexcept nogil:
+    cdef int64_t j, row, length, when
+    for j in range(n):
+        row = task.first + j * task.stride
+        length = c.batch.length[row]
+        if c.y.base is NULL or (c.last_only and t != length - 1):
+            s.user_rows[j] = NULL
+        else:
+            when = 0 if c.last_only else (length - 1 - t if c.reverse_output else t)
+            s.user_rows[j] = row_at(&c.y, c.batch.order[row], when)
+
+
+cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil:
+    """Start the columns of the steps from t0 on: bias, and the product with x; returns the end."""
+    cdef ProgramData *p = c.program
+    cdef int64_t t = t0, rows = 0, n = 0, j, row, k, r, m, line, stage
+    cdef char *columns = s.columns
+    cdef char *bias = c.bias
+    cdef sk_product product
+    while t < c.batch.time:
+        n = task_rows(c.batch, task, c.batch.active[t])
+        if n == 0 or (t > t0 and rows + n > s.chunk_rows):
+            break
+        s.chunk_offset[t - t0] = rows
+        for j in range(n):
+            row = task.first + j * task.stride
+            s.x_rows[rows + j] = row_at(&c.x, c.batch.order[row], input_time(c, row, t))
+        rows += n
+        t += 1
+    product.step = product.segments = 1
+    product.segment = 0
+    for stage in range(p.stage_count):
+        line = p.stages[stage].columns * p.width
+        product.z_row = line
+        for m in range(p.panels):
+            for r in range(rows):
+                memcpy(columns + (m * s.chunk_rows + r) * line * p.kernels.size, bias + m * line * p.kernels.size, line * p.kernels.size)
+            for k in range(p.stages[stage].run, p.stages[stage].run_end):
+                if p.runs[k].operand == OPERAND_X:
+                    product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+                    p.kernels.product(
+                        &product, p.runs[k].count * p.vectors, rows, s.x_rows,
+                        c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * p.kernels.size,
+                        columns + (m * s.chunk_rows * line + p.runs[k].column * p.width) * p.kernels.size)
+        columns += p.panels * s.chunk_rows * line * p.kernels.size
+        bias += p.panels * line * p.kernels.size
+    return t
+
+
+cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, char **rows) noexcept nogil:
+    cdef int64_t j, size = c.program.padded * c.program.kernels.size, start
+    cdef char *base
+    if run.operand == OPERAND_STATE:
+        base, start = c.state[run.index], time_slot(c, t - 1)
+    else:
+        base, start = c.vector[run.index], c.batch.offset[t] if c.vector_taped[run.index] else 0
+    for j in range(n):
+        rows[j] = base + (start + task.first + j * task.stride) * size
+
+
+cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s, char *columns, int64_t column_row) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
+    cdef sk_product product
+    cdef sk_block block
+    cdef char *z
+    for k in range(p.slot_count):
+        place_slot(c, task, t, p.slots[k], s, stage.columns, column_row, columns, &s.slots[k])
+    for k in range(stage.mean, stage.mean_end):
+        p.kernels.row_mean(
+            c.mean[p.mean_list[k].target] + task.first * p.width * size, p.width * size * task.stride,
+            c.vector[p.mean_list[k].source] + ((c.batch.offset[t] if c.vector_taped[p.mean_list[k].source] else 0) + task.first) * p.padded * size,
+            p.padded * size * task.stride, n, p.units, p.width)
+    for k in range(stage.run, stage.run_end):
+        if p.runs[k].operand != OPERAND_X:
+            set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * capacity)
+    product.step = product.segments = 1
+    product.segment = 0
+    product.z_row = line
+    block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.slots
+    block.vectors, block.units, block.user_rows = p.vectors, p.units, s.user_rows
+    for m in range(p.panels):
+        block.panel = m
+        for r0 from 0 <= r0 < n by SK_MAX_ROWS:
+            block.first_row = r0
+            block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
+            z = columns + ((m * capacity + column_row + r0) * line) * size
+            for k in range(stage.run, stage.run_end):
+                if p.runs[k].operand != OPERAND_X:
+                    product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+                    p.kernels.product(
+                        &product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
+                        c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * size, z + p.runs[k].column * p.width * size)
+            p.kernels.pointwise(&block)
+
+
+cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
+    """Zero the lanes past the last unit in gradients, which products read whole."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, j, size = p.kernels.size, valid = p.units - (p.panels - 1) * p.width
+    cdef char *last = c.grad + ((p.panels - 1) * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
+    if valid < p.width:
+        for k in range(stage.clear, stage.clear_end):
+            for j in range(n):
+                memset(last + ((j * task.stride * p.columns + p.clears[k]) * p.width + valid) * size, 0, (p.width - valid) * size)
+
+
+cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s) noexcept nogil:
+    """target[row] += gradient columns @ weights, over all panels of the gradient at once."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, j, g, vectors, size = p.kernels.size, total = (p.units + p.kernels.lanes - 1) // p.kernels.lanes
+    cdef int64_t inner, line = p.columns * p.width
+    cdef char *target
+    cdef char *grad = c.grad + (c.batch.offset[t] + task.first) * line * size
+    cdef char *weight
+    cdef sk_product product
+    product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
+    product.z_row = p.padded * task.stride
+    for k in range(stage.post, stage.post_end):
+        for j in range(n):
+            s.operands[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * size
+        if p.posts[k].target == TARGET_CARRY:
+            target = c.carry[p.posts[k].index] + ((t & 1) * c.batch.size + task.first) * p.padded * size
+        else:
+            target = c.vector[p.posts[k].index] + task.first * p.padded * size
+        product.length = p.posts[k].count * p.width
+        inner = product.length * p.panels
+        weight = c.weight[p.posts[k].weight]
+        for g from 0 <= g < total by SK_MAX_VECTORS:
+            vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
+            product.w_row = vectors * p.kernels.lanes
+            p.kernels.product(&product, vectors, n, s.operands, weight + g * p.kernels.lanes * inner * size, target + g * p.kernels.lanes * size)
+
+
+cdef void run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t stage
+    cdef char *columns = s.columns
+    set_user_rows(c, task, t, n, s)
+    for stage in range(p.stage_count):
+        run_stage(c, task, t, n, &p.stages[stage], s, columns, column_row)
+        if p.backward:
+            clear_padding(c, task, t, n, &p.stages[stage])
+            run_posts(c, task, t, n, &p.stages[stage], s)
+        columns += p.panels * s.chunk_rows * p.stages[stage].columns * p.width * p.kernels.size
+
+
+cdef void copy_rows(CallData *c, Task task, char *buffer, char *user, bint into_buffer) noexcept nogil:
+    """Between rows (sorted, padded) of the engine and (batch, units) of the user; NULL is zero."""
+    cdef ProgramData *p = c.program
+    cdef int64_t row, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
+    for row from task.first <= row < c.batch.size by task.stride:
+        if not into_buffer:
+            memcpy(user + c.batch.order[row] * line, buffer + row * padded, line)
+            continue
+        memset(buffer + row * padded, 0, padded)
+        if user is not NULL:
+            memcpy(buffer + row * padded, user + c.batch.order[row] * line, line)
+
+
+cdef void begin_task(CallData *c, Task task) noexcept nogil:
+    cdef int64_t i, half = c.batch.size * c.program.padded * c.program.kernels.size
+    for i in range(c.program.states):
+        if c.program.backward:
+            copy_rows(c, task, c.carry[i], c.initial[i], True)
+            copy_rows(c, task, c.carry[i] + half, c.initial[i], True)
+        else:
+            copy_rows(c, task, c.state[i], c.initial[i], True)
+
+
+cdef void end_task(CallData *c, Task task) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t i, row, slot, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
+    for i in range(p.states):
+        if c.final[i] is NULL:
+            continue
+        for row from task.first <= row < c.batch.size by task.stride:
+            slot = 0 if p.backward else time_slot(c, c.batch.length[row] - 1)
+            memcpy(c.final[i] + c.batch.order[row] * line, (c.carry[i] if p.backward else c.state[i]) + (slot + row) * padded, line)
+
+
+# ---- all tasks --------------------------------------------------------------------------
+
+cdef struct Work:
+    CallData **calls
+    Task *tasks
+    int64_t count
+    Scratch *scratch            # one per thread
+    char *memory                # `share` bytes per thread
+    int64_t share
+    int stop
+    double asked                # when Ctrl-C was last looked for
+
+
+cdef bint keep_going(Work *work, int64_t thread) noexcept nogil:
+    cdef double now
+    if thread == 0:
+        now = sk_seconds()
+        if now - work.asked > POLL_SECONDS:
+            work.asked = now
+            if interrupted():
+                work.stop = 1
+    return not work.stop
+
+
+cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
+    cdef CallData *c = work.calls[task.call]
+    cdef Scratch *s = &work.scratch[thread]
+    lay_out(s, c, task_rows(c.batch, task, c.batch.size), work.memory + thread * work.share)
+    cdef int64_t k, t, n, end = 0, start = 0
+    begin_task(c, task)
+    for k in range(c.batch.time):
+        t = c.batch.time - 1 - k if c.program.backward else k
+        n = task_rows(c.batch, task, c.batch.active[t])
+        if n == 0:
+            continue
+        if not keep_going(work, thread):
+            return
+        if not c.program.backward and t >= end:
+            start, end = t, project(c, task, t, s)
+        run_step(c, task, t, n, s, 0 if c.program.backward else s.chunk_offset[t - start])
+    end_task(c, task)
+
+
+cdef void run_tasks(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    cdef Work *work = <Work *>context
+    cdef int64_t i
+    for i from thread <= i < work.count by threads:
+        if not work.stop:
+            run_task(work, work.tasks[i], thread)
+
+
+cdef int64_t chunk_rows_of(CallData *c, int64_t rows) noexcept nogil:
+    """Rows of the input projection that stay in L2; at least one step of the task."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, columns = 1
+    for k in range(p.stage_count):
+        columns += p.stages[k].columns
+    return max(rows, min(CHUNK_ROWS, CHUNK_BYTES // (columns * p.padded * p.kernels.size)))
+
+
+cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexcept nogil:
+    """Cut a thread's memory for tasks of `rows` rows; returns the bytes they take."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, runs = 1, columns = 0
+    s.chunk_rows = chunk_rows_of(c, rows)
+    for k in range(p.stage_count):
+        columns += p.stages[k].columns
+        runs = max(runs, p.stages[k].run_end - p.stages[k].run)
+    s.columns = memory
+    s.temps = s.columns + columns * s.chunk_rows * p.padded * p.kernels.size
+    s.slots = <sk_slot *>(s.temps + p.temps * SK_MAX_ROWS * p.width * p.kernels.size)
+    s.x_rows = <char **>(s.slots + p.slot_count)
+    s.user_rows = s.x_rows + s.chunk_rows
+    s.chunk_offset = <int64_t *>(s.user_rows + s.chunk_rows)
+    s.operands = <char **>(s.chunk_offset + s.chunk_rows)
+    return <char *>(s.operands + runs * s.chunk_rows) - memory
+
+
+cdef int64_t operations_of(CallData *c):
+    """Rough number of multiply-adds, to see whether threads pay."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, total = p.columns * p.padded if p.backward else 0
+    for k in range(p.run_count):
+        total += p.runs[k].count * p.runs[k].inner
+    return c.batch.rows * p.padded * total
+
+
+cdef int64_t parts_of(CallData *c, int64_t threads):
+    """Into how many tasks a call is split: one per thread, none above MAX_TASK_ROWS."""
+    cdef int64_t parts = threads
+    while c.batch.size > parts * MAX_TASK_ROWS:
+        parts += threads
+    return max(1, min(parts, c.batch.size))
+
+
+def run(list calls, int64_t threads, Arena arena):
+    """Run calls (directions of one layer) to their end; thread-parallel, without the GIL.
+
+    Raises whatever a signal handler raised meanwhile (KeyboardInterrupt on Ctrl-C).
+    """
+    cdef int64_t i, k, parts, rows, share = 0, threads_used = threads
+    cdef Call call
+    cdef Work work
+    cdef Scratch scratch
+    cdef int64_t operations = sum([operations_of(&(<Call>c).data) for c in calls])
+    if operations < SERIAL_OPERATIONS:
+        threads_used = 1
+    plan = []
+    for i, call in enumerate(calls):
+        parts = parts_of(&call.data, (threads_used + len(calls) - 1) // len(calls))
+        plan.append(parts)
+        rows = (call.data.batch.size + parts - 1) // parts
+        share = max(share, lay_out(&scratch, &call.data, rows, NULL))
+    share = (share + 127) // 64 * 64
+    work.count = sum(plan)
+    threads_used = min(threads_used, work.count)
+    arena.reserve(threads_used * (share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + 64 * 4)
+    work.memory, work.share = arena.take(threads_used * share), share
+    work.scratch = <Scratch *>arena.take(threads_used * sizeof(Scratch))
+    work.tasks = <Task *>arena.take(work.count * sizeof(Task))
+    work.calls = <CallData **>arena.take(len(calls) * sizeof(void *))
+    work.stop, work.asked, k = 0, sk_seconds(), 0
+    for i, call in enumerate(calls):
+        work.calls[i] = &call.data
+        for part in range(plan[i]):
+            work.tasks[k].call, work.tasks[k].first, work.tasks[k].stride = i, part, plan[i]
+            k += 1
+    with nogil:
+        parallel(run_tasks, &work, threads_used)
+    raise_if(work.stop)
+
+
+cdef int raise_if(int stopped) except -1:
+    """The exception is the one that `interrupted` left set."""
+    return -1 if stopped else 0

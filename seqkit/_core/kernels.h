@@ -1,0 +1,75 @@
+/* What the engine (engine.pyx) and the kernels (kernels.inc.c) agree on.
+ *
+ * Legend: a "vector" is one SIMD register of `lanes` numbers; a "panel" is `width` = n * lanes
+ * units, the block of a layer that the kernels work on at a time; strides are in bytes.
+ */
+#ifndef SEQKIT_KERNELS_H
+#define SEQKIT_KERNELS_H
+#include <stdint.h>
+
+#define SK_MAX_ROWS 24   /* rows of a block of the interpreter: its registers must stay in L1 */
+#define SK_MAX_VECTORS 4 /* vectors that one product writes per row */
+
+/* Operations of the pointwise interpreter: name, number of operands.  The order is the opcode;
+ * seqkit.equations.lower reads the names through the engine. */
+#define SK_OPERATIONS(X)                                                                            \
+    X(copy, 1) X(neg, 1) X(abs, 1) X(sqrt, 1) X(exp, 1) X(log, 1) X(softplus, 1) X(sigmoid, 1)      \
+    X(tanh, 1) X(relu, 1) X(add, 2) X(sub, 2) X(mul, 2) X(div, 2) X(maximum, 2) X(minimum, 2)       \
+    X(greater, 2) X(greater_equal, 2) X(sigmoid_grad, 2) X(tanh_grad, 2) X(relu_grad, 2) X(where, 3) \
+    X(read_rows, 0) X(write_rows, 1)
+
+enum {
+#define X(name, operands) SK_##name,
+    SK_OPERATIONS(X)
+#undef X
+    SK_OPERATION_COUNT
+};
+
+typedef struct {
+    int32_t operation, target, a, b, c; /* slots */
+} sk_instruction;
+
+/* Where a value of the program lies: element (panel p, row r) is at base + p*panel + r*row.
+ * A block that starts at row r0 begins at base + p*panel + r0*block. */
+typedef struct {
+    char *base;
+    int64_t panel, row, block;
+} sk_slot;
+
+typedef struct {
+    const sk_instruction *code;
+    int64_t count;
+    const sk_slot *slots;
+    int64_t panel, first_row, rows, vectors; /* this block; vectors per panel */
+    int64_t units;                           /* of the layer: where rows of user arrays end */
+    char *const *user_rows;                  /* rows of y or dy, NULL: skip or zero */
+} sk_block;
+
+/* z[row][0:n] += sum over k of a[row][k] * w[k][0:n], k ascending and never split.
+ * k runs over `segments` pieces of `length`; element k of a piece is k*step numbers further on. */
+typedef struct {
+    int64_t step, segments, length, segment; /* of a: numbers, not bytes */
+    int64_t w_row, z_row;                    /* numbers between rows of w and of z */
+} sk_product;
+
+typedef struct {
+    const char *isa;
+    int64_t size, lanes, tile_rows; /* bytes of a number, numbers of a vector, rows of a tile */
+    void (*product)(const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z);
+    void (*pointwise)(const sk_block *block);
+    /* dst[row][0:width] = mean of src[row][0:units], the same in every lane */
+    void (*row_mean)(char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t units, int64_t width);
+    /* p[k][0:columns][lane] = w[column*block + lane][k], zero where lane >= valid */
+    void (*pack)(char *p, int64_t p_row, const char *w, int64_t w_row, int64_t w_step, int64_t k, int64_t valid, int64_t width);
+    void (*unpack_add)(char *w, int64_t w_row, int64_t w_step, const char *p, int64_t p_row, int64_t k, int64_t valid);
+    /* dst[k][m] = rows[k][m0 + m] for m < valid, 0 up to tile_rows: what the weight gradient reads */
+    void (*gather)(char *dst, char *const *rows, int64_t count, int64_t m0, int64_t valid);
+    void (*column_sum)(char *sum, const char *src, int64_t src_row, int64_t rows, int64_t width);
+} sk_kernels;
+
+extern const sk_kernels sk_base_f32, sk_base_f64;
+#ifdef SK_X86
+extern const sk_kernels sk_avx2_f32, sk_avx2_f64, sk_avx512_f32, sk_avx512_f64;
+#endif
+
+#endif

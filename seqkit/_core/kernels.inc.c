@@ -1,0 +1,224 @@
+/* The kernels: products, pointwise interpreter, packing.
+ *
+ * Included once per number type by kernels_<isa>.c, which defines VECTOR_BYTES, TILE_ROWS,
+ * ISA and FMA.  This file is the only place where floating-point work of a layer happens.
+ *
+ * a. A tile is TILE_ROWS rows by up to 4 vectors of accumulators that must all stay in
+ *    registers: functions of their own, fully unrolled.  (Inlined into a loop over tiles GCC
+ *    spills them and half the speed is gone.)
+ * b. k ascends and is never split, so a result does not depend on how rows are tiled.
+ * c. The interpreter runs one operation over a whole block (up to SK_MAX_ROWS rows of a
+ *    panel); operands are read where they lie, results go straight to where they belong.
+ */
+#include "vector.inc.c"
+
+/* ---- products ------------------------------------------------------------------------- */
+
+#define TILE(V, M)                                                                                        \
+    static __attribute__((noinline)) void FN(tile_##V##_##M)(                                             \
+        const sk_product *p, char *const *rows, const char *weights, char *result)                  \
+    {                                                                                                     \
+        vec acc[M][V];                                                                                    \
+        const REAL *a[M], *w = (const REAL *)weights;                                                     \
+        REAL *z = (REAL *)result;                                                                         \
+        UNROLL for (int m = 0; m < M; m++) {                                                              \
+            a[m] = (const REAL *)rows[m];                                                                 \
+            UNROLL for (int v = 0; v < V; v++) acc[m][v] = *(vec *)(z + m * p->z_row + v * LANES);        \
+        }                                                                                                 \
+        const int64_t w_row = p->w_row, step = p->step, length = p->length * p->step;                     \
+        for (int64_t s = 0; s < p->segments; s++) {                                                       \
+            const int64_t begin = s * p->segment;                                                         \
+            for (int64_t k = begin; k < begin + length; k += step, w += w_row) {                          \
+                vec weight[V];                                                                            \
+                UNROLL for (int v = 0; v < V; v++) weight[v] = *(const vec *)(w + v * LANES);             \
+                UNROLL for (int m = 0; m < M; m++) {                                                      \
+                    vec x = FN(splat)(a[m][k]);                                                           \
+                    UNROLL for (int v = 0; v < V; v++) acc[m][v] = FMA(x, weight[v], acc[m][v]);          \
+                }                                                                                         \
+            }                                                                                             \
+        }                                                                                                 \
+        UNROLL for (int m = 0; m < M; m++)                                                                \
+            UNROLL for (int v = 0; v < V; v++) *(vec *)(z + m * p->z_row + v * LANES) = acc[m][v];        \
+    }
+#define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
+#define TILE_TABLE(M) {0, FN(tile_1_##M), FN(tile_2_##M), FN(tile_3_##M), FN(tile_4_##M)}
+TILES(1) TILES(2)
+#if TILE_ROWS >= 3
+TILES(3)
+#endif
+#if TILE_ROWS >= 6
+TILES(4) TILES(5) TILES(6)
+#endif
+
+typedef void (*FN(tile))(const sk_product *, char *const *, const char *, char *);
+static const FN(tile) FN(tiles)[][SK_MAX_VECTORS + 1] = {
+    {0}, TILE_TABLE(1), TILE_TABLE(2),
+#if TILE_ROWS >= 3
+    TILE_TABLE(3),
+#endif
+#if TILE_ROWS >= 6
+    TILE_TABLE(4), TILE_TABLE(5), TILE_TABLE(6),
+#endif
+};
+
+static void FN(product)(
+    const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z)
+{
+    for (int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
+        int64_t height = (rows + tiles - 1) / tiles; /* tiles of nearly equal height */
+        FN(tiles)[height][vectors](p, a, w, z);
+        rows -= height;
+        a += height;
+        z += height * p->z_row * (int64_t)sizeof(REAL);
+    }
+}
+
+/* ---- pointwise interpreter ------------------------------------------------------------- */
+
+typedef struct {
+    char *at;
+    int64_t row;
+} FN(operand);
+
+static inline FN(operand) FN(locate)(const sk_block *b, int32_t index)
+{
+    const sk_slot *s = b->slots + index;
+    return (FN(operand)){s->base + b->panel * s->panel + b->first_row * s->block, s->row};
+}
+
+static void FN(read_rows)(const sk_block *b, FN(operand) target)
+{
+    int64_t width = b->vectors * LANES, start = b->panel * width;
+    int64_t valid = b->units - start < width ? b->units - start : width;
+    for (int64_t r = 0; r < b->rows; r++) {
+        char *d = target.at + r * target.row;
+        const char *source = b->user_rows[b->first_row + r];
+        if (!source || valid < width) memset(d, 0, width * sizeof(REAL));
+        if (source) memcpy(d, source + start * sizeof(REAL), valid * sizeof(REAL));
+    }
+}
+
+static void FN(write_rows)(const sk_block *b, FN(operand) source)
+{
+    int64_t width = b->vectors * LANES, start = b->panel * width;
+    int64_t valid = b->units - start < width ? b->units - start : width;
+    for (int64_t r = 0; r < b->rows; r++) {
+        char *target = b->user_rows[b->first_row + r];
+        if (target) memcpy(target + start * sizeof(REAL), source.at + r * source.row, valid * sizeof(REAL));
+    }
+}
+
+#define EACH(RESULT)                                                                    \
+    for (int64_t r = 0; r < rows; r++, t.at += t.row, a.at += a.row, b.at += b.row, c.at += c.row) \
+        for (int64_t v = 0; v < vectors; v++) {                                         \
+            const vec x = ((const vec *)a.at)[v];                                       \
+            const vec y __attribute__((unused)) = ((const vec *)b.at)[v];               \
+            const vec w __attribute__((unused)) = ((const vec *)c.at)[v];               \
+            ((vec *)t.at)[v] = (RESULT);                                                \
+        }                                                                               \
+    break;
+
+static void FN(pointwise)(const sk_block *block)
+{
+    const int64_t rows = block->rows, vectors = block->vectors;
+    const vec one = FN(splat)(1), zero = {};
+    for (int64_t n = 0; n < block->count; n++) {
+        const sk_instruction *i = block->code + n;
+        FN(operand) t = FN(locate)(block, i->target), a = FN(locate)(block, i->a);
+        FN(operand) b = FN(locate)(block, i->b), c = FN(locate)(block, i->c);
+        switch (i->operation) {
+        case SK_copy: EACH(x)
+        case SK_neg: EACH(-x)
+        case SK_abs: EACH(FN(vabs)(x))
+        case SK_sqrt: EACH(FN(vsqrt)(x))
+        case SK_exp: EACH(FN(vexp)(x))
+        case SK_log: EACH(FN(vlog)(x))
+        case SK_softplus: EACH(FN(vsoftplus)(x))
+        case SK_sigmoid: EACH(FN(vsigmoid)(x))
+        case SK_tanh: EACH(FN(vtanh)(x))
+        case SK_relu: EACH(FN(select)(x < zero, zero, x))
+        case SK_add: EACH(x + y)
+        case SK_sub: EACH(x - y)
+        case SK_mul: EACH(x * y)
+        case SK_div: EACH(x / y)
+        case SK_maximum: EACH(FN(vmax)(x, y))
+        case SK_minimum: EACH(FN(vmin)(x, y))
+        case SK_greater: EACH(FN(select)(x > y, one, zero))
+        case SK_greater_equal: EACH(FN(select)(x >= y, one, zero))
+        case SK_sigmoid_grad: EACH(x * (y * (one - y)))
+        case SK_tanh_grad: EACH(x * (one - y * y))
+        case SK_relu_grad: EACH(FN(select)(y > zero, x, zero))
+        case SK_where: EACH(FN(select)(x != zero, y, w))
+        case SK_read_rows: FN(read_rows)(block, t); break;
+        case SK_write_rows: FN(write_rows)(block, a); break;
+        }
+    }
+}
+
+static void FN(row_mean)(
+    char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t units, int64_t width)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const REAL *x = (const REAL *)(src + r * src_row);
+        vec sum = {};
+        int64_t k = 0;
+        for (; k + LANES <= units; k += LANES) sum += *(const vec *)(x + k);
+        REAL total = 0;
+        for (int lane = 0; lane < LANES; lane++) total += sum[lane];
+        for (; k < units; k++) total += x[k];
+        vec mean = FN(splat)(total / (REAL)units);
+        for (int64_t v = 0; v < width / LANES; v++) ((vec *)(dst + r * dst_row))[v] = mean;
+    }
+}
+
+/* ---- moving numbers between the user's layout and the kernels' ---------------------------- */
+
+static void FN(pack)(
+    char *packed, int64_t p_row, const char *weights, int64_t w_row, int64_t w_step, int64_t k, int64_t valid, int64_t width)
+{
+    REAL *p = (REAL *)packed;
+    const REAL *w = (const REAL *)weights;
+    enum { BLOCK = 16 }; /* a cache line of each weight row at a time */
+    for (int64_t k0 = 0; k0 < k; k0 += BLOCK)
+        for (int64_t lane = 0; lane < width; lane++)
+            for (int64_t j = k0; j < k0 + BLOCK && j < k; j++)
+                p[j * p_row + lane] = lane < valid ? w[lane * w_row + j * w_step] : 0;
+}
+
+static void FN(unpack_add)(
+    char *weights, int64_t w_row, int64_t w_step, const char *packed, int64_t p_row, int64_t k, int64_t valid)
+{
+    const REAL *p = (const REAL *)packed;
+    REAL *w = (REAL *)weights;
+    enum { BLOCK = 16 };
+    for (int64_t k0 = 0; k0 < k; k0 += BLOCK)
+        for (int64_t lane = 0; lane < valid; lane++)
+            for (int64_t j = k0; j < k0 + BLOCK && j < k; j++) w[lane * w_row + j * w_step] += p[j * p_row + lane];
+}
+
+static void FN(gather)(char *dst, char *const *rows, int64_t count, int64_t m0, int64_t valid)
+{
+    REAL *d = (REAL *)dst;
+    for (int64_t k = 0; k < count; k++, d += TILE_ROWS) {
+        const REAL *row = (const REAL *)rows[k] + m0;
+        for (int64_t m = 0; m < TILE_ROWS; m++) d[m] = m < valid ? row[m] : 0;
+    }
+}
+
+static void FN(column_sum)(char *sum, const char *src, int64_t src_row, int64_t rows, int64_t width)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t v = 0; v < width / LANES; v++) ((vec *)sum)[v] += ((const vec *)(src + r * src_row))[v];
+}
+
+const sk_kernels FN(sk) = {
+    ISA, sizeof(REAL), VECTOR_BYTES / sizeof(REAL), TILE_ROWS, FN(product), FN(pointwise), FN(row_mean),
+    FN(pack), FN(unpack_add), FN(gather), FN(column_sum),
+};
+
+#undef TILE
+#undef TILES
+#undef TILE_TABLE
+#undef EACH
+#undef LANES
+#undef UNROLL

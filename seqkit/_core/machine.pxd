@@ -1,0 +1,44 @@
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from "kernels.h" nogil:
+    int SK_MAX_ROWS
+    int SK_MAX_VECTORS
+    ctypedef struct sk_instruction:
+        int32_t operation, target, a, b, c
+    ctypedef struct sk_slot:
+        char *base
+        int64_t panel, row, block
+    ctypedef struct sk_block:
+        const sk_instruction *code
+        int64_t count
+        const sk_slot *slots
+        int64_t panel, first_row, rows, vectors, units
+        char **user_rows
+    ctypedef struct sk_product:
+        int64_t step, segments, length, segment, w_row, z_row
+    ctypedef struct sk_kernels:
+        const char *isa
+        int64_t size, lanes, tile_rows
+        void (*product)(const sk_product *, int64_t, int64_t, char **, const char *, char *) noexcept nogil
+        void (*pointwise)(const sk_block *) noexcept nogil
+        void (*row_mean)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t) noexcept nogil
+        void (*pack)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
+        void (*unpack_add)(char *, int64_t, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil
+        void (*gather)(char *, char **, int64_t, int64_t, int64_t) noexcept nogil
+        void (*column_sum)(char *, const char *, int64_t, int64_t, int64_t) noexcept nogil
+
+cdef extern from "threads.h" nogil:
+    ctypedef void (*sk_work)(void *context, int64_t thread, int64_t threads) noexcept nogil
+    double sk_seconds()
+    void *sk_aligned(int64_t bytes)
+
+cdef const sk_kernels *kernels_of(str dtype) except NULL
+cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil
+cdef int interrupted() noexcept nogil
+cdef char *address(object array, bint writable=*) except? NULL
+
+cdef class Arena:
+    cdef char *memory
+    cdef readonly int64_t capacity
+    cdef int64_t used
+    cdef char *take(self, int64_t bytes) noexcept nogil

@@ -1,0 +1,107 @@
+"""The machine: instruction set, threads, memory.
+
+a. The kernels exist once per instruction set; the best one that the processor has is chosen
+   when this module is imported.  SEQKIT_ISA forces another one, for tests.
+b. Threads are only ever started by `parallel`, so that the one memory of who started the pool
+   (see threads.h) is shared by all compiled modules.
+c. Every size handed to an Arena has been computed with overflow checks by its caller.
+"""
+
+import os
+
+from cpython.buffer cimport PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer, Py_buffer
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdlib cimport free
+
+from seqkit.errors import BuildError
+
+cdef extern from "isa.c":
+    const char *sk_isa_name(int n)
+    const sk_kernels *sk_isa_kernels(const char *name, int is_double)
+    const char *sk_operation_names[]
+    int SK_OPERATION_COUNT
+
+cdef extern from "threads.h" nogil:
+    int sk_openmp()
+    void sk_parallel(sk_work work, void *context, int64_t threads)
+
+
+def supported_isas():
+    """Instruction sets that this processor can use, the best first."""
+    found = []
+    while sk_isa_name(len(found)) is not NULL:
+        found.append((<bytes>sk_isa_name(len(found))).decode())
+    return found
+
+
+def _choose_isa():
+    wanted = os.environ.get("SEQKIT_ISA", "")
+    found = supported_isas()
+    if wanted and wanted not in found:
+        raise BuildError(f"SEQKIT_ISA={wanted!r} cannot be used on this processor; it has {', '.join(found)}.")
+    return wanted or found[0]
+
+
+isa = _choose_isa()
+openmp = sk_openmp()
+OPERATIONS = {(<bytes>sk_operation_names[n]).decode(): n for n in range(SK_OPERATION_COUNT)}
+
+
+def lanes(str dtype):
+    """How many numbers of `dtype` one vector holds."""
+    return kernels_of(dtype).lanes
+
+
+cdef const sk_kernels *kernels_of(str dtype) except NULL:
+    if dtype != "float32" and dtype != "float64":
+        raise BuildError(f"there are no kernels for {dtype}; use float32 or float64.")
+    return sk_isa_kernels(isa.encode(), dtype == "float64")
+
+
+cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil:
+    sk_parallel(work, context, threads)
+
+
+cdef int interrupted() noexcept nogil:
+    """Whether a signal handler raised (Ctrl-C); the exception stays set for the caller.
+
+    Only the thread that called into the core may ask.
+    """
+    with gil:
+        return PyErr_CheckSignals() != 0
+
+
+cdef char *address(object array, bint writable=False) except? NULL:
+    """Address of the first element; the caller keeps the array alive."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_STRIDED if writable else PyBUF_STRIDED_RO)
+    cdef char *found = <char *>view.buf
+    PyBuffer_Release(&view)
+    return found
+
+
+cdef class Arena:
+    """Memory that is reused from call to call, so that steady state has no page faults."""
+
+    def __cinit__(self):
+        self.memory = NULL
+        self.capacity = self.used = 0
+
+    def __dealloc__(self):
+        free(self.memory)
+
+    def reserve(self, int64_t nbytes):
+        """Make room for `nbytes` and forget what was in use."""
+        self.used = 0
+        if nbytes > self.capacity:
+            free(self.memory)
+            self.capacity = 0
+            self.memory = <char *>sk_aligned(nbytes)
+            if self.memory is NULL:
+                raise MemoryError(f"seqkit: {nbytes / 2**20:.1f} MiB of working memory are not to be had; use a smaller batch.")
+            self.capacity = nbytes
+
+    cdef char *take(self, int64_t nbytes) noexcept nogil:
+        cdef char *block = self.memory + self.used
+        self.used += (nbytes + 63) // 64 * 64
+        return block

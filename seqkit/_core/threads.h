@@ -1,0 +1,66 @@
+/* The one door to OpenMP, and what a thread must set up: what Cython cannot say. */
+#ifndef SEQKIT_THREADS_H
+#define SEQKIT_THREADS_H
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+static inline int sk_openmp(void)
+{
+#ifdef _OPENMP
+    return _OPENMP;
+#else
+    return 0;
+#endif
+}
+
+typedef void (*sk_work)(void *context, int64_t thread, int64_t threads);
+
+/* Runs work with subnormals flushed to zero on this thread, restored afterwards. */
+static inline void sk_work_flushing(sk_work work, void *context, int64_t thread, int64_t threads)
+{
+#ifdef __SSE2__
+    unsigned int control = _mm_getcsr();
+    _mm_setcsr(control | 0x8040); /* FTZ and DAZ */
+    work(context, thread, threads);
+    _mm_setcsr((_mm_getcsr() & ~0x8040u) | (control & 0x8040u));
+#else
+    work(context, thread, threads);
+#endif
+}
+
+/* The pool of an OpenMP runtime does not survive fork: a child of a process that has used it
+ * runs serially, on a path without any OpenMP in it. */
+static inline void sk_parallel(sk_work work, void *context, int64_t threads)
+{
+#ifdef _OPENMP
+    static pid_t pool_owner = 0;
+    if (threads > 1 && (pool_owner == 0 || pool_owner == getpid())) {
+        pool_owner = getpid();
+#pragma omp parallel num_threads((int)threads)
+        sk_work_flushing(work, context, omp_get_thread_num(), omp_get_num_threads());
+        return;
+    }
+#endif
+    sk_work_flushing(work, context, 0, 1);
+}
+
+static inline double sk_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static inline void *sk_aligned(int64_t bytes)
+{
+    return aligned_alloc(64, ((size_t)bytes + 63) / 64 * 64);
+}
+#endif

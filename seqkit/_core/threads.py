@@ -1,0 +1,61 @@
+"""How many threads seqkit uses.
+
+The default is the number of processors this process may run on, or SEQKIT_NUM_THREADS, or
+OMP_NUM_THREADS.  Results do not depend on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_chosen: int | None = None
+
+
+def _default() -> int:
+    for variable in ("SEQKIT_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(variable, "").split(",")[0].strip()
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def num_threads() -> int:
+    """Number of threads that calls use from now on."""
+    return _chosen or _default()
+
+
+def set_num_threads(n: int | None) -> None:
+    """Use `n` threads; None goes back to the default.
+
+    Raises
+    ------
+    ValueError
+        If `n` is not a positive integer.
+    """
+    global _chosen
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        raise ValueError(f"set_num_threads: expected a positive integer or None, got {n!r}.")
+    _chosen = n
+
+
+@contextmanager
+def threads(n: int | None) -> Iterator[None]:
+    """Context manager: use `n` threads inside the block.
+
+    Examples
+    --------
+    >>> with threads(1):
+    ...     num_threads()
+    1
+    """
+    global _chosen
+    before = _chosen
+    set_num_threads(n)
+    try:
+        yield
+    finally:
+        _chosen = before

@@ -1,0 +1,259 @@
+"""Weights: packing them for the time loop, and their gradients after it.
+
+Legend: K inner size of a product (features or units), R rows of the tape.
+
+a. A *run* is up to four vectors of adjoining columns of one stage that multiply one operand.
+   Its weights are packed [panel][K][column][width]; for the way back, transposed, in groups of
+   up to four vectors of K: [group][panel][column][unit][lanes].
+b. A weight gradient is the product of operand rows and gradient columns over all tape rows.
+   Threads share its rows (the K side), so each number is summed by one thread, rows ascending.
+c. Rows of the operand are gathered into tiles first, so the kernel reads contiguous memory.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from seqkit._core.calls cimport OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot
+from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, kernels_of, parallel, sk_kernels, sk_product
+
+cdef int64_t GATHER_ROWS = 128  # tape rows at a time: their gradient columns fit into L1
+cdef int64_t BLOCK_ROWS = 24
+
+
+def aligned(int64_t count, str dtype):
+    """Zeros at a 64-byte boundary."""
+    size = np.dtype(dtype).itemsize
+    memory = np.zeros(count * size + 64, np.uint8)
+    cdef size_t start = (64 - <size_t>address(memory) % 64) % 64
+    return memory[start : start + count * size].view(dtype)
+
+
+def pack_run(Program program, blocks):
+    """Pack the weight blocks of a run: each is a (units, K) array, one per column."""
+    cdef ProgramData *p = &program.data
+    cdef int64_t m, n, k = blocks[0].shape[1], count = len(blocks), size = p.kernels.size, line = count * p.width
+    packed = aligned(p.panels * k * line, program.tables["dtype"])
+    cdef char *target = address(packed, True)
+    cdef char *source
+    for n, block in enumerate(blocks):
+        source = address(block)
+        for m in range(p.panels):
+            p.kernels.pack(target + (m * k * line + n * p.width) * size, line, source + m * p.width * k * size, k, 1, k,
+                           p.units - m * p.width, p.width)
+    return packed
+
+
+def pack_transposed(Program program, blocks):
+    """The same blocks for the product of gradient columns with the transposed weights."""
+    cdef ProgramData *p = &program.data
+    cdef int64_t m, n, g, first, width, units, k = blocks[0].shape[1], count = len(blocks), size = p.kernels.size
+    cdef int64_t lanes = p.kernels.lanes, total = (k + lanes - 1) // lanes * lanes, inner = p.panels * count * p.width
+    packed = aligned(total * inner, program.tables["dtype"])
+    cdef char *target = address(packed, True)
+    cdef char *source
+    for n, block in enumerate(blocks):
+        source = address(block)
+        for m in range(p.panels):
+            units = min(p.units - m * p.width, p.width)
+            for g from 0 <= g < total by SK_MAX_VECTORS * lanes:
+                width = min(total - g, SK_MAX_VECTORS * lanes)
+                first = g * inner + (m * count + n) * p.width * width
+                p.kernels.pack(target + first * size, width, source + (m * p.width * k + g) * size, 1, k, units, k - g, width)
+    return packed
+
+
+# ---- gradients of weights ----------------------------------------------------------------
+
+cdef struct Gradient:           # of one run
+    CallData *forward
+    CallData *backward
+    Run run
+    int64_t column              # of the gradient tape
+    int64_t tiles
+    char *packed                # [panel][tiles*tile_rows][count*width]
+    char *target[4]             # (units, K) of the user, one per column; added to
+
+cdef struct Gradients:
+    Gradient *list
+    int64_t count, tiles, share # tiles of all runs; bytes of a thread
+    char *memory
+
+
+cdef char *operand_row(Gradient *g, int64_t t, int64_t b) noexcept nogil:
+    cdef CallData *c = g.forward
+    cdef int64_t row = c.program.padded * c.program.kernels.size
+    if g.run.operand == OPERAND_X:
+        return row_at(&c.x, c.batch.order[b], input_time(c, b, t))
+    if g.run.operand == OPERAND_STATE:
+        return c.state[g.run.index] + (time_slot(c, t - 1) + b) * row
+    return c.vector[g.run.index] + (c.batch.offset[t] + b) * row
+
+
+cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory) noexcept nogil:
+    """Sum over the tape into tiles [first, last) of one run's gradient."""
+    cdef CallData *c = g.backward
+    cdef ProgramData *p = c.program
+    cdef const sk_kernels *kernels = p.kernels
+    cdef BatchData *batch = c.batch
+    cdef int64_t size = kernels.size, height = kernels.tile_rows, line = g.run.count * p.width
+    cdef int64_t i, k, m, t = 0, b = 0, start, rows, tile_bytes = GATHER_ROWS * height * size
+    cdef char **sources = <char **>memory
+    cdef char **tile = sources + GATHER_ROWS
+    cdef char *gathered = memory + (GATHER_ROWS + 64) * sizeof(void *)
+    cdef sk_product product
+    product.step, product.segments, product.segment = height, 1, 0
+    product.w_row, product.z_row = p.columns * p.width, line
+    for m in range(p.panels):
+        memset(g.packed + (m * g.tiles + first) * height * line * size, 0, (last - first) * height * line * size)
+    for start from 0 <= start < batch.rows by GATHER_ROWS:
+        rows = min(batch.rows - start, GATHER_ROWS)
+        for i in range(rows):
+            sources[i] = operand_row(g, t, b)
+            b += 1
+            if b == batch.active[t]:
+                t, b = t + 1, 0
+        for i in range(first, last):
+            kernels.gather(gathered + (i - first) * tile_bytes, sources, rows, i * height, g.run.inner - i * height)
+        product.length = rows
+        for m in range(p.panels):
+            for i in range(first, last):
+                for k in range(height):
+                    tile[k] = gathered + (i - first) * tile_bytes + k * size
+                kernels.product(&product, g.run.count * p.vectors, height, tile,
+                                c.grad + ((m * batch.rows + start) * p.columns + g.column) * p.width * size,
+                                g.packed + (m * g.tiles + i) * height * line * size)
+
+
+cdef void unpack(Gradient *g, int64_t first, int64_t last) noexcept nogil:
+    """Add tiles [first, last) to the user's gradients."""
+    cdef ProgramData *p = g.backward.program
+    cdef int64_t m, n, size = p.kernels.size, height = p.kernels.tile_rows, line = g.run.count * p.width, k = g.run.inner
+    cdef int64_t count = min(last * height, k) - first * height
+    for m in range(p.panels):
+        for n in range(g.run.count):
+            p.kernels.unpack_add(g.target[n] + (m * p.width * k + first * height) * size, k, 1,
+                                 g.packed + ((m * g.tiles + first) * height * line + n * p.width) * size, line,
+                                 count, min(p.units - m * p.width, p.width))
+
+
+cdef void weight_gradients(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    cdef Gradients *w = <Gradients *>context
+    cdef int64_t begin = w.tiles * thread // threads, end = w.tiles * (thread + 1) // threads
+    cdef int64_t n, first, last, offset = 0
+    for n in range(w.count):
+        first, last = max(begin - offset, <int64_t>0), min(end - offset, w.list[n].tiles)
+        if first < last:
+            add_rows(&w.list[n], first, last, w.memory + thread * w.share)
+            unpack(&w.list[n], first, last)
+        offset += w.list[n].tiles
+
+
+def add_weight_gradients(list runs, int64_t threads, Arena arena):
+    """Add weight gradients; each run is (forward call, backward call, run index, grad column,
+    target arrays (units, K), one per column)."""
+    cdef int64_t n, k, column, size = 0, height = 0, packed = 0, longest = 0
+    cdef Gradients w
+    cdef Gradient *g
+    cdef Call forward, backward
+    described = np.zeros(len(runs) * sizeof(Gradient) + 64, np.uint8)
+    w.list, w.count, w.tiles = <Gradient *>address(described, True), len(runs), 0
+    for n, (forward, backward, k, column, targets) in enumerate(runs):
+        g = &w.list[n]
+        g.forward, g.backward, g.run, g.column = &forward.data, &backward.data, forward.data.program.runs[k], column
+        size, height = g.forward.program.kernels.size, g.forward.program.kernels.tile_rows
+        g.tiles = (g.run.inner + height - 1) // height
+        for k, target in enumerate(targets):
+            g.target[k] = address(target, True)
+        w.tiles += g.tiles
+        longest = max(longest, g.tiles * height * size)
+        packed += g.forward.program.padded * g.run.count * g.tiles * height * size + 64
+    w.share = (GATHER_ROWS + 64) * sizeof(void *) + longest * GATHER_ROWS + 64
+    arena.reserve(packed + threads * w.share + 64 * 4)
+    for n in range(w.count):
+        g = &w.list[n]
+        g.packed = arena.take(g.forward.program.padded * g.run.count * g.tiles * g.forward.program.kernels.tile_rows * g.forward.program.kernels.size)
+    w.share = w.share // 64 * 64
+    w.memory = arena.take(threads * w.share)
+    with nogil:
+        parallel(weight_gradients, &w, threads)
+
+
+def column_sums(Call backward, columns):
+    """Sum of gradient columns over the tape: {column: (units,) array}."""
+    cdef CallData *c = &backward.data
+    cdef ProgramData *p = c.program
+    cdef int64_t m, column, size = p.kernels.size
+    sums = {}
+    for column in columns:
+        total = aligned(p.padded, backward.program.tables["dtype"])
+        for m in range(p.panels):
+            p.kernels.column_sum(address(total, True) + m * p.width * size,
+                                 c.grad + (m * c.batch.rows * p.columns + column) * p.width * size, p.columns * p.width * size,
+                                 c.batch.rows, p.width)
+        sums[column] = total[: p.units]
+    return sums
+
+
+# ---- gradient of the input ----------------------------------------------------------------
+
+cdef struct InputGradient:
+    CallData *forward
+    CallData *backward
+    int64_t *runs               # (column, count) pairs
+    int64_t count, features, vectors, share
+    char *weight[64]
+    Rows dx
+    char *memory
+
+
+cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    cdef InputGradient *w = <InputGradient *>context
+    cdef CallData *c = w.backward
+    cdef ProgramData *p = c.program
+    cdef BatchData *batch = c.batch
+    cdef const sk_kernels *kernels = p.kernels
+    cdef int64_t size = kernels.size, lanes = kernels.lanes, line = p.columns * p.width, total = w.vectors * lanes
+    cdef int64_t begin = batch.rows * thread // threads, end = batch.rows * (thread + 1) // threads
+    cdef int64_t r, i, n, g, rows, vectors, inner, t = 0
+    cdef char **sources = <char **>(w.memory + thread * w.share)
+    cdef char *z = w.memory + thread * w.share + 64 * sizeof(void *)
+    cdef sk_product product
+    product.step, product.segments, product.segment, product.z_row = 1, p.panels, batch.rows * line, total
+    for r from begin <= r < end by BLOCK_ROWS:
+        rows = min(end - r, BLOCK_ROWS)
+        memset(z, 0, rows * total * size)
+        for n in range(w.count):
+            product.length = w.runs[2 * n + 1] * p.width
+            inner = product.length * p.panels
+            for i in range(rows):
+                sources[i] = c.grad + ((r + i) * line + w.runs[2 * n] * p.width) * size
+            for g from 0 <= g < w.vectors by SK_MAX_VECTORS:
+                vectors = min(w.vectors - g, <int64_t>SK_MAX_VECTORS)
+                product.w_row = vectors * lanes
+                kernels.product(&product, vectors, rows, sources, w.weight[n] + g * lanes * inner * size, z + g * lanes * size)
+        for i in range(rows):
+            while r + i >= batch.offset[t + 1]:
+                t += 1
+            n = r + i - batch.offset[t]
+            memcpy(row_at(&w.dx, batch.order[n], input_time(w.forward, n, t)), z + i * total * size, w.features * size)
+
+
+def input_gradient(Call forward, Call backward, runs, weights, dx, int64_t features, int64_t threads, Arena arena):
+    """Write the gradient of x: `runs` are (column, count) of the gradient tape, `weights` their
+    transposed packs, `dx` is described like the x of a call."""
+    cdef InputGradient w
+    cdef int64_t n
+    pairs = np.array(runs, np.int64)
+    w.forward, w.backward, w.runs, w.count, w.features = &forward.data, &backward.data, <int64_t *>address(pairs), len(runs), features
+    w.vectors = (features + w.forward.program.kernels.lanes - 1) // w.forward.program.kernels.lanes
+    for n, weight in enumerate(weights):
+        w.weight[n] = address(weight)
+    bind_rows(&w.dx, dx)
+    w.share = 64 * sizeof(void *) + BLOCK_ROWS * w.vectors * w.forward.program.kernels.lanes * w.forward.program.kernels.size
+    w.share = (w.share + 63) // 64 * 64
+    arena.reserve(threads * w.share + 64)
+    w.memory = arena.take(threads * w.share)
+    with nogil:
+        parallel(input_rows, &w, threads)

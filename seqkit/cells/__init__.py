@@ -1,0 +1,1 @@
+"""Cells: one file each, named as it is registered."""

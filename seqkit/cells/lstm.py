@@ -1,0 +1,48 @@
+"""Long short-term memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqkit.equations import Cell
+from seqkit.recurrent import Recurrent
+
+
+class LSTMCell(Cell):
+    r"""Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate: Gers et al., 2000).
+
+    .. math:: i, f, o &= \sigma(W x_t + b + U h_{t-1})        \\
+              g       &= \tanh(W_g x_t + b_g + U_g h_{t-1})   \\
+              c_t     &= f c_{t-1} + i g                      \\
+              h_t     &= o \tanh(c_t)
+
+    With `unit_forget_bias` the bias of f starts at 1 (Jozefowicz et al., 2015).
+    """
+
+    name = "lstm"
+    gates = ("i", "f", "g", "o")
+    states = ("h", "c")
+
+    def __init__(self, unit_forget_bias: bool = True, **options: Any) -> None:
+        super().__init__(**options)
+        self.unit_forget_bias = unit_forget_bias
+
+    def initial_bias(self, gate: str) -> float:
+        """1 for the forget gate, if asked for."""
+        return float(self.unit_forget_bias and gate == "f")
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
+        """One step."""
+        i = self.recurrent_activation(x.i + U.i @ s.h)
+        f = self.recurrent_activation(x.f + U.f @ s.h)
+        g = self.activation(x.g + U.g @ s.h)
+        o = self.recurrent_activation(x.o + U.o @ s.h)
+        c = f * s.c + i * g
+        return {"h": o * self.activation(c), "c": c}
+
+
+class LSTM(Recurrent):
+    """LSTM layer: :class:`LSTMCell` with the options of :class:`~seqkit.recurrent.Recurrent`."""
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(LSTMCell, units, **options)

@@ -1,0 +1,167 @@
+"""Model files: arrays and a description in one safetensors file.
+
+The format, version 1
+  A safetensors file.  Its metadata hold one entry, "seqkit", a JSON object: the description with
+  "format_version" and "sha256", a checksum over the rest of the description and every array's
+  name, type, shape and bytes.  Nothing in a file is ever executed.  Equal models give equal files.
+
+Reading
+  The whole file is read and checked before anything is made of it.  It is not mapped into
+  memory: a file that shrinks under a mapping kills the process, and saving a model over the
+  file it came from would change the arrays.
+
+Writing
+  A new file beside the old one takes its place only when it is safely on the disk, so an
+  interrupted or failing write leaves the old file as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from seqkit.errors import LoadError
+
+FORMAT_VERSION = 1
+
+
+def write(path: str | os.PathLike[str], description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a model file, in one step that either happens or does not.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Name of the file; one that exists is replaced and keeps its permissions.
+    description : mapping
+        Plain values that JSON can hold.
+    arrays : mapping of str to ndarray
+        Arrays of any layout.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(folder + "/m.safetensors", {"units": 2}, {"w": np.arange(3.0)[::-1]})
+    ...     description, arrays = read(folder + "/m.safetensors")
+    >>> description["units"], arrays["w"].tolist()
+    (2, [2.0, 1.0, 0.0])
+    """
+    # safetensors 0.8.0 writes the memory of a strided array as if it were contiguous.
+    packed = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
+    versioned = {"format_version": FORMAT_VERSION, **description}
+    text = _json({**versioned, "sha256": _checksum(versioned, packed)})
+    _replace(Path(path), save(packed, {"seqkit": text}))
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Description and arrays of a model file.
+
+    Raises
+    ------
+    LoadError
+        If the file cannot be read, is damaged, is not a seqkit model, or is newer than this
+        seqkit.
+    """
+    file = Path(path)
+    data = _bytes(file)
+    description = _description(file, _metadata(file, data))
+    checksum = description.pop("sha256", None)
+    try:
+        arrays = load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise LoadError(f"{file}: the file is damaged ({error}); use another copy of it.") from None
+    if _checksum(description, arrays) != checksum:
+        raise LoadError(f"{file}: the checksum is wrong, the file is damaged or was edited; use another copy of it.")
+    return description, arrays
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise LoadError(f"{file}: not a regular file; give the name of a model file.")
+        return file.read_bytes()
+    except OSError as error:
+        raise LoadError(f"{file}: cannot be read ({error.strerror}); check the name and the permissions.") from error
+
+
+def _metadata(file: Path, data: bytes) -> str:
+    """The entry "seqkit" of the safetensors header: a length (8 bytes, little endian) and JSON."""
+    size = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or size > len(data) - 8:
+        raise LoadError(
+            f"{file}: not a seqkit model, or cut off: it has {len(data)} bytes and its header would need {size + 8}. "
+            f"Save the model again or use another copy of the file."
+        )
+    try:
+        return str(json.loads(data[8 : 8 + size])["__metadata__"]["seqkit"])
+    except (ValueError, RecursionError, LookupError, TypeError):
+        raise LoadError(
+            f"{file}: not a seqkit model: no safetensors header with a seqkit description. Models of other libraries "
+            f"have to be converted."
+        ) from None
+
+
+def _description(file: Path, text: str) -> dict[str, Any]:
+    try:
+        description = dict(json.loads(text))
+        version = description["format_version"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        raise LoadError(f"{file}: the description in the file is damaged; use another copy of it.") from None
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise LoadError(
+            f"{file}: the file has format version {version!r}, this seqkit reads 1 to {FORMAT_VERSION}; update seqkit."
+        )
+    return description
+
+
+def _checksum(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(_json(description).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(_json([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _json(value: Any) -> str:
+    """The one way to write a value: floats come back exactly, and NaN is refused."""
+    return json.dumps(value, sort_keys=True, allow_nan=False)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    target = Path(os.path.realpath(path))  # a link stays a link
+    temporary = target.with_name(f".seqkit-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(target.parent)
+
+
+def _sync_directory(folder: Path) -> None:
+    """Make the new name last through a power cut; only POSIX systems can and need to."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,128 @@
+"""``seqkit fit``."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from seqkit._core import threads as using_threads
+from seqkit.cli.console import Console, print_json, print_table
+from seqkit.cli.options import check_usage, data_options, network_options, output_options
+from seqkit.data.dataset import Series
+from seqkit.data.files import EMBEDDED, Columns, companion, is_table, locate, read_sequences, read_series
+from seqkit.errors import ConfigError
+from seqkit.model import Sequential
+from seqkit.tasks import classify, forecast, regress
+from seqkit.tasks.picture import draw_forecast
+from seqkit.tasks.sequences import split
+from seqkit.tasks.settings import Settings
+
+Options = dict[str, Any]
+Facts = dict[str, Any]
+
+
+@click.command()
+@click.argument("data")
+@network_options
+@data_options
+@output_options
+def fit(data: str, **options: Any) -> None:
+    """Train a model on DATA and save it.
+
+    \b
+    DATA is the name of an embedded data set (sunspots) or a file:
+      .csv .tsv .txt  a table: forecast a column, or, with --id and --label or
+                      --target, learn from sequences of rows
+      .npz            arrays x, y, lengths, and x_test and so on
+      .ts             the format of the UCR/UEA archive
+    """
+    path, console = locate(data), Console(options["as_json"], options["quiet"])
+    check_usage(path, options)
+    out = writable(options["out"] or f"{Path(data).stem}.safetensors")
+    forecasting = is_table(path) and options["id_column"] is None
+    began = time.perf_counter()
+    with using_threads(options["threads"]):
+        model, facts = (fit_forecast if forecasting else fit_sequences)(data, path, options, console)
+    model.save(out)
+    facts |= {"seconds": round(time.perf_counter() - began, 3), "model": str(out)}
+    if options["as_json"]:
+        print_json(facts)
+    else:
+        print_table([(name.replace("_", " "), _words(value)) for name, value in facts.items() if value is not None])
+
+
+def fit_forecast(data: str, path: Path, options: Options, console: Console) -> tuple[Sequential, Facts]:
+    """Forecast a column of a table."""
+    plot = writable(options["plot"] or f"{Path(data).stem}.png")
+    series = read_series(path, options["target"])
+    usual = EMBEDDED.get(data)
+    season = options["season"] or (usual.season if usual else None)
+    holdout = options["holdout"] or (usual.holdout if usual else None)
+    plan = forecast.Plan.of(series, options["window"], options["horizon"] or 1, holdout, season)
+    settings = settings_for(forecast.DEFAULTS, options)
+    console.remark(f"{series.describe()}\n{plan.describe(series)}\n{settings.describe()}")
+    with console.progress(settings.epochs) as callbacks:
+        model = forecast.fit(series, plan, settings, callbacks)
+    figures = forecast.report(model, series)
+    drawn = draw(plot, series, forecast.held_out_forecasts(model, series), figures, console)
+    return model, {"task": "forecast", "column": series.column, **figures, "plot": str(plot) if drawn else None}
+
+
+def fit_sequences(data: str, path: Path, options: Options, console: Console) -> tuple[Sequential, Facts]:
+    """Classify sequences, or predict numbers from them."""
+    columns = Columns(options["id_column"], options["label"], options["target"], options["ignore"])
+    train, test = read_sequences(path, columns)
+    console.remark(train.describe())
+    beside = Path(options["test"]) if options["test"] else companion(path)
+    if beside is not None:
+        test, _ = read_sequences(locate(str(beside)), replace(columns, features=train.features))
+    if test is None:
+        train, test = split(train, options["seed"])
+    console.remark(f"training on {len(train)} sequences, testing on {len(test)} of {test.name}")
+    task = classify if train.labels is not None else regress
+    settings = settings_for(task.DEFAULTS, options)
+    console.remark(settings.describe())
+    with console.progress(settings.epochs) as callbacks:
+        model = task.fit(train, columns, settings, callbacks)
+    return model, {"task": model.metadata["task"], **task.report(model, test)}
+
+
+def settings_for(defaults: Settings, options: Options) -> Settings:
+    """The task's defaults, changed by what was given."""
+    names = {field.name for field in fields(Settings)}
+    return replace(defaults, **{name: value for name, value in options.items() if name in names and value is not None})
+
+
+def draw(path: Path, series: Series, values: np.ndarray, figures: Facts, console: Console) -> bool:
+    """Draw the forecast if matplotlib is installed; say so if not."""
+    title = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items() if value is not None)
+    try:
+        draw_forecast(path, series, values, title)
+    except ImportError:
+        console.remark('no picture was drawn: matplotlib is missing; install it with: pip install "seqkit[plot]"')
+        return False
+    return True
+
+
+def writable(name: str) -> Path:
+    """A path in a folder that can be written to; asked before the work, not after it.
+
+    Raises
+    ------
+    ConfigError
+        If the folder does not exist or cannot be written to.
+    """
+    path = Path(name)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{name} cannot be written: {path.parent} must be a folder that exists and is writable.")
+    return path
+
+
+def _words(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

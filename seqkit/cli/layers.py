@@ -1,0 +1,64 @@
+"""``seqkit layers``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from seqkit import registry
+from seqkit.cli.console import print_json, print_table
+from seqkit.cli.options import layer_name
+from seqkit.equations import Cell, describe_equations, describe_program
+from seqkit.errors import ConfigError
+from seqkit.recurrent import Recurrent
+
+
+@click.command()
+@click.argument("name", required=False, callback=layer_name)
+@click.option("--equations", is_flag=True, help="Print the equations of the cell NAME.")
+@click.option("--program", is_flag=True, help="Print the program of the cell NAME and of its gradient.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> None:
+    """List the layers, or print the equations or the program of one.
+
+    A layer that cannot be imported is listed with its error.
+    """
+    if name is None and (equations or program):
+        raise click.UsageError("--equations and --program need the NAME of a cell.")
+    if name is None:
+        list_layers(as_json)
+        return
+    cell, texts = cell_of(name), {}
+    if equations or not program:
+        texts["equations"] = describe_equations(cell)
+    if program:
+        texts["program"] = describe_program(cell)
+    if as_json:
+        print_json({"name": name, **texts})
+    else:
+        click.echo("\n\n".join(texts.values()))
+
+
+def cell_of(name: str) -> Cell:
+    """The cell of a layer, with its default options.
+
+    Raises
+    ------
+    ConfigError
+        If the layer is not made of a cell.
+    """
+    layer = registry.create(name, 1) if issubclass(registry.get(name), (Cell, Recurrent)) else None
+    if not isinstance(layer, Recurrent):
+        raise ConfigError(f"layer {name!r} has no equations: it is not made of a recurrent cell.")
+    return layer.cell
+
+
+def list_layers(as_json: bool) -> None:
+    """Print every registered layer, its target and its package, or what is wrong with it."""
+    entries = registry.entries()
+    if as_json:
+        print_json([asdict(entry) for entry in entries])
+    else:
+        heading = ("name", "target", "package", "error")
+        print_table([heading, *((entry.name, entry.target, entry.package, entry.error or "") for entry in entries)])

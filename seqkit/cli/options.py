@@ -1,0 +1,123 @@
+"""The options of ``seqkit fit``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from seqkit import registry
+from seqkit.data.files import is_table
+from seqkit.tasks.settings import Settings, is_recurrent
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+POSITIVE = click.IntRange(min=1)
+SHARE = click.FloatRange(0, 1, max_open=True)
+RATE = click.FloatRange(0, min_open=True)
+
+TABLE_ONLY = ("id_column", "label", "target")
+FORECAST_ONLY = ("window", "horizon", "season", "holdout", "plot")
+SEQUENCES_ONLY = ("label", "test", "ignore")
+
+
+def layer_name(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    """A registered name; anything else is wrong usage."""
+    known = registry.names()
+    if name is None or name in known:
+        return name
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise click.BadParameter(f"there is no layer {name!r}; {hint}Installed: {', '.join(known)}.")
+
+
+def recurrent_name(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    """A registered recurrent layer."""
+    if not is_recurrent(str(layer_name(ctx, param, name))):
+        raise click.BadParameter(f"{name!r} is not a recurrent layer; choose one such as lstm or gru.")
+    return name
+
+
+def network_options(command: F) -> F:
+    """Options of the network and of its training; None means the task's default."""
+    return _all(
+        command,
+        _option("--cell", default=Settings.cell, callback=recurrent_name, help="Recurrent layer, see `seqkit layers`."),
+        _option("--units", type=POSITIVE, default=Settings.units, help="Units of each layer."),
+        _option("--layers", type=POSITIVE, default=Settings.layers, help="Layers on top of each other."),
+        _option("--bidirectional", is_flag=True, help="Also read sequences from their end."),
+        _option("--dropout", type=SHARE, help="Share of outputs dropped in training.  [default: 0; 0.5 to classify]"),
+        _option("--epochs", type=POSITIVE, help="Times that all data are seen.  [default: 60; to forecast, up to 300]"),
+        _option("--batch-size", type=POSITIVE, default=Settings.batch_size, help="Samples between two updates."),
+        _option("--learning-rate", type=RATE, default=Settings.learning_rate, help="Of Adam, at the start."),
+        _option("--seed", type=click.IntRange(min=0), default=Settings.seed, help="Source of all randomness."),
+        _option("--threads", type=POSITIVE, help="Threads to use.  [default: all processors]"),
+    )
+
+
+def data_options(command: F) -> F:
+    """Options that say what the data are."""
+    return _all(
+        command,
+        _name("--target", "--column", "target", help="Column to forecast or, with --id, to predict per sequence."),
+        _option("--window", type=POSITIVE, help="Past values to forecast from.  [default: two seasons, or up to 24]"),
+        _option("--horizon", type=POSITIVE, help="Steps ahead to forecast.  [default: 1]"),
+        _option("--season", type=POSITIVE, help="Period of the seasonal naive forecast."),
+        _option("--holdout", type=POSITIVE, help="Last values, held out to measure.  [default: a fifth]"),
+        _name("--id", "id_column", help="Column that groups the rows of a table into sequences."),
+        _name("--label", help="Column with the class of each sequence."),
+        _name("--ignore", multiple=True, help="Column or feature that is not used; may be repeated."),
+        _file("--test", help="Test set.  [default: X_TEST beside X_TRAIN, or a fifth of DATA]"),
+    )
+
+
+def output_options(command: F) -> F:
+    """Options that say what is written."""
+    return _all(
+        command,
+        _file("--out", help="Where to save the model.  [default: <DATA>.safetensors]"),
+        _file("--plot", help="Where to draw a forecast.  [default: <DATA>.png]"),
+        _option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        _option("--quiet", is_flag=True, help="Print only the results."),
+    )
+
+
+def check_usage(path: Path, given: dict[str, Any]) -> None:
+    """Raise UsageError for options that don't go together or with this kind of file."""
+    table, grouped = is_table(path), given["id_column"] is not None
+    if not table:
+        _forbid(given, TABLE_ONLY, f"is for tables; {path.suffix} files say themselves what is what")
+    elif grouped and (given["label"] is None) == (given["target"] is None):
+        raise click.UsageError("--id needs either --label (to classify) or --target (to predict a number).")
+    if table and not grouped:
+        _forbid(given, SEQUENCES_ONLY, "is for sequences; group the rows of the table with --id")
+    else:
+        _forbid(given, FORECAST_ONLY, "is for forecasts, and these are sequences")
+
+
+def _forbid(given: dict[str, Any], names: tuple[str, ...], reason: str) -> None:
+    for name in names:
+        if given[name]:
+            raise click.UsageError(f"--{name.removesuffix('_column')} {reason}.")
+
+
+def _all(command: F, *options: Callable[[F], F]) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _option(*names: str, **facts: Any) -> Callable[[F], F]:
+    shown = facts.get("default") is not None
+    return click.option(*names, show_default=shown, **facts)
+
+
+def _name(*names: str, **facts: Any) -> Callable[[F], F]:
+    return click.option(*names, metavar="NAME", **facts)
+
+
+def _file(*names: str, **facts: Any) -> Callable[[F], F]:
+    return click.option(*names, metavar="FILE", **facts)

@@ -1,0 +1,61 @@
+"""``seqkit predict``."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from typing import IO, Any
+
+import click
+
+from seqkit._core import threads as using_threads
+from seqkit.cli.options import POSITIVE
+from seqkit.data.files import locate
+from seqkit.errors import LoadError
+from seqkit.model import Sequential
+from seqkit.tasks import classify, forecast, regress
+
+OUTPUT = click.File("w", encoding="utf-8", lazy=True)
+ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress.rows}
+
+
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("--out", type=OUTPUT, default="-", metavar="FILE", help="Where to write.  [default: standard output]")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
+@click.option("--threads", type=POSITIVE, help="Threads to use.  [default: all processors]")
+def predict(model: str, data: str, out: IO[str], as_json: bool, threads: int | None) -> None:
+    """Apply MODEL, a file saved by `seqkit fit`, to DATA.
+
+    \b
+    Forecasts have one row per point in time that can be forecast, the last ones
+    beyond the end of DATA; sequences have one row each.  True values stand beside
+    the predictions where DATA has them.
+    """
+    loaded = Sequential.load(model)
+    task = loaded.metadata.get("task")
+    if task not in ROWS:
+        raise LoadError(f"{model}: the model was not made by `seqkit fit`, so it does not say how to read data.")
+    with using_threads(threads):
+        (write_json if as_json else write_csv)(out, ROWS[task](loaded, locate(data)))
+
+
+def write_csv(out: IO[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as they come; what is unknown stays empty."""
+    writer = None
+    for row in rows:
+        if writer is None:
+            writer = csv.DictWriter(out, list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def write_json(out: IO[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as they come, as one list of objects."""
+    separator = "[\n"
+    for row in rows:
+        out.write(separator + json.dumps(row, allow_nan=False))
+        separator = ",\n"
+    out.write("\n]\n")

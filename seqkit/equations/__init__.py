@@ -1,0 +1,42 @@
+"""Equations: a cell's ``step``, traced into a program from which the gradient is derived.
+
+``cell`` is what authors subclass, ``functions`` what they write with; ``trace`` makes a
+:class:`Program` of a step, ``derive`` the program of its gradient, ``lower`` the tables that
+the engine runs; ``reference`` runs a step as it is written, in NumPy.
+"""
+
+from seqkit.equations.cell import Cell, Parameter, matrix, vector
+from seqkit.equations.derive import derive
+from seqkit.equations.functions import (
+    ACTIVATIONS,
+    absolute,
+    clip,
+    elu,
+    exp,
+    gelu,
+    hard_sigmoid,
+    layer_norm,
+    linear,
+    log,
+    maximum,
+    mean,
+    minimum,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+    sqrt,
+    tanh,
+    where,
+)
+from seqkit.equations.program import Program
+from seqkit.equations.reference import run_reference
+from seqkit.equations.text import describe_equations, describe_program
+from seqkit.equations.trace import trace
+
+__all__ = [
+    "ACTIVATIONS", "Cell", "Parameter", "Program", "absolute", "clip", "derive", "describe_equations", "describe_program", "elu",
+    "exp", "gelu", "hard_sigmoid", "layer_norm", "linear", "log", "matrix", "maximum", "mean", "minimum", "relu", "run_reference",
+    "sigmoid", "silu", "softplus", "softsign", "sqrt", "tanh", "trace", "vector", "where",
+]  # fmt: skip

@@ -1,0 +1,102 @@
+"""The base class of cells: equations, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from seqkit.equations.functions import ACTIVATIONS
+from seqkit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a cell beside the gate weights.
+
+    Use :func:`vector` or :func:`matrix` to make one.
+    """
+
+    rows: tuple[str, ...] = ()
+    square: bool = False
+    initializer: str = "zeros"
+
+    def shape(self, units: int) -> tuple[int, ...]:
+        """Shape of the array for a layer of `units` units."""
+        if self.square:
+            return (units, units)
+        return (len(self.rows), units) if self.rows else (units,)
+
+
+def vector(*rows: str, initializer: str = "zeros") -> Parameter:
+    """One number per unit, shape (units,); or, with names, one row for each, (rows, units)."""
+    return Parameter(rows=rows, initializer=initializer)
+
+
+def matrix(initializer: str = "orthogonal") -> Parameter:
+    """An extra matrix (units, units), written ``p.name @ vector`` in the equations."""
+    return Parameter(square=True, initializer=initializer)
+
+
+class Cell:
+    """A recurrent cell: its equations for one step, written once.
+
+    A subclass names its `gates` and `states` and writes ``step(self, x, U, s, p)``, where
+
+    * ``x.f`` is :math:`W_f x_t + b_f`, the input's part of gate ``f``;
+    * ``U.f @ v`` is :math:`U_f v` for a state or another vector of the step;
+    * ``s.h`` is the state ``h`` of the step before;
+    * ``p.name`` is a parameter declared in ``parameters()`` (``p.name.row`` where it has rows).
+
+    ``step`` returns the new states as a dict; the first state is the output of the layer.  It
+    runs unchanged on float64 NumPy arrays, and is traced once for the engine.
+
+    Parameters
+    ----------
+    activation, recurrent_activation : str
+        Names of the functions available to ``step`` as ``self.activation`` and
+        ``self.recurrent_activation``: tanh, sigmoid, relu, linear, hard_sigmoid, softplus,
+        softsign, elu, gelu, silu, exp.
+    use_bias : bool
+        Whether ``x.<gate>`` has a bias; a cell may use it for biases of its own.
+
+    Examples
+    --------
+    >>> import seqkit
+    >>> from seqkit.equations import sigmoid, tanh
+    >>> class MGU(seqkit.Cell):
+    ...     gates, states = ("f", "n"), ("h",)
+    ...     def step(self, x, U, s, p):
+    ...         f = sigmoid(x.f + U.f @ s.h)
+    ...         n = tanh(x.n + U.n @ (f * s.h))
+    ...         return {"h": (1 - f) * s.h + f * n}
+    >>> seqkit.Recurrent(MGU, 8).build(3, seed=0).params["weight_hh"].shape
+    (16, 8)
+    """
+
+    name: str = ""
+    gates: ClassVar[tuple[str, ...]]
+    states: ClassVar[tuple[str, ...]]
+    api_version: ClassVar[int] = 1
+
+    def __init__(self, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True) -> None:
+        self.activation = self._function("activation", activation)
+        self.recurrent_activation = self._function("recurrent_activation", recurrent_activation)
+        self.use_bias = bool(use_bias)
+
+    def _function(self, option: str, name: str) -> Callable[[Any], Any]:
+        if name not in ACTIVATIONS:
+            raise ConfigError(f"{type(self).__name__}: {option} is {name!r}, expected one of {', '.join(ACTIVATIONS)}.")
+        return ACTIVATIONS[name]
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Parameters beside the gate weights and biases, by name."""
+        return {}
+
+    def initial_bias(self, gate: str) -> float:
+        """Where the bias of a gate starts; 0 unless a cell says otherwise."""
+        return 0.0
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
+        """New states from the input's parts, the recurrent matrices, the old states and parameters."""
+        raise NotImplementedError(f"{type(self).__name__} must define step(self, x, U, s, p).")

@@ -1,0 +1,116 @@
+"""The functions that equations may use, on symbols and on NumPy arrays alike.
+
+Every function here accepts what a ``step`` computes with: symbols while it is traced,
+float64 arrays where it is the reference.  Functions that the engine has no operation for are
+written with those it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from seqkit.equations.symbols import Symbol, operation
+
+
+def _function(name: str, on_arrays: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*values: Any) -> Any:
+        if any(isinstance(value, Symbol) for value in values):
+            return operation(name, *values)
+        with np.errstate(over="ignore"):
+            return on_arrays(*values)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _sigmoid(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+sigmoid = _function("sigmoid", _sigmoid)
+tanh = _function("tanh", np.tanh)
+relu = _function("relu", lambda x: np.maximum(x, 0.0))
+exp = _function("exp", np.exp)
+log = _function("log", np.log)
+softplus = _function("softplus", lambda x: np.logaddexp(x, 0.0))
+sqrt = _function("sqrt", np.sqrt)
+absolute = _function("abs", np.abs)
+maximum = _function("maximum", np.maximum)
+minimum = _function("minimum", np.minimum)
+where = _function("where", np.where)
+mean = _function("mean", lambda x: np.broadcast_to(np.mean(x, axis=-1, keepdims=True), np.shape(x)))
+
+sigmoid.__doc__ = "Logistic function 1 / (1 + exp(-x))."
+tanh.__doc__ = "Hyperbolic tangent."
+relu.__doc__ = "max(x, 0); the derivative at 0 is 0."
+exp.__doc__ = "Exponential."
+log.__doc__ = "Natural logarithm; a subnormal number counts as 0."
+softplus.__doc__ = "log(1 + exp(x)), without overflow."
+sqrt.__doc__ = "Square root."
+absolute.__doc__ = "Absolute value; the derivative at 0 is 0. Also ``abs(x)``."
+maximum.__doc__ = "The larger of two; where equal, the derivative goes to the first."
+minimum.__doc__ = "The smaller of two; where equal, the derivative goes to the first."
+where.__doc__ = "where(condition, a, b): a where the condition (a comparison) holds, else b."
+mean.__doc__ = "Mean over the units, the same for every unit."
+
+
+def linear(x: Any) -> Any:
+    """The identity."""
+    return x
+
+
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """x limited to [low, high]."""
+    return minimum(maximum(x, low), high)
+
+
+def hard_sigmoid(x: Any) -> Any:
+    """Piecewise linear sigmoid clip(x / 6 + 1/2, 0, 1), as Keras 3 has it."""
+    return clip(x / 6 + 0.5, 0.0, 1.0)
+
+
+def softsign(x: Any) -> Any:
+    """x / (1 + abs(x))."""
+    return x / (1 + absolute(x))
+
+
+def elu(x: Any) -> Any:
+    """x where positive, else exp(x) - 1 (Clevert et al., 2016)."""
+    return where(x > 0, x, exp(minimum(x, 0.0)) - 1)
+
+
+def silu(x: Any) -> Any:
+    """x * sigmoid(x), also called swish."""
+    return x * sigmoid(x)
+
+
+def gelu(x: Any) -> Any:
+    """The tanh form of the Gaussian error linear unit (Hendrycks and Gimpel, 2016):
+    x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))."""
+    return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def layer_norm(x: Any, gain: Any = 1.0, bias: Any = 0.0, epsilon: float = 1e-5) -> Any:
+    """gain * (x - mean) / sqrt(variance + epsilon) + bias over the units (Ba et al., 2016)."""
+    centred = x - mean(x)
+    return gain * (centred / sqrt(mean(centred * centred) + epsilon)) + bias
+
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "tanh": tanh,
+    "sigmoid": sigmoid,
+    "relu": relu,
+    "linear": linear,
+    "hard_sigmoid": hard_sigmoid,
+    "softplus": softplus,
+    "softsign": softsign,
+    "elu": elu,
+    "gelu": gelu,
+    "silu": silu,
+    "exp": exp,
+}

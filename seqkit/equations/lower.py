@@ -1,0 +1,366 @@
+"""Lowering: from a program to the tables that the engine runs.
+
+Legend: a *slot* is where a value lies (see ``SLOTS`` of the engine), a *run* is a product into
+up to four vectors of adjoining columns, a *post* is a product of gradient columns with
+transposed weights.
+
+Every operation becomes one instruction whose operands are read where they lie.  A value goes
+straight to its place: a new state, a saved value, a gradient column, a vector that a later stage
+needs whole; else to one of few temporaries.  The tables are int64 arrays whose columns are the
+fields of the structures in ``_core/calls.pxd``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seqkit._core import LIMITS, OPERANDS, OPERATIONS, SLOTS, lanes
+from seqkit.equations.program import Program
+from seqkit.equations.symbols import Node
+from seqkit.errors import EquationError
+
+MAX_VECTORS = 4
+Term = tuple[str, str]
+"""("x", gate), ("U", gate) or ("matrix", name): whose weights a column of a run multiplies."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A product of one operand into adjoining columns of a stage."""
+
+    stage: int
+    operand: str
+    index: int
+    column: int
+    terms: tuple[Term, ...]
+    node: Node | None
+
+
+@dataclass
+class Layout:
+    """What forward and backward tables of one cell share.
+
+    Attributes
+    ----------
+    vectors : int
+        SIMD vectors of a panel.
+    runs : list of Run
+        All products of the forward program.
+    first_column : list of int
+        Place of the first column of every stage among all columns.
+    parameter_rows : list of (str, int)
+        Rows of the packed parameters.
+    vector_nodes : list of Node
+        Computed vectors that the forward program multiplies; they are kept for the gradient.
+    """
+
+    program: Program
+    units: int
+    dtype: str
+    vectors: int
+    runs: list[Run]
+    first_column: list[int]
+    stage_columns: list[list[Node]]
+    parameter_rows: list[tuple[str, int]]
+    masks: list[str]
+    vector_nodes: list[Node]
+
+
+def lay_out(program: Program, units: int, dtype: str) -> Layout:
+    """Place the columns of a forward program and find its products."""
+    stages = program.stages
+    count = max(stages.values()) + 1
+    columns = [[node for node in program.columns if stages[node] == stage] for stage in range(count)]
+    widest = max(1, min(MAX_VECTORS, max(map(len, columns))))
+    vectors = min(MAX_VECTORS // widest, -(-units // lanes(dtype)))
+    operands = [o for node in program.columns for o in node.operands if o.operation != "state"]
+    vector_nodes = list(dict.fromkeys(operands))
+    runs = [run for stage, nodes in enumerate(columns) for run in _runs(program, stage, nodes, vector_nodes, MAX_VECTORS // vectors)]
+    return Layout(
+        program, units, dtype, vectors, runs, [sum(map(len, columns[:stage])) for stage in range(count)], columns,
+        sorted({node.detail[:2] for node in program.nodes if node.operation == "parameter"}),
+        [node.detail for node in program.nodes if node.operation == "mask"], vector_nodes,
+    )
+
+
+def _runs(program: Program, stage: int, columns: list[Node], vector_nodes: list[Node], longest: int) -> Iterable[Run]:
+    """Group the terms of a stage's columns by operand, then by neighbourhood."""
+    by_operand: dict[Node | None, list[tuple[int, Term]]] = {}
+    for place, column in enumerate(columns):
+        for kind, gate, position in column.detail:
+            operand = None if kind == "x" else column.operands[position]
+            by_operand.setdefault(operand, []).append((place, (kind, gate)))
+    for operand, terms in by_operand.items():
+        while terms:
+            run = [terms.pop(0)]
+            while len(run) < longest and (after := [t for t in terms if t[0] == run[-1][0] + 1]):
+                terms.remove(after[0])
+                run.append(after[0])
+            kind, index = _operand(program, operand, vector_nodes)
+            yield Run(stage, kind, index, run[0][0], tuple(term for _, term in run), operand)
+
+
+def _operand(program: Program, node: Node | None, vector_nodes: list[Node]) -> tuple[str, int]:
+    if node is None:
+        return "x", 0
+    if node.operation == "state":
+        return "state", program.states.index(node.detail)
+    return "vector", vector_nodes.index(node)
+
+
+def forward_tables(layout: Layout, input_size: int, saved: list[Node]) -> dict[str, Any]:
+    """Tables of the forward program; `saved` values go to the tape, in this order."""
+    writer = _Writer(layout, layout.program, layout.vector_nodes, saved)
+    program = layout.program
+    for i, state in enumerate(program.states):
+        writer.send(program.results[state], ("next", i, 0))
+    writer.send(program.results[program.states[0]], ("y", 0, 0))
+    for i, node in enumerate(saved):
+        writer.send(node, ("saved", i, len(saved)))
+    tables = writer.tables()
+    inner = {"x": input_size}
+    tables["runs"] = _int64(
+        [
+            (OPERANDS[run.operand], run.index, run.column, len(run.terms), inner.get(run.operand, layout.units), weight)
+            for weight, run in enumerate(layout.runs)
+        ],
+        6,
+    )
+    for stage, record in enumerate(tables["stages"]):
+        numbers = [i for i, run in enumerate(layout.runs) if run.stage == stage]
+        record[0], record[1] = len(layout.stage_columns[stage]), layout.first_column[stage]
+        record[6], record[7] = (numbers[0], numbers[-1] + 1) if numbers else (0, 0)
+    return tables | {"backward": False, "columns": len(program.columns)}
+
+
+@dataclass
+class BackwardTables:
+    """Tables of a derived program, and where its results are on the gradient tape."""
+
+    tables: dict[str, Any]
+    post_runs: list[int]
+    parameter_columns: dict[tuple[str, int], int]
+
+
+def backward_tables(layout: Layout, gradient: Program) -> BackwardTables:
+    """Tables of the derived program of a laid-out one."""
+    adjoints = [node for node in gradient.nodes if node.operation == "adjoint"]
+    writer = _Writer(layout, gradient, adjoints, gradient.saved)
+    columns, parameter_columns = dict(gradient.column_grads), {}
+    by_node = {node: column for column, node in columns.items() if not node.leaf}
+    for row, node in gradient.parameter_grads.items():
+        if node not in by_node:
+            columns[len(columns)] = node
+            by_node[node] = len(columns) - 1
+        parameter_columns[row] = by_node[node]
+    for i, state in enumerate(gradient.states):
+        writer.send(gradient.results[state], ("carry_out", i, 0))
+    for column, node in columns.items():
+        writer.send(node, ("grad", column, len(columns)))
+    posts, post_runs = writer.posts(adjoints)
+    tables = writer.tables() | {"runs": _int64([], 6), "posts": posts, "backward": True, "columns": len(columns)}
+    return BackwardTables(tables, post_runs, parameter_columns)
+
+
+def _int64(rows: list[Any], fields: int) -> np.ndarray:
+    return np.array(rows, dtype=np.int64).reshape(-1, fields)
+
+
+Slot = tuple[str, int, int]
+
+
+@dataclass
+class _Stage:
+    code: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    means: list[tuple[int, int]] = field(default_factory=list)
+    posts: list[int] = field(default_factory=list)
+    clears: list[int] = field(default_factory=list)
+
+
+class _Writer:
+    """Writes the instructions of one program."""
+
+    def __init__(self, layout: Layout, program: Program, vectors: list[Node], saved: list[Node]) -> None:
+        self.layout, self.program, self.saved = layout, program, saved
+        self.nodes = list(program.nodes)
+        self.stage_of = program.stages
+        self.stages = [_Stage() for _ in range(max(self.stage_of.values(), default=0) + 1)]
+        self.targets: dict[Node, list[Slot]] = {}
+        self.vectors = list(vectors)
+        self.means = [node for node in program.nodes if node.operation == "mean"]
+        self.slots: dict[Slot, int] = {}
+        self.constants: list[float] = []
+        self.place: dict[Node, Slot] = {}
+        self.temps = 0
+
+    def send(self, node: Node, target: Slot) -> None:
+        """Have the value of `node` stored at `target` when it is known."""
+        self.targets.setdefault(node, []).append(target)
+
+    def posts(self, adjoints: list[Node]) -> tuple[np.ndarray, list[int]]:
+        """Products with transposed weights: one for each run whose operand gets a gradient."""
+        records, post_runs = [], []
+        for number, run in enumerate(self.layout.runs):
+            first = self.layout.first_column[run.stage] + run.column
+            adjoint = next((a for a in adjoints if run.node and set(a.detail) <= set(self.layout.program.terms_of(run.node))), None)
+            if run.operand == "state":
+                target = ("carry", run.index)
+                grads = [self.program.column_grads[first + i] for i in range(len(run.terms))]
+                stage = max(self.stage_of[node] for node in grads)
+            elif adjoint is not None:
+                target, stage = ("vector", self.vectors.index(adjoint)), self.stage_of[adjoint] - 1
+                self._start_at_zero(stage, ("vector", target[1], 0))
+            else:
+                continue
+            self.stages[stage].posts.append(len(records))
+            records.append((OPERANDS[target[0]], target[1], first, len(run.terms)))
+            post_runs.append(number)
+        return self._by_stage(records, post_runs)
+
+    def _start_at_zero(self, stage: int, target: Slot) -> None:
+        """Store 0 at a target of posts, once."""
+        if not any(target in targets for targets in self.targets.values()):
+            node = Node("constant", detail=0.0)
+            self.nodes.append(node)
+            self.stage_of[node] = stage
+            self.send(node, target)
+
+    def _by_stage(self, records: list[Any], post_runs: list[int]) -> tuple[np.ndarray, list[int]]:
+        order = [i for stage in self.stages for i in stage.posts]
+        ordered = [(*records[i], weight) for weight, i in enumerate(order)]
+        start = 0
+        for stage in self.stages:
+            stage.posts = list(range(start, start + len(stage.posts)))
+            start += len(stage.posts)
+        return _int64(ordered, 5), [post_runs[i] for i in order]
+
+    # ---- instructions -----------------------------------------------------------------------
+
+    def tables(self) -> dict[str, Any]:
+        """All tables but the runs and posts."""
+        self._keep_across_stages()
+        for stage in range(len(self.stages)):
+            self._write_stage(stage)
+        self._check_limits()
+        code = [instruction for stage in self.stages for instruction in stage.code]
+        layout = self.layout
+        width = layout.vectors * lanes(layout.dtype)
+        return {
+            "dtype": layout.dtype, "units": layout.units, "vectors": layout.vectors, "states": len(self.program.states),
+            "saved": len(self.saved), "temps": self.temps, "vector_count": len(self.vectors), "means": len(self.means),
+            "masks": len(layout.masks), "posts": _int64([], 5),
+            "code": np.array(code, np.int32).reshape(-1, 5),
+            "slots": _int64([(SLOTS[kind], index, columns) for kind, index, columns in self.slots], 3),
+            "stages": self._stage_records(),
+            "mean_list": _int64([mean for stage in self.stages for mean in stage.means], 2),
+            "clears": _int64([column for stage in self.stages for column in stage.clears], 1),
+            "constants": np.repeat(np.array(self.constants, layout.dtype), width),
+        }  # fmt: skip
+
+    def _stage_records(self) -> np.ndarray:
+        records, code, mean, clear = [], 0, 0, 0
+        for s in self.stages:
+            posts = (s.posts[0], s.posts[-1] + 1) if s.posts else (0, 0)
+            records.append((0, 0, code, code + len(s.code), mean, mean + len(s.means), 0, 0, *posts, clear, clear + len(s.clears)))
+            code, mean, clear = code + len(s.code), mean + len(s.means), clear + len(s.clears)
+        return _int64(records, 12)
+
+    def _check_limits(self) -> None:
+        counts = {
+            "states": len(self.program.states), "vector_count": len(self.vectors), "means": len(self.means),
+            "masks": len(self.layout.masks), "weights": len(self.layout.runs),
+        }  # fmt: skip
+        for what, count in counts.items():
+            if count > LIMITS[what]:
+                raise EquationError(f"{self.program.name}: {count} {what} are more than the engine's {LIMITS[what]}; simplify the cell.")
+
+    def _keep_across_stages(self) -> None:
+        """Values that a later stage reads, or that are needed over all units, become vectors."""
+        for node in self.nodes:
+            for operand in node.operands:
+                whole = node.operation == "mean"
+                later = self.stage_of[node] > self.stage_of[operand] and not self._lasting(operand)
+                if (whole or (later and node.operation not in ("column", "adjoint"))) and operand not in self.vectors:
+                    self.vectors.append(operand)
+        for index, node in enumerate(self.vectors):
+            if node.operation != "adjoint":
+                self.send(node, ("vector", index, 0))
+
+    def _lasting(self, node: Node) -> bool:
+        """Whether the value can be read where it lies in any later stage of the step."""
+        if node.operation == "carry":
+            return node.detail != self.program.states[0]
+        return (node.leaf and node.operation != "column") or node.operation == "mean"
+
+    def _write_stage(self, stage: int) -> None:
+        nodes = [node for node in self.nodes if self.stage_of[node] == stage]
+        last_use = {operand: i for i, node in enumerate(nodes) for operand in node.operands}
+        free: list[int] = []
+        for i, node in enumerate(nodes):
+            operands = [self._slot(self._where(operand)) for operand in node.operands] if not node.leaf and node.operation != "mean" else []
+            for operand in dict.fromkeys(node.operands):
+                if last_use[operand] == i and self.place.get(operand, ("",))[0] == "temp" and self.stage_of[operand] == stage:
+                    free.append(self.place[operand][1])
+            self._write_node(self.stages[stage], node, operands, free)
+
+    def _write_node(self, stage: _Stage, node: Node, operands: list[int], free: list[int]) -> None:
+        targets = [target for target in self.targets.get(node, []) if target[0] != "y"]
+        stage.clears += [target[1] for target in targets if target[0] == "grad"]
+        if node.operation == "mean":
+            self.place[node] = ("mean", self.means.index(node), 0)
+            stage.means.append((self.means.index(node), self.vectors.index(node.operands[0])))
+        elif node.operation == "carry" and node.detail == self.program.states[0]:
+            self.place[node] = self._temp(free)
+            here = self._slot(self.place[node])
+            stage.code.append((OPERATIONS["read_rows"], here, here, here, here))
+            self._emit(stage, "add", here, [here, self._slot(("carry_in", 0, 0))])
+        elif node.leaf:
+            self.place[node] = self._leaf_slot(node)
+        else:
+            self.place[node] = targets.pop(0) if targets else self._temp(free)
+            self._emit(stage, node.operation, self._slot(self.place[node]), operands)
+        for target in targets:
+            self._emit(stage, "copy", self._slot(target), [self._slot(self.place[node])])
+        if ("y", 0, 0) in self.targets.get(node, []):
+            self._emit(stage, "write_rows", self._slot(self.place[node]), [self._slot(self.place[node])])
+
+    def _emit(self, stage: _Stage, operation: str, target: int, operands: list[int]) -> None:
+        a, b, c = (operands + operands[:1] * 2)[:3]
+        stage.code.append((OPERATIONS[operation], target, a, b, c))
+
+    def _temp(self, free: list[int]) -> Slot:
+        if free:
+            return ("temp", free.pop(), 0)
+        self.temps += 1
+        return ("temp", self.temps - 1, 0)
+
+    def _where(self, node: Node) -> Slot:
+        """Where to read a value from."""
+        if node in self.vectors and self.place[node][0] in ("temp", "column"):
+            return ("vector", self.vectors.index(node), 0)
+        return self.place[node]
+
+    def _leaf_slot(self, node: Node) -> Slot:
+        kind, detail, states = node.operation, node.detail, self.program.states
+        if kind == "column":
+            return ("column", self.layout.stage_columns[self.stage_of[node]].index(node), 0)
+        if kind in ("state", "next", "carry"):
+            return ({"state": "previous", "next": "next", "carry": "carry_in"}[kind], states.index(detail), 0)
+        if kind == "parameter":
+            return ("parameter", self.layout.parameter_rows.index(detail[:2]), 0)
+        if kind == "saved":
+            return ("saved", self.saved.index(detail), len(self.saved))
+        if kind == "mask":
+            return ("mask", self.layout.masks.index(detail), 0)
+        if kind == "adjoint":
+            return ("vector", self.vectors.index(node), 0)
+        if detail not in self.constants:
+            self.constants.append(detail)
+        return ("constant", self.constants.index(detail), 0)
+
+    def _slot(self, slot: Slot) -> int:
+        return self.slots.setdefault(slot, len(self.slots))

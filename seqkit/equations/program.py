@@ -1,0 +1,149 @@
+"""Programs: the operations of one step, in stages.
+
+A *column* is an accumulator of the engine: the sum of at most one input part ``x.g`` and any
+number of products ``U.g @ v``.  A product of a vector that the step computes itself, or a mean
+over units, needs that vector whole, over all units: what depends on it is one *stage* later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from seqkit.equations.symbols import Node
+
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "greater": ">", "greater_equal": ">="}
+
+
+@dataclass
+class Program:
+    """A traced step, or its derived gradient.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        Operations and leaves in order: operands before those who use them.
+    results : dict of str to Node
+        The new states; for a gradient, the pointwise part of the old states' gradients.
+    names : dict of str to Node
+        Values by the author's name for them.
+    columns : list of Node
+        The accumulators in the order of their places.
+    column_grads, parameter_grads : dict
+        Of a gradient: the gradient of each column (by its place) and of each parameter row.
+    saved : list of Node
+        Of a gradient: the values of the forward program that it reads.
+    """
+
+    name: str
+    states: tuple[str, ...]
+    nodes: list[Node]
+    results: dict[str, Node]
+    names: dict[str, Node] = field(default_factory=dict)
+    columns: list[Node] = field(default_factory=list)
+    column_grads: dict[int, Node] = field(default_factory=dict)
+    parameter_grads: dict[tuple[str, int], Node] = field(default_factory=dict)
+    saved: list[Node] = field(default_factory=list)
+
+    @property
+    def stages(self) -> dict[Node, int]:
+        """The stage in which every node can be computed."""
+        stage: dict[Node, int] = {}
+        for node in self.nodes:
+            stage[node] = max((stage[operand] + _wait(node, operand) for operand in node.operands), default=0)
+        return stage
+
+    def terms_of(self, vector: Node) -> list[tuple[int, str, int]]:
+        """Where a vector is multiplied: (column, matrix, place among the column's operands)."""
+        return [
+            (index, matrix, position)
+            for index, column in enumerate(self.columns)
+            for kind, matrix, position in column.detail
+            if kind != "x" and column.operands[position] is vector
+        ]
+
+    def __str__(self) -> str:
+        """The program as text, stage by stage."""
+        return "\n".join(_lines(self))
+
+
+def _wait(node: Node, operand: Node) -> int:
+    """1 where `node` needs its operand over all units: the operand must be a stage earlier."""
+    whole = node.operation in ("mean", "adjoint") or (node.operation == "column" and operand.operation != "state")
+    return int(whole)
+
+
+def reachable(nodes: Iterable[Node], results: Iterable[Node]) -> list[Node]:
+    """Those of `nodes` that `results` depend on, in the same order."""
+    needed = set(results)
+    kept = []
+    for node in reversed(list(nodes)):
+        if node in needed:
+            kept.append(node)
+            needed.update(node.operands)
+    return kept[::-1]
+
+
+def _lines(program: Program) -> Iterable[str]:
+    stages, labels = program.stages, _labels(program)
+    for stage in range(max(stages.values(), default=0) + 1):
+        yield f"stage {stage}"
+        for node in program.nodes:
+            if stages[node] == stage and (not node.leaf or node.operation in ("column", "adjoint")):
+                yield f"  {labels[node]:<8} = {_expression(node, labels)}"
+    for name, node in program.results.items():
+        yield f"{name:<10} = {labels[node]}"
+    for index, node in program.column_grads.items():
+        yield f"d column {index} = {labels[node]}"
+    for (name, row), node in program.parameter_grads.items():
+        yield f"d {name}[{row}] += {labels[node]}"
+    if program.saved:
+        yield "saved by the forward pass: " + ", ".join(node.name or labels.get(node, node.operation) for node in program.saved)
+
+
+def _labels(program: Program) -> dict[Node, str]:
+    """A short name for every node: the author's, a leaf's own, or a number."""
+    labels, count = {}, 0
+    for node in program.nodes:
+        if node.name:
+            labels[node] = node.name
+        elif node.leaf and node.operation not in ("column", "adjoint"):
+            labels[node] = leaf_text(node)
+        else:
+            labels[node], count = f"v{count}", count + 1
+    return labels
+
+
+def leaf_text(node: Node) -> str:
+    """A leaf in the notation of the equations."""
+    kind, detail = node.operation, node.detail
+    if kind == "parameter":
+        return f"{detail[0]}.{detail[2]}" if detail[2] else detail[0]
+    if kind == "constant":
+        return f"{detail:g}"
+    if kind == "saved":
+        return f"saved {detail.name or detail.operation}"
+    return {"state": f"{detail}[t-1]", "next": f"{detail}[t]", "mask": f"mask_{detail}", "carry": f"d{detail}[t]"}[kind]
+
+
+def _expression(node: Node, labels: dict[Node, str]) -> str:
+    if node.operation == "column":
+        return column_text(node, labels)
+    if node.operation == "adjoint":
+        return "sum of " + " + ".join(f"{matrix}^T d column {column}" for column, matrix, _ in node.detail)
+    parts = [labels[operand] for operand in node.operands]
+    if node.operation in SIGNS:
+        return f"{parts[0]} {SIGNS[node.operation]} {parts[1]}"
+    return f"-{parts[0]}" if node.operation == "neg" else f"{node.operation}({', '.join(parts)})"
+
+
+def column_text(node: Node, labels: dict[Node, str]) -> str:
+    """A column as the sum of its terms."""
+    texts = []
+    for kind, gate, position in node.detail:
+        if kind == "x":
+            texts.append(f"W_{gate} x[t] + b_{gate}")
+        else:
+            matrix = f"U_{gate}" if kind == "U" else gate
+            texts.append(f"{matrix} {labels[node.operands[position]]}")
+    return " + ".join(texts)

@@ -1,0 +1,63 @@
+"""Equations and programs as text."""
+
+from __future__ import annotations
+
+from seqkit.equations.cell import Cell
+from seqkit.equations.derive import derive
+from seqkit.equations.program import SIGNS, Program, column_text, leaf_text
+from seqkit.equations.symbols import Node
+from seqkit.equations.trace import trace
+
+STRENGTH = {"add": 1, "sub": 1, "greater": 0, "greater_equal": 0, "mul": 2, "div": 2, "neg": 3}
+
+
+def describe_equations(cell: Cell) -> str:
+    """The cell's equations, one line for every value that its author named.
+
+    Examples
+    --------
+    >>> import seqkit
+    >>> print(describe_equations(seqkit.GRU(1).cell))
+    r[t] = sigmoid(W_r x[t] + b_r + U_r h[t-1])
+    z[t] = sigmoid(W_z x[t] + b_z + U_z h[t-1])
+    n[t] = tanh(W_n x[t] + b_n + r[t] * (U_n h[t-1] + bias_hn))
+    h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1]
+    """
+    program = trace(cell)
+    named = {node: name for name, node in program.names.items()}
+    named |= {node: name for name, node in program.results.items()}
+    lines = [
+        f"{named[node]}[t] = {_text(node, named, top=True)}"
+        for node in program.nodes
+        if node in named and not (node.leaf and node.operation != "column")
+    ]
+    lines += [f"{name}[t] = {leaf_text(node)}" for name, node in program.results.items() if node.operation == "state"]
+    return "\n".join(lines)
+
+
+def describe_program(cell: Cell) -> str:
+    """The traced program of a cell and that of its gradient, stage by stage."""
+    program = trace(cell)
+    return f"{_titled(program)}\n\n{_titled(derive(program))}"
+
+
+def _titled(program: Program) -> str:
+    return f"{program.name}\n{program}"
+
+
+def _text(node: Node, named: dict[Node, str], top: bool = False, strength: int = 0) -> str:
+    """An expression; named values inside it stand as their names."""
+    if node in named and not top:
+        return f"{named[node]}[t]"
+    if node.operation == "column":
+        labels = {operand: _text(operand, named, strength=3) for operand in node.operands}
+        text, own = column_text(node, labels), 1 if len(node.detail) > 1 or node.detail[0][0] == "x" else 3
+    elif node.leaf:
+        return leaf_text(node)
+    elif node.operation in STRENGTH:
+        own = STRENGTH[node.operation]
+        parts = [_text(o, named, strength=own + (i > 0 and node.operation in ("sub", "div"))) for i, o in enumerate(node.operands)]
+        text = f"-{parts[0]}" if node.operation == "neg" else f"{parts[0]} {SIGNS[node.operation]} {parts[1]}"
+    else:
+        return f"{node.operation}({', '.join(_text(operand, named) for operand in node.operands)})"
+    return f"({text})" if own < strength else text

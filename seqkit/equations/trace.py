@@ -1,0 +1,275 @@
+"""Tracing: from a ``step`` to its program."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import FrameType
+from typing import Any
+
+from seqkit.equations.cell import Cell, Parameter
+from seqkit.equations.program import Program, reachable
+from seqkit.equations.symbols import Node, Recorder, Symbol, fail
+from seqkit.errors import EquationError, SeqkitError
+
+
+def trace(cell: Cell, masked: bool = False) -> Program:
+    """The program of one step of `cell`.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell; its ``step`` is called once, with symbols.
+    masked : bool
+        Multiply every state by a mask where it enters a product: recurrent dropout
+        (Gal and Ghahramani, 2016).
+
+    Raises
+    ------
+    EquationError
+        If the equations cannot be traced; the message points at the author's line.
+    """
+    title = cell.name or type(cell).__name__
+    _check_declarations(cell, title)
+    recorder = Recorder()
+    parameters = cell.parameters()
+    arguments = (
+        _Inputs(recorder, cell.gates, title),
+        _Matrices(recorder, cell.gates, title, masked),
+        _States(recorder, cell.states, title),
+        _Parameters(recorder, parameters, title, masked),
+    )
+    returned, names = _call_step(cell, title, arguments)
+    results = _check_results(cell, title, returned, recorder)
+    program = _with_columns(title, cell, recorder, results, names)
+    _check_all_used(cell, title, program, parameters)
+    return program
+
+
+class _Namespace:
+    """Attributes of x, U, s or p; a name that was not declared is an error."""
+
+    what = ""
+
+    def __init__(self, recorder: Recorder, names: Any, title: str) -> None:
+        self._recorder, self._names, self._title = recorder, names, title
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._names:
+            fail(f"{self._title}: there is no {self.what} {name!r}; declared: {', '.join(self._names) or 'none'}.")
+        return self._value(name)
+
+    def _value(self, name: str) -> Any:
+        raise NotImplementedError
+
+
+class _Inputs(_Namespace):
+    what = "gate"
+
+    def _value(self, name: str) -> Symbol:
+        return Symbol(self._recorder, self._recorder.node("x", detail=name))
+
+
+class _States(_Namespace):
+    what = "state"
+
+    def _value(self, name: str) -> Symbol:
+        return Symbol(self._recorder, self._recorder.node("state", detail=name))
+
+
+class _Matrices(_Namespace):
+    what = "gate"
+
+    def __init__(self, recorder: Recorder, names: Any, title: str, masked: bool) -> None:
+        super().__init__(recorder, names, title)
+        self._masked = masked
+
+    def _value(self, name: str) -> _Matrix:
+        return _Matrix(self._recorder, ("U", name), self._masked)
+
+
+class _Parameters(_Namespace):
+    what = "parameter"
+
+    def __init__(self, recorder: Recorder, names: Any, title: str, masked: bool) -> None:
+        super().__init__(recorder, names, title)
+        self._masked = masked
+
+    def _value(self, name: str) -> Any:
+        declared: Parameter = self._names[name]
+        if declared.square:
+            return _Matrix(self._recorder, ("matrix", name), self._masked)
+        if declared.rows:
+            return _Rows(self._recorder, declared.rows, f"{self._title}: parameter {name}", name)
+        return Symbol(self._recorder, self._recorder.node("parameter", detail=(name, 0, "")))
+
+
+class _Rows(_Namespace):
+    what = "row"
+
+    def __init__(self, recorder: Recorder, names: tuple[str, ...], title: str, parameter: str) -> None:
+        super().__init__(recorder, names, title)
+        self._parameter = parameter
+
+    def _value(self, name: str) -> Symbol:
+        return Symbol(self._recorder, self._recorder.node("parameter", detail=(self._parameter, self._names.index(name), name)))
+
+
+class _Matrix:
+    """``U.f`` or a declared matrix: only good for ``@ vector``."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, recorder: Recorder, detail: tuple[str, str], masked: bool) -> None:
+        self._recorder, self._detail, self._masked = recorder, detail, masked
+
+    def __matmul__(self, vector: Any) -> Symbol:
+        if not isinstance(vector, Symbol):
+            fail(f"{self._detail[1]}: a matrix can be multiplied with a vector of the step, got {type(vector).__name__}.")
+        node = vector.node
+        if self._masked and node.operation == "state":
+            node = self._recorder.node("mul", node, self._recorder.node("mask", detail=node.detail))
+        return Symbol(self._recorder, self._recorder.node("product", node, detail=self._detail))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        fail(f"matrix {self._detail[1]}: write {self._detail[1]} @ vector; it has no attribute {name!r}.")
+
+
+def _check_declarations(cell: Cell, title: str) -> None:
+    for what in ("gates", "states"):
+        names = getattr(cell, what, None)
+        valid = isinstance(names, tuple) and names and all(isinstance(n, str) and n.isidentifier() for n in names)
+        if not valid or len(set(names or ())) != len(names or ()):
+            raise EquationError(f"{title}: {what} must be a tuple of distinct names, for example ('h',); got {names!r}.")
+
+
+def _call_step(cell: Cell, title: str, arguments: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
+    """Call step; its local variables give the values their names."""
+    code = getattr(type(cell).step, "__code__", None)
+    local: dict[str, Any] = {}
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            local.update(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        return cell.step(*arguments), local
+    except SeqkitError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise EquationError(
+            f"{title}: step cannot be traced ({type(error).__name__}: {error}); "
+            f"use the functions of seqkit.equations on symbols.\n  {place.filename}:{place.lineno}: {place.line}"
+        ) from error
+    finally:
+        sys.setprofile(before)
+
+
+def _check_results(cell: Cell, title: str, returned: Any, recorder: Recorder) -> dict[str, Node]:
+    code = cell.step.__func__.__code__  # type: ignore[attr-defined]
+    place = f"\n  {code.co_filename}:{code.co_firstlineno}: {code.co_name}"
+    if not isinstance(returned, dict) or set(returned) != set(cell.states):
+        got = f"keys {', '.join(map(repr, returned))}" if isinstance(returned, dict) else type(returned).__name__
+        expected = ", ".join(f"{state!r}: ..." for state in cell.states)
+        raise EquationError(f"{title}: step must return {{{expected}}}, got {got}.{place}")
+    for state, value in returned.items():
+        if not isinstance(value, Symbol) or value.recorder is not recorder:
+            raise EquationError(f"{title}: state {state!r} must be a value of the step, got {type(value).__name__}.{place}")
+    return {state: returned[state].node for state in cell.states}
+
+
+def _with_columns(title: str, cell: Cell, recorder: Recorder, results: dict[str, Node], local: dict[str, Any]) -> Program:
+    """Gather input parts and products into columns, drop what no result needs."""
+    nodes = reachable(recorder.nodes, results.values())
+    sums = _sums(nodes, set(results.values()))
+    rebuilt, image = Recorder(), {}
+    for node in nodes:
+        if node in sums:
+            image[node] = _column(rebuilt, sums[node], image)
+        elif node.operation not in ("x", "product"):
+            operands = [image.get(operand, operand) for operand in node.operands]
+            image[node] = rebuilt.node(node.operation, *operands, detail=node.detail, place=node.place)
+    results = {state: image[node] for state, node in results.items()}
+    kept = reachable(rebuilt.nodes, results.values())
+    names = _name_nodes(local, image, results, set(kept))
+    program = Program(title, cell.states, kept, results, names)
+    stages = program.stages
+    columns = [node for node in kept if node.operation == "column"]
+    program.columns = sorted(columns, key=lambda node: (stages[node], *_column_order(node)))
+    return program
+
+
+def _sums(nodes: list[Node], results: set[Node]) -> dict[Node, list[Node]]:
+    """The tops of sums of input parts and products, each with its terms.
+
+    A term that something else uses too stays a column of its own.
+    """
+    uses: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for operand in node.operands:
+            uses.setdefault(operand, []).append(node)
+    terms: dict[Node, list[Node]] = {}
+    for node in nodes:
+        if node.operation in ("x", "product"):
+            terms[node] = [node]
+        elif node.operation == "add" and all(o in terms and len(uses[o]) == 1 and o not in results for o in node.operands):
+            both = [term for operand in node.operands for term in terms[operand]]
+            if sum(term.operation == "x" for term in both) < 2:
+                terms[node] = both
+    return {node: own for node, own in terms.items() if not any(user in terms for user in uses.get(node, ()) if user.operation == "add")}
+
+
+def _column(recorder: Recorder, terms: list[Node], image: dict[Node, Node]) -> Node:
+    operands: list[Node] = []
+    detail = []
+    for term in terms:
+        if term.operation == "x":
+            detail.append(("x", term.detail, -1))
+        else:
+            vector = image.get(term.operands[0], term.operands[0])
+            if vector not in operands:
+                operands.append(vector)
+            detail.append((*term.detail, operands.index(vector)))
+    return recorder.node("column", *operands, detail=tuple(detail))
+
+
+def _column_order(node: Node) -> tuple[bool, bool]:
+    """Input parts only, then both, then products only: each kind of term adjoins itself."""
+    kinds = {kind == "x" for kind, _, _ in node.detail}
+    return (False in kinds, True not in kinds)
+
+
+def _name_nodes(local: dict[str, Any], image: dict[Node, Node], results: dict[str, Node], kept: set[Node]) -> dict[str, Node]:
+    names = {}
+    for name, value in local.items():
+        node = image.get(value.node) if isinstance(value, Symbol) else None
+        if node in kept and not (node.leaf and node.operation != "column"):
+            names[name] = node
+    names |= results
+    for name, node in names.items():
+        if node.operation != "state":
+            node.name = node.name or name
+    return names
+
+
+def _check_all_used(cell: Cell, title: str, program: Program, parameters: dict[str, Parameter]) -> None:
+    terms = [term for column in program.columns for term in column.detail]
+    used = {gate for kind, gate, _ in terms if kind in ("x", "U")}
+    declared = {(name, row) for name, p in parameters.items() for row in (p.rows or ("",)) if not p.square}
+    read = {(node.detail[0], node.detail[2]) for node in program.nodes if node.operation == "parameter"}
+    idle = [f"gate {gate!r}" for gate in cell.gates if gate not in used]
+    idle += [f"parameter {'.'.join(filter(None, pair))!r}" for pair in sorted(declared - read)]
+    idle += [f"matrix {name!r}" for name, p in parameters.items() if p.square and ("matrix", name) not in {t[:2] for t in terms}]
+    if idle:
+        code = cell.step.__func__.__code__  # type: ignore[attr-defined]
+        raise EquationError(
+            f"{title}: {', '.join(idle)} declared but no new state depends on it; use it in step or remove it."
+            f"\n  {code.co_filename}:{code.co_firstlineno}: {code.co_name}"
+        )
+    if not any(kind == "x" for kind, _, _ in terms):
+        raise EquationError(f"{title}: step never reads the input; use x.<gate> for at least one gate.")

@@ -1,0 +1,56 @@
+"""Every error that seqkit raises on purpose.
+
+Each class is a :class:`SeqkitError` and also the built-in exception that a caller would
+expect, so ``except ValueError`` keeps working.  A message names the object, what was
+expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class SeqkitError(Exception):
+    """Base class of every error raised by seqkit."""
+
+
+class ShapeError(SeqkitError, ValueError):
+    """An array has the wrong number of dimensions or the wrong size."""
+
+
+class DTypeError(SeqkitError, TypeError):
+    """An array has a data type that cannot be used here."""
+
+
+class ConfigError(SeqkitError, ValueError):
+    """A layer, model or option was given a value that it cannot take."""
+
+
+class NotBuiltError(SeqkitError, RuntimeError):
+    """Parameters were asked for before the input size was known."""
+
+
+class EquationError(SeqkitError, ValueError):
+    """The equations of a cell cannot be traced or are inconsistent."""
+
+
+class UnknownLayerError(SeqkitError, LookupError):
+    """No layer is registered under this name."""
+
+
+class PluginError(SeqkitError, ImportError):
+    """A plugin is broken, or two plugins claim one name."""
+
+
+class DataError(SeqkitError, ValueError):
+    """A data file or data set cannot be used as it is."""
+
+
+class NonFiniteError(SeqkitError, ArithmeticError):
+    """A loss, gradient or parameter is NaN or infinite."""
+
+
+class LoadError(SeqkitError, ValueError):
+    """A model file is damaged, too new, or not a seqkit model."""
+
+
+class BuildError(SeqkitError, ImportError):
+    """The compiled core is missing or does not fit this processor."""

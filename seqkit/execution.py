@@ -1,0 +1,242 @@
+"""A traced cell of given size on the engine: programs, packed weights, calls.
+
+Legend: B batch, T time, I input features, H units, R sum of lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from seqkit import _core
+from seqkit.equations import Cell, derive, trace
+from seqkit.equations.lower import Layout, Run, backward_tables, forward_tables, lay_out
+from seqkit.equations.symbols import Node
+from seqkit.layer import State
+from seqkit.rows import Rows, engine_batch
+
+
+class ArenaPool:
+    """Working memory that outlives a call; at most two blocks are kept."""
+
+    def __init__(self) -> None:
+        self._idle: list[_core.Arena] = []
+
+    def take(self) -> _core.Arena:
+        """A block, the last one given back if there is one."""
+        return self._idle.pop() if self._idle else _core.Arena()
+
+    def give_back(self, arena: _core.Arena) -> None:
+        """Offer a block for the next call."""
+        if len(self._idle) < 2:
+            self._idle.append(arena)
+
+
+@dataclass
+class Forward:
+    """One direction's forward call: what it computes, and what backward needs."""
+
+    call: _core.Call
+    x: Rows
+    final: State
+    batch: _core.Batch
+    tape: _core.Arena
+    work: _core.Arena
+    weights: Packed
+
+
+@dataclass
+class Backward:
+    """One direction's backward call."""
+
+    call: _core.Call
+    forward: Forward
+    initial: State
+    work: _core.Arena
+
+
+class Packed:
+    """Weights in the engine's layout, of one version of the parameters."""
+
+    def __init__(self, execution: Execution, params: Mapping[str, np.ndarray], version: int) -> None:
+        self.version = version
+        self.execution = execution
+        self._blocks = [[execution.block(params, term) for term in run.terms] for run in execution.layout.runs]
+        self.weights = [_core.pack_run(execution.inference, blocks) for blocks in self._blocks]
+        self.bias = execution.pack_bias(params.get("bias"))
+        self.parameters = execution.pack_parameters(params)
+
+    @cached_property
+    def transposed(self) -> list[np.ndarray]:
+        """For the products of gradient columns with the transposed weights."""
+        return [_core.pack_transposed(self.execution.inference, blocks) for blocks in self._blocks]
+
+
+class Execution:
+    """The programs of one cell for `units` units and `input_size` features of one dtype."""
+
+    def __init__(self, cell: Cell, units: int, input_size: int, dtype: np.dtype, masked: bool = False) -> None:
+        self.program = trace(cell, masked)
+        self.cell, self.units, self.input_size, self.dtype = cell, units, input_size, dtype
+        self.layout: Layout = lay_out(self.program, units, dtype.name)
+        terms = {term for run in self.layout.runs for term in run.terms}
+        self.input_gates = tuple(gate for gate in cell.gates if ("x", gate) in terms)
+        self.recurrent_gates = tuple(gate for gate in cell.gates if ("U", gate) in terms)
+        self.inference = self.forward_program([])
+        self.pool = ArenaPool()
+        self._packed: Packed | None = None
+
+    def forward_program(self, saved: list[Node]) -> _core.Program:
+        """The forward program that keeps `saved` values on its tape."""
+        return _core.Program(forward_tables(self.layout, self.input_size, saved))
+
+    @cached_property
+    def gradient(self) -> _Gradient:
+        """The derived program, made when first needed."""
+        return _Gradient(self)
+
+    def packed(self, params: Mapping[str, np.ndarray], version: int) -> Packed:
+        """Packed weights, made anew when the parameters have changed."""
+        if self._packed is None or self._packed.version != version:
+            self._packed = Packed(self, params, version)
+        return self._packed
+
+    def block(self, arrays: Mapping[str, np.ndarray], term: tuple[str, str]) -> np.ndarray:
+        """The (H, K) part of the parameters (or gradients) that a term of a run multiplies."""
+        kind, name = term
+        if kind == "matrix":
+            return arrays[name]
+        gates, key = (self.input_gates, "weight_ih") if kind == "x" else (self.recurrent_gates, "weight_hh")
+        start = gates.index(name) * self.units
+        return arrays[key][start : start + self.units]
+
+    def pack_bias(self, bias: np.ndarray | None) -> np.ndarray:
+        """Where every column starts: the gate's bias or 0, [stage][panel][column][width]."""
+        columns = [column for stage in self.layout.stage_columns for column in stage]
+        values = np.zeros((len(columns), self._padded), self.dtype)
+        if bias is not None:
+            by_gate = dict(zip(self.input_gates, bias.reshape(-1, self.units), strict=True))
+            for row, column in zip(values, columns, strict=True):
+                row[: self.units] = sum(by_gate[gate] for kind, gate, _ in column.detail if kind == "x")
+        packed = _core.aligned(values.size, self.dtype.name)
+        start = 0
+        for stage in self.layout.stage_columns:
+            part = values[start : start + len(stage)].reshape(len(stage), -1, self._width).transpose(1, 0, 2)
+            packed[start * self._padded : (start + len(stage)) * self._padded] = part.ravel()
+            start += len(stage)
+        return packed
+
+    def pack_parameters(self, params: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Rows of the cell's own parameters, padded."""
+        rows = self.layout.parameter_rows
+        packed = _core.aligned(len(rows) * self._padded, self.dtype.name)
+        for row, (name, index) in zip(packed.reshape(len(rows), self._padded), rows, strict=True):
+            row[: self.units] = params[name].reshape(-1, self.units)[index]
+        return packed
+
+    @property
+    def _width(self) -> int:
+        return self.layout.vectors * _core.lanes(self.dtype.name)
+
+    @property
+    def _padded(self) -> int:
+        return -(-self.units // self._width) * self._width
+
+    def forward(
+        self, x: Rows, y: tuple[np.ndarray, np.ndarray, int] | None, state: State | None, packed: Packed, *,
+        program: _core.Program | None = None, masks: Sequence[np.ndarray] = (), reverse: bool = False,
+        reverse_output: bool = False, last_only: bool = False,
+    ) -> Forward:  # fmt: skip
+        """Bind a forward call; `program` names the one that keeps a tape, if one is wanted."""
+        batch = engine_batch(x.lengths, x.time)
+        final = tuple(np.empty((len(x.lengths), self.units), self.dtype) for _ in self.cell.states)
+        tape, work = self.pool.take() if program else _core.Arena(), self.pool.take()
+        call = _core.Call(
+            program or self.inference, batch, tape, work, taped=program is not None, reverse=reverse, reverse_output=reverse_output,
+            last_only=last_only, x=x.place, y=y, initial=state or (), final=final, weights=packed.weights, bias=packed.bias,
+            parameters=packed.parameters, masks=masks, taped_vectors=range(len(self.layout.vector_nodes)) if program else (),
+        )  # fmt: skip
+        return Forward(call, x, final, batch, tape, work, packed)
+
+    def read_tape(self, forward: Forward, count: int, reverse: bool) -> np.ndarray:
+        """The `count` saved values of a call as (count, B, T, H), at the time of their input."""
+        lengths, order, time = forward.x.lengths, np.argsort(-forward.x.lengths, kind="stable"), forward.x.time
+        rows, panels = int(lengths.sum()), self._padded // self._width
+        tape = np.empty((panels, rows, count, self._width), self.dtype)
+        forward.call.copy_saved(tape)
+        values = tape.transpose(2, 1, 0, 3).reshape(count, rows, self._padded)[:, :, : self.units]
+        found = np.zeros((count, len(lengths), time, self.units), self.dtype)
+        row = 0
+        for t in range(time):
+            active = order[: np.count_nonzero(lengths > t)]
+            found[:, active, lengths[active] - 1 - t if reverse else t] = values[:, row : row + len(active)]
+            row += len(active)
+        return found
+
+
+class _Gradient:
+    """The derived program of an execution, and where its results go."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.program = derive(execution.program)
+        self.forward_program = execution.forward_program(self.program.saved)
+        lowered = backward_tables(execution.layout, self.program)
+        self.backward_program = _core.Program(lowered.tables)
+        self.post_runs = lowered.post_runs
+        self.parameter_columns = lowered.parameter_columns
+        self.bias_columns = {
+            gate: place
+            for place, column in enumerate(execution.program.columns)
+            for kind, gate, _ in column.detail
+            if kind == "x"
+        }
+
+    def backward(
+        self, forward: Forward, dy: tuple[np.ndarray, np.ndarray, int] | None, dstate: State | None, *,
+        reverse_output: bool, last_only: bool,
+    ) -> Backward:  # fmt: skip
+        """Bind the backward call of a forward call that kept a tape."""
+        ex = self.execution
+        initial = tuple(np.empty((len(forward.x.lengths), ex.units), ex.dtype) for _ in ex.cell.states)
+        work = ex.pool.take()
+        packed = forward.weights
+        call = _core.Call(
+            self.backward_program, forward.batch, forward.tape, work, taped=True, reverse_output=reverse_output, last_only=last_only,
+            y=dy, initial=dstate or (), final=initial, weights=[packed.transposed[run] for run in self.post_runs],
+            parameters=packed.parameters, forward=forward.call,
+        )  # fmt: skip
+        return Backward(call, forward, initial, work)
+
+    def weight_runs(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> list[tuple[object, ...]]:
+        """What the engine adds to the gradients of the weights."""
+        ex = self.execution
+        return [
+            (backward.forward.call, backward.call, number, self._place(run), [ex.block(grads, term) for term in run.terms])
+            for number, run in enumerate(ex.layout.runs)
+        ]
+
+    def add_sums(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> None:
+        """Add the gradients of biases and of the cell's own parameters."""
+        columns = {*self.bias_columns.values(), *self.parameter_columns.values()}
+        sums = _core.column_sums(backward.call, sorted(columns))
+        if "bias" in grads:
+            for gate, row in zip(self.execution.input_gates, grads["bias"].reshape(-1, self.execution.units), strict=True):
+                row += sums[self.bias_columns[gate]]
+        for (name, index), column in self.parameter_columns.items():
+            grads[name].reshape(-1, self.execution.units)[index] += sums[column]
+
+    def write_dx(self, backward: Backward, dx: Rows, threads: int, arena: _core.Arena) -> None:
+        """Write the gradient of the input."""
+        ex = self.execution
+        runs = [(n, run) for n, run in enumerate(ex.layout.runs) if run.operand == "x"]
+        _core.input_gradient(
+            backward.forward.call, backward.call, [(self._place(run), len(run.terms)) for _, run in runs],
+            [backward.forward.weights.transposed[n] for n, _ in runs], dx.place, ex.input_size, threads, arena,
+        )  # fmt: skip
+
+    def _place(self, run: Run) -> int:
+        return self.execution.layout.first_column[run.stage] + run.column

@@ -1,0 +1,123 @@
+"""Initial values of parameters.
+
+Every initializer takes a shape and a NumPy generator and returns float64 values.  A matrix is
+``(outputs, inputs)``.  A parameter that stacks the blocks of several gates is filled block by
+block, one call each, so that the scale and the orthogonality are those of a single gate.
+
+Legend: O outputs (rows), I inputs (columns).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+import numpy as np
+
+from seqkit.errors import ShapeError
+from seqkit.options import by_name
+
+Shape = tuple[int, ...]
+Initializer = Callable[[Shape, np.random.Generator], np.ndarray]
+
+# Standard deviation of a standard normal distribution that is cut off at 2.
+_TRUNCATED_STD = 0.87962566103423978
+
+
+def zeros(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """All 0."""
+    return np.zeros(shape)
+
+
+def ones(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """All 1."""
+    return np.ones(shape)
+
+
+def random_uniform(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Uniform between -0.05 and 0.05."""
+    return rng.uniform(-0.05, 0.05, shape)
+
+
+def random_normal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Normal with mean 0 and standard deviation 0.05."""
+    return rng.normal(0.0, 0.05, shape)
+
+
+def glorot_uniform(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Uniform between -a and a with ``a = sqrt(6 / (O + I))``.
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward
+    neural networks", AISTATS 2010, equation 16.
+    """
+    limit = np.sqrt(6.0 / sum(_matrix(shape, "glorot_uniform")))
+    return rng.uniform(-limit, limit, shape)
+
+
+def glorot_normal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Normal with variance ``2 / (O + I)``, drawn again where it falls beyond two deviations.
+
+    Source: Glorot and Bengio, 2010, equation 12; the cut is the one that Keras makes.
+    """
+    spread = np.sqrt(2.0 / sum(_matrix(shape, "glorot_normal"))) / _TRUNCATED_STD
+    values = rng.standard_normal(shape)
+    while (outside := np.abs(values) > 2.0).any():
+        values[outside] = rng.standard_normal(np.count_nonzero(outside))
+    return spread * values
+
+
+def orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Orthonormal rows or columns, whichever are fewer, uniform among all such matrices.
+
+    It is the Q of the QR decomposition of a normal matrix, with R's diagonal made positive.
+
+    Source: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning
+    in deep linear neural networks", ICLR 2014; the signs: Mezzadri, "How to generate random
+    matrices from the classical compact groups", Notices of the AMS 54, 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> q = orthogonal((2, 5), np.random.default_rng(0))
+    >>> np.allclose((q[:, None] * q).sum(axis=2), np.eye(2))
+    True
+    """
+    rows, columns = _matrix(shape, "orthogonal")
+    normal = rng.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(normal)
+    q = q * np.where(np.diagonal(r) < 0.0, -1.0, 1.0)
+    return q if rows >= columns else np.ascontiguousarray(q.T)
+
+
+INITIALIZERS = MappingProxyType(
+    {
+        function.__name__: function
+        for function in (zeros, ones, random_uniform, random_normal, glorot_uniform, glorot_normal, orthogonal)
+    }
+)
+
+
+def get(name: str) -> Initializer:
+    """The initializer called `name`.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; the message lists the names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> get("ones")((2,), np.random.default_rng(0)).tolist()
+    [1.0, 1.0]
+    """
+    return by_name(INITIALIZERS, name, "initializer")
+
+
+def _matrix(shape: Shape, name: str) -> tuple[int, int]:
+    if len(shape) != 2 or min(shape) < 1:
+        raise ShapeError(
+            f"{name}: needs a matrix (outputs, inputs) of at least 1 x 1, got shape {shape}; "
+            f"choose zeros, ones, random_normal or random_uniform for it."
+        )
+    return shape[0], shape[1]

@@ -1,0 +1,185 @@
+"""The contract of a layer.
+
+A layer turns a batch of sequences (or of vectors) into another one and can give the exact
+gradient of doing so.  Whoever keeps to the following works everywhere in seqkit.
+
+* **Arrays** are ``(batch, time, features)``; a vector input is ``(batch, features)``.
+  ``lengths`` (batch,) are the true lengths of right-padded sequences; steps past the end are
+  never read, outputs past the end are 0, and a length of 0 is legal.
+* ``__init__`` takes plain values (numbers, strings, booleans, None, or layers) and stores
+  them; ``config()`` gives them back and ``from_config`` rebuilds an equal, unbuilt layer.
+* ``build(input_size, seed, dtype)`` makes the parameters, once.  It calls ``_build``, which
+  returns ``{name: array}`` and may set other attributes.
+* ``forward(x, lengths, state, training)`` returns ``(y, cache)``.  The cache is whatever
+  ``backward`` needs; with ``training=False`` nothing is kept for a backward pass.
+* ``backward(dy, cache, dstate, input_grad)`` returns ``(dx, dstate)`` and *adds* to
+  ``grads``, whose keys and shapes are those of ``params``.  With ``input_grad=False`` dx is
+  None and not computed.
+* ``step(x_t, state)`` runs one step of a stream, ``(batch, features)`` in and out, and
+  returns ``(y_t, state)``; a layer without state returns ``()``.
+* ``returns_sequences`` says whether a sequence comes out as a sequence.
+* Layers never modify their inputs, and a call that raises leaves the layer as it was.
+
+Legend: B batch, T time, F features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from seqkit.errors import ConfigError, NotBuiltError
+from seqkit.parameters import JoinedParameters, Parameters
+from seqkit.sequences import as_lengths, as_sequences, is_ragged, pad, unpad
+
+State = tuple[np.ndarray, ...]
+
+
+class Layer(ABC):
+    """Base class of everything that can stand in a model; see the module's text.
+
+    Attributes
+    ----------
+    params : Parameters
+        Named arrays, read-only when read; assign to change one.
+    grads : dict of str to ndarray
+        Accumulated gradients, same keys and shapes as `params`.
+    input_size : int
+        Number of input features, known once the layer is built.
+    """
+
+    api_version: ClassVar[int] = 1
+    accepts_ids: ClassVar[bool] = False
+    """True for a layer whose input is integer ids (batch, time), one value per step, instead of features."""
+
+    name: str = "layer"
+    params: Parameters | JoinedParameters
+    grads: dict[str, np.ndarray]
+
+    input_shape: tuple[int | None, ...] | None = None
+    """Shape of one sample, (time, features) or (features,), where the constructor was told it."""
+
+    stateful: bool = False
+    """True for a layer that carries its state from one call to the next until `reset_states`."""
+    _state: State | None = None
+
+    built = False
+    input_size: int
+    dtype: np.dtype
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments as plain values that JSON can hold."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """An unbuilt layer with this configuration."""
+        return cls(**config)
+
+    @property
+    def output_size(self) -> int:
+        """Number of output features."""
+        self._require_built()
+        return self.input_size
+
+    @property
+    def returns_sequences(self) -> bool:
+        """Whether a sequence comes out as a sequence; otherwise as one vector."""
+        return True
+
+    def build(self, input_size: int, seed: int | np.random.Generator | None = None, dtype: str = "float32") -> Self:
+        """Make the parameters for `input_size` features; once.
+
+        Parameters
+        ----------
+        input_size : int
+            Number of features of every step of the input.
+        seed : int or Generator, optional
+            Source of the initial values.
+        dtype : {"float32", "float64"}
+            Type of parameters and results.
+
+        Raises
+        ------
+        ConfigError
+            If the layer was already built for another size or type.
+        """
+        kind = np.dtype(dtype)
+        if kind not in (np.float32, np.float64):
+            raise ConfigError(f"{self.name}: dtype must be float32 or float64, got {dtype!r}.")
+        if not isinstance(input_size, (int, np.integer)) or input_size < 1:
+            raise ConfigError(f"{self.name}: input_size must be a positive integer, got {input_size!r}.")
+        if self.built:
+            if (self.input_size, self.dtype) != (input_size, kind):
+                raise ConfigError(
+                    f"{self.name}: already built for {self.input_size} features of {self.dtype}, cannot be rebuilt "
+                    f"for {input_size} of {kind}; make a new layer."
+                )
+            return self
+        self.input_size, self.dtype = int(input_size), kind
+        self._set_params(self._build(np.random.default_rng(seed)))
+        self.built = True
+        return self
+
+    def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Initial parameters; `input_size` and `dtype` are already set."""
+        return {}
+
+    def _set_params(self, arrays: dict[str, np.ndarray]) -> None:
+        arrays = {key: np.ascontiguousarray(value, dtype=self.dtype) for key, value in arrays.items()}
+        self.params = Parameters(arrays, self.name)
+        self.grads = {key: np.zeros_like(value) for key, value in arrays.items()}
+
+    def _require_built(self) -> None:
+        if not self.built:
+            raise NotBuiltError(
+                f"{self.name}: the input size is not known yet; call build(input_size) or run it on data."
+            )
+
+    def zero_grads(self) -> None:
+        """Set every accumulated gradient to 0."""
+        for grad in self.grads.values():
+            grad.fill(0.0)
+
+    def reset_states(self) -> None:
+        """Forget the state that a stateful layer carries."""
+        self._state = None
+
+    @abstractmethod
+    def forward(
+        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
+    ) -> tuple[np.ndarray, Any]:
+        """Output and cache of a batch."""
+
+    @abstractmethod
+    def backward(
+        self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
+    ) -> tuple[np.ndarray | None, State]:
+        """Gradient of the input and of the initial state; adds to `grads`."""
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: ``(batch, features)`` to ``(batch, output_size)``."""
+        y, _ = self.forward(np.asarray(x_t)[:, None], training=False)
+        return (y[:, 0] if y.ndim == 3 else y), ()
+
+    def __call__(self, x: Any, lengths: Any = None, training: bool = False) -> Any:
+        """Output for an array, an array with lengths, or a list of sequences.
+
+        A list of ``(time_i, features)`` arrays gives a list where the layer returns
+        sequences, else one array.
+        """
+        ragged = is_ragged(x, ndim=1 if self.accepts_ids else 2)
+        batch, lengths = pad(x, self.name) if ragged else (np.asarray(x), lengths)
+        if not self.built:
+            self.build(1 if self.accepts_ids else batch.shape[-1])
+        if batch.ndim == 3:
+            batch = as_sequences(batch, self.dtype, self.name, self.input_size)
+            lengths = as_lengths(lengths, batch.shape[0], batch.shape[1], self.name)
+        y, _ = self.forward(batch, lengths, training=training)
+        return unpad(y, lengths) if ragged and y.ndim == 3 else y
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+        return f"{type(self).__name__}({arguments})"

@@ -1,0 +1,117 @@
+"""A dense (fully connected) layer.
+
+Legend: B batch, T time, I input features, U units, N valid steps (or vectors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqkit import activations, initializers
+from seqkit._core import matmul
+from seqkit.layer import Layer, State
+from seqkit.options import positive_integer
+from seqkit.steps import Steps
+
+
+class Dense(Layer):
+    """``y = activation(W x + b)``, for every step of a sequence or for a vector.
+
+    Parameters
+    ----------
+    units : int
+        Number of output features.
+    activation : {"linear", "relu", "sigmoid", "tanh", "softmax"}, optional
+        Function of the pre-activation; None is "linear".
+    use_bias : bool
+        Whether there is a b.
+    kernel_initializer, bias_initializer : str
+        Names of the initial values of W and b, see :mod:`seqkit.initializers`.
+    input_shape : tuple of int, optional
+        ``(time, features)`` or ``(features,)`` of one sample; builds the model it is added to.
+
+    Attributes
+    ----------
+    params : Parameters
+        ``weight`` (U, I) and, with a bias, ``bias`` (U,).
+
+    Raises
+    ------
+    ConfigError
+        If `units` is not a positive integer or a name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dense = Dense(1).build(2, seed=0, dtype="float64")
+    >>> dense.params["weight"], dense.params["bias"] = [[2.0, 3.0]], [1.0]
+    >>> dense(np.array([[1.0, 1.0], [0.0, 1.0]])).tolist()
+    [[6.0], [4.0]]
+    """
+
+    name = "dense"
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | None = None,
+        use_bias: bool = True,
+        kernel_initializer: str = "glorot_uniform",
+        bias_initializer: str = "zeros",
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        self.units = positive_integer(units, f"{self.name}: units")
+        self.activation = activation
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = kernel_initializer
+        self.bias_initializer = bias_initializer
+        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self._activation = activations.get(activation)
+        self._initialize_weight = initializers.get(kernel_initializer)
+        self._initialize_bias = initializers.get(bias_initializer)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "units": self.units,
+            "activation": self.activation,
+            "use_bias": self.use_bias,
+            "kernel_initializer": self.kernel_initializer,
+            "bias_initializer": self.bias_initializer,
+            "input_shape": self.input_shape and list(self.input_shape),
+        }
+
+    @property
+    def output_size(self) -> int:
+        return self.units
+
+    def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        arrays = {"weight": self._initialize_weight((self.units, self.input_size), rng)}
+        if self.use_bias:
+            arrays["bias"] = self._initialize_bias((self.units,), rng)
+        return arrays
+
+    def forward(
+        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
+    ) -> tuple[np.ndarray, Any]:
+        self._require_built()
+        steps = Steps.of(np.shape(x)[:-1], lengths, self.dtype, self.name)
+        rows = steps.rows(x, self.input_size)  # (N, I)
+        z = matmul(rows, self.params["weight"].T)  # (N, U)
+        if self.use_bias:
+            z += self.params["bias"]
+        y = self._activation.forward(z)
+        return steps.spread(y), ((steps, rows, y) if training else None)
+
+    def backward(
+        self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
+    ) -> tuple[np.ndarray | None, State]:
+        steps, rows, y = cache
+        dz = self._activation.backward(steps.rows(dy, self.units, "dy"), y)  # (N, U)
+        self.grads["weight"] += matmul(dz.T, rows)
+        if self.use_bias:
+            self.grads["bias"] += dz.sum(axis=0)
+        dx = steps.spread(matmul(dz, self.params["weight"])) if input_grad else None
+        return dx, ()

@@ -1,0 +1,309 @@
+"""Models: layers with a training loop, in Keras' words.
+
+Legend: S samples (sequences), T time, F features, K outputs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from seqkit import checkpoint, saving, summary
+from seqkit.errors import ConfigError
+from seqkit.options import fraction, positive_integer
+from seqkit.sequences import unpad
+from seqkit.stack import Stack
+from seqkit.training import losses, optimizers, trainer
+from seqkit.training.batches import Samples
+from seqkit.training.metrics import Metric
+from seqkit.training.metrics import get as get_metric
+from seqkit.training.trainer import Callback, History, Part, Recipe
+
+
+class Sequential(Stack):
+    """A model of layers one after the other.
+
+    Parameters
+    ----------
+    layers : iterable of Layer, optional
+        The first layers; :meth:`add` appends more.
+    seed : int, optional
+        Source of all randomness: initial values, dropout, order of the samples.  Without one it
+        is different every time.
+    dtype : {"float32", "float64"}
+        Type of parameters and results.
+
+    Attributes
+    ----------
+    layers : list of Layer
+    metadata : dict
+        Notes of whoever uses the model, as values that JSON can hold; saved and loaded with it.
+    history : History or None
+        What the last :meth:`fit` gave.
+
+    Notes
+    -----
+    Inputs are (S, T, F) arrays, with `lengths` where they are right-padded; (S, F) vectors;
+    (S, T) integer ids for a first layer that takes ids; or a list of (T_i, F) arrays (of (T_i,)
+    ids), which is padded batch by batch.  Targets are an array with one entry per sample or,
+    where the model returns sequences, per step (a list of per-step arrays beside a list).
+
+    A prediction does not depend on the size of the batch, not in its last bit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqkit.layers.dense import Dense
+    >>> x = np.linspace(-1.0, 1.0, 64)[:, None]
+    >>> model = Sequential([Dense(8, activation="tanh"), Dense(1)], seed=0)
+    >>> model.compile(optimizer="adam", loss="mse")
+    >>> history = model.fit(x, x[:, 0] ** 2, epochs=3)
+    >>> history.history["loss"][0] > history.history["loss"][2]
+    True
+    """
+
+    name = "sequential"
+
+    history: History | None = None
+    _recipe: Recipe | None = None
+
+    def compile(
+        self,
+        optimizer: str | optimizers.Optimizer = "rmsprop",
+        loss: str | losses.Loss | None = None,
+        metrics: Sequence[str | Metric] | None = None,
+    ) -> None:
+        """Say how to train.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+            See :mod:`seqkit.training.optimizers`.
+        loss : str or Loss
+            See :mod:`seqkit.training.losses`.
+        metrics : sequence of str or callable, optional
+            Numbers to watch, see :mod:`seqkit.training.metrics`.
+
+        Raises
+        ------
+        ConfigError
+            If a name is unknown; the message lists the names.
+        """
+        if loss is None:
+            raise ConfigError(f"{self.name}: compile needs a loss, one of {', '.join(sorted(losses.LOSSES))}.")
+        self._recipe = Recipe(optimizers.get(optimizer), losses.get(loss), dict(map(get_metric, metrics or ())))
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer:
+        """The optimizer given to :meth:`compile`."""
+        return self._require_recipe().optimizer
+
+    def _require_recipe(self) -> Recipe:
+        if self._recipe is None:
+            raise ConfigError(f"{self.name}: not compiled; call compile(optimizer, loss) first.")
+        return self._recipe
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = 32,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Sequence[Any] | None = None,
+        shuffle: bool = True,
+        *,
+        sample_weight: Any = None,
+        lengths: Any = None,
+        seed: int | None = None,
+    ) -> History:
+        """Train on samples.
+
+        Parameters
+        ----------
+        x, y : array_like or list of ndarray
+            Inputs and targets, see the notes of the class.
+        batch_size : int
+            Samples between two updates of the weights.
+        epochs : int
+            Times that all samples are seen.
+        verbose : {"auto", 0, 1}
+            Whether to write a line per epoch to standard error; "auto" does in a terminal.
+        callbacks : sequence of Callback, optional
+            ``on_epoch_end(epoch, logs)`` of each is called after every epoch; training stops
+            when one returns True.
+        validation_split : float
+            Share of the samples, the last ones, that is held out and measured after every epoch.
+        validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths), optional
+            Samples to measure instead.
+        shuffle : bool
+            Whether every epoch sees the samples in a new order.
+        sample_weight : array_like, (S,) or (S, T), optional
+            Weights of the samples or steps in the loss.
+        lengths : array_like of int, (S,), optional
+            True lengths of right-padded sequences.
+        seed : int, optional
+            Source of the order of the samples, and of the initial values if the model is not
+            built yet, instead of the model's own.
+
+        Returns
+        -------
+        History
+            ``history["loss"]`` and so on, one value per epoch.
+
+        Raises
+        ------
+        NonFiniteError
+            If a loss or gradient is NaN or infinite; the weights are as before that batch.
+        """
+        recipe = self._require_recipe()
+        rng = self._rng if seed is None else np.random.default_rng(seed)
+        train, validation = self._parts(self._samples(x, y, sample_weight, lengths), validation_split, validation_data)
+        if self.stateful and shuffle:
+            raise ConfigError(f"{self.name}: a stateful layer goes on where the batch before ended; set shuffle=False.")
+        for part in (train, validation):
+            self._check_batches(part, batch_size)
+        self._build_for(train.samples, rng)
+        self.history = trainer.fit(
+            self,
+            recipe,
+            train,
+            validation,
+            epochs=positive_integer(epochs, "epochs"),
+            batch_size=batch_size,
+            order=rng if shuffle else None,
+            callbacks=callbacks or (),
+            report=trainer.reports(verbose),
+        )
+        return self.history
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = 32,
+        verbose: str | int = 0,
+        *,
+        sample_weight: Any = None,
+        lengths: Any = None,
+    ) -> float | list[float]:
+        """The loss of samples or, where there are metrics, a list of the loss and every metric.
+
+        The arguments are those of :meth:`fit`; nothing is written, whatever `verbose` says.
+        """
+        recipe = self._require_recipe()
+        part = _whole(self._samples(x, y, sample_weight, lengths))
+        self._check_batches(part, batch_size)
+        self._build_for(part.samples, self._rng)
+        logs = trainer.evaluate(self, recipe, part, batch_size)
+        return list(logs.values()) if recipe.metrics else logs["loss"]
+
+    def predict(
+        self, x: Any, batch_size: int = 32, verbose: str | int = 0, *, lengths: Any = None
+    ) -> np.ndarray | list[np.ndarray]:
+        """Outputs for samples.
+
+        Parameters
+        ----------
+        x : array_like or list of ndarray
+            Inputs, see the notes of the class.
+        batch_size : int
+            Samples that run together; it changes speed and memory, not the result.
+        verbose : {"auto", 0, 1}
+            Taken from programs written for Keras; nothing is written.
+        lengths : array_like of int, (S,), optional
+            True lengths of right-padded sequences.
+
+        Returns
+        -------
+        ndarray, (S, K) or (S, T, K), or list of ndarray, (T_i, K)
+            A list for a list where the model returns sequences.
+        """
+        part = _whole(self._samples(x, None, None, lengths))
+        self._check_batches(part, batch_size)
+        self._build_for(part.samples, self._rng)
+        arrays, lists = [], []
+        for batch in trainer.batches(part, batch_size):
+            y, _ = self.forward(batch.x, batch.lengths, training=False)
+            if part.samples.ragged and y.ndim == 3:
+                lists.extend(unpad(y, batch.lengths))
+            else:
+                arrays.append(y)
+        return lists or np.concatenate(arrays)
+
+    def summary(self) -> str:
+        """Print a table of the layers, their outputs and numbers of parameters, and return it.
+
+        Examples
+        --------
+        >>> from seqkit.layers.dense import Dense
+        >>> text = Sequential([Dense(3, input_shape=(2,)), Dense(1)]).summary()
+        layer     output       parameters
+        0 dense   (batch, 3)            9
+        1 dense   (batch, 1)            4
+        total                          13
+        """
+        text = summary.table(self)
+        print(text)
+        return text
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write layers, weights and, if compiled, the training set-up with its progress to a file.
+
+        A loss, metric or optimizer of your own is not saved: compile again after loading.
+
+        Raises
+        ------
+        ConfigError
+            If the class of a layer is not registered.
+        """
+        checkpoint.write(path, *saving.describe(self, self._recipe))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """A model from a file that :meth:`save` wrote; training can go on where it stopped.
+
+        Raises
+        ------
+        LoadError
+            If the file cannot be read, is damaged, is not a seqkit model, is newer than this
+            seqkit, or holds a layer that is not installed.
+        """
+        model = cls()
+        model._recipe = saving.rebuild(model, path, *checkpoint.read(path))
+        return model
+
+    def _samples(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> Samples:
+        return Samples(x, y, sample_weight, lengths, ids=self.accepts_ids, per_step=self.returns_sequences)
+
+    def _parts(self, samples: Samples, split: float, data: Sequence[Any] | None) -> tuple[Part, Part | None]:
+        """The samples to train on, and those to measure."""
+        if data is not None:
+            x, y, *rest = data
+            return _whole(samples), _whole(self._samples(x, y, *(*rest, None, None)[:2]))
+        kept = int(len(samples) * (1.0 - fraction(split, "validation_split")))
+        if kept == 0:
+            raise ConfigError(f"no samples to train on: there are {len(samples)} and validation_split is {split}.")
+        train, held_out = np.split(np.arange(len(samples)), [kept])
+        return Part(samples, train), Part(samples, held_out) if len(held_out) else None
+
+    def _check_batches(self, part: Part | None, batch_size: int) -> None:
+        positive_integer(batch_size, "batch_size")
+        if part is not None and self.stateful and len(part.rows) % batch_size:
+            raise ConfigError(
+                f"{self.name}: a stateful layer needs batches of one size, but {len(part.rows)} samples are not a "
+                f"multiple of batch_size={batch_size}."
+            )
+
+    def _build_for(self, samples: Samples, rng: np.random.Generator) -> None:
+        if not self.built:
+            self.build(1 if self.accepts_ids else samples.features, rng)
+
+
+def _whole(samples: Samples) -> Part:
+    return Part(samples, np.arange(len(samples)))

@@ -1,0 +1,93 @@
+"""Checks of options: a choice by its name, a count, a number in a range."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from seqkit.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def by_name(table: Mapping[str, T], name: str, what: str) -> T:
+    """The entry of `table` called `name`.
+
+    Parameters
+    ----------
+    table : mapping of str to object
+        The choices.
+    name : str
+        The one wanted.
+    what : str
+        What the choices are, for the error.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; the message lists what there is.
+
+    Examples
+    --------
+    >>> by_name({"one": 1, "two": 2}, "two", "number")
+    2
+    >>> by_name({"one": 1, "two": 2}, "tow", "number")
+    Traceback (most recent call last):
+    seqkit.errors.ConfigError: no number named 'tow'; did you mean 'two'? Choose one of one, two.
+    """
+    if isinstance(name, str) and name in table:
+        return table[name]
+    close = difflib.get_close_matches(str(name), table, n=1)
+    hint = f" did you mean {close[0]!r}?" if close else ""
+    raise ConfigError(f"no {what} named {name!r};{hint} Choose one of {', '.join(sorted(table))}.")
+
+
+def positive_integer(value: Any, what: str) -> int:
+    """`value` as an int of at least 1.
+
+    Examples
+    --------
+    >>> positive_integer(3, "dense: units")
+    3
+    >>> positive_integer(2.5, "dense: units")
+    Traceback (most recent call last):
+    seqkit.errors.ConfigError: dense: units must be a positive integer, got 2.5.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ConfigError(f"{what} must be a positive integer, got {value!r}.")
+    return int(value)
+
+
+def fraction(value: Any, what: str) -> float:
+    """`value` as a float of at least 0 and below 1.
+
+    Examples
+    --------
+    >>> fraction(1, "dropout: rate")
+    Traceback (most recent call last):
+    seqkit.errors.ConfigError: dropout: rate must be a number of at least 0 and below 1, got 1.
+    """
+    if not _is_real(value) or not 0.0 <= value < 1.0:
+        raise ConfigError(f"{what} must be a number of at least 0 and below 1, got {value!r}.")
+    return float(value)
+
+
+def positive_number(value: Any, what: str, zero: bool = False) -> float:
+    """`value` as a finite float above 0, or of at least 0 where `zero` allows it.
+
+    Examples
+    --------
+    >>> positive_number(0, "huber: delta")
+    Traceback (most recent call last):
+    seqkit.errors.ConfigError: huber: delta must be a positive number, got 0.
+    """
+    if not _is_real(value) or not 0.0 <= value < np.inf or (value == 0 and not zero):
+        raise ConfigError(f"{what} must be a positive number{' or 0' if zero else ''}, got {value!r}.")
+    return float(value)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

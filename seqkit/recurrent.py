@@ -1,0 +1,441 @@
+"""Recurrent: a cell made into a layer.
+
+The layer checks and allocates; the equations of its cell run on the engine (see
+``seqkit._core.engine``).
+
+Legend: B batch, T time, I input features, H units, G gates.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from seqkit import _core, initializers
+from seqkit.equations import Cell
+from seqkit.equations.symbols import Node
+from seqkit.errors import ConfigError, SeqkitError, ShapeError
+from seqkit.execution import Backward, Execution, Forward
+from seqkit.layer import Layer, State
+from seqkit.options import fraction, positive_integer
+from seqkit.rows import Rows, last_place
+from seqkit.sequences import as_numbers, is_ragged
+
+
+@dataclass
+class Cache:
+    """What one forward call keeps: the final state, and the tape if it was for training."""
+
+    state: State
+    forward: Forward | None
+    input_mask: np.ndarray | None = None
+
+
+@dataclass
+class Direction:
+    """One direction of a forward call, bound but not yet run."""
+
+    forward: Forward
+    execution: Execution
+    y: Rows | np.ndarray
+    input_mask: np.ndarray | None
+
+
+class Recurrent(Layer):
+    """Runs a cell over sequences.
+
+    Parameters
+    ----------
+    cell : Cell class or Cell
+        The equations.
+    units : int
+        Number of units, H.
+    use_bias : bool
+        Whether the gates have a bias.
+    kernel_initializer, recurrent_initializer, bias_initializer : str
+        Initial values of ``weight_ih``, ``weight_hh`` and ``bias``, drawn for each gate.
+    dropout, recurrent_dropout : float
+        Fractions of the input and of the state that are dropped where they enter a product,
+        in training; the same units at every step (Gal and Ghahramani, 2016).
+    return_sequences : bool
+        Give the output of every step, (B, T, H), instead of the last, (B, H).
+    return_state : bool
+        Give the final state too: ``y, state = layer(x)``.
+    go_backwards : bool
+        Read each sequence from its end; outputs come in the order of reading, as in Keras.
+    stateful : bool
+        Start from the final state of the call before, until ``reset_states()``.
+    input_shape : tuple, optional
+        (time, features) or (features,): lets a model be built before it sees data.
+    **options
+        Arguments of the cell, such as ``activation``.
+
+    Attributes
+    ----------
+    params : Parameters
+        ``weight_ih`` (G*H, I) of the gates that read the input, ``weight_hh`` (G*H, H) of those
+        multiplied by U, each in the order of the cell's gates, ``bias`` (G*H,), and the
+        cell's own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import seqkit
+    >>> layer = seqkit.LSTM(4, return_sequences=True).build(3, seed=0)
+    >>> x = np.random.default_rng(0).standard_normal((2, 5, 3), dtype=np.float32)
+    >>> y = layer(x, lengths=[5, 2])
+    >>> y.shape, float(abs(y[1, 2:]).max())
+    ((2, 5, 4), 0.0)
+    """
+
+    def __init__(
+        self,
+        cell: type[Cell] | Cell,
+        units: int,
+        *,
+        use_bias: bool = True,
+        kernel_initializer: str = "glorot_uniform",
+        recurrent_initializer: str = "orthogonal",
+        bias_initializer: str = "zeros",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        input_shape: Sequence[int | None] | None = None,
+        **options: Any,
+    ) -> None:
+        self.cell = cell if isinstance(cell, Cell) else _make_cell(cell, {"use_bias": use_bias, **options})
+        self.name = self.cell.name or type(self.cell).__name__
+        self.units = positive_integer(units, f"{self.name}: units")
+        for name in (kernel_initializer, recurrent_initializer, bias_initializer):
+            initializers.get(name)
+        self.kernel_initializer, self.recurrent_initializer = kernel_initializer, recurrent_initializer
+        self.bias_initializer, self.use_bias = bias_initializer, bool(use_bias)
+        self.dropout = fraction(dropout, f"{self.name}: dropout")
+        self.recurrent_dropout = fraction(recurrent_dropout, f"{self.name}: recurrent_dropout")
+        self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
+        self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
+        self.input_shape = tuple(input_shape) if input_shape is not None else None
+        self.options = options
+        self._state: State | None = None
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments without the cell."""
+        names = (
+            "units", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer", "dropout", "recurrent_dropout",
+            "return_sequences", "return_state", "go_backwards", "stateful",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names} | self.options
+
+    @property
+    def output_size(self) -> int:
+        """Number of units."""
+        return self.units
+
+    @property
+    def returns_sequences(self) -> bool:
+        """The option `return_sequences`."""
+        return self.return_sequences
+
+    # ---- parameters -------------------------------------------------------------------------
+
+    def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        self.execution = Execution(self.cell, self.units, self.input_size, self.dtype)
+        self._rng = np.random.default_rng(rng.integers(2**63))
+        gates, recurrent = self.execution.input_gates, self.execution.recurrent_gates
+        arrays = {
+            "weight_ih": self._draw(self.kernel_initializer, len(gates), (self.units, self.input_size), rng),
+            "weight_hh": self._draw(self.recurrent_initializer, len(recurrent), (self.units, self.units), rng),
+        }
+        if self.use_bias:
+            initial = [self.cell.initial_bias(gate) for gate in gates]
+            drawn = self._draw(self.bias_initializer, len(gates), (1, self.units), rng)
+            arrays["bias"] = drawn.ravel() + np.repeat(initial, self.units)
+        for name, parameter in self.cell.parameters().items():
+            shape = parameter.shape(self.units)
+            drawn = self._draw(parameter.initializer, 1, shape if len(shape) == 2 else (1, *shape), rng)
+            arrays[name] = drawn.reshape(shape)
+        return arrays
+
+    @staticmethod
+    def _draw(name: str, blocks: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        """Initial values of `blocks` gates, each drawn by itself."""
+        return np.concatenate([initializers.get(name)(shape, rng) for _ in range(blocks)] or [np.zeros((0, shape[1]))])
+
+    @cached_property
+    def _masked(self) -> Execution:
+        """The equations with a mask on every state that enters a product."""
+        return Execution(self.cell, self.units, self.input_size, self.dtype, masked=True)
+
+    # ---- forward ----------------------------------------------------------------------------
+
+    def forward(
+        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
+    ) -> tuple[np.ndarray, Cache]:
+        """Output (B, T, H) or (B, H), and a cache whose `state` is the final state.
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            If x, lengths or state do not fit the layer.
+        """
+        self._ensure_built(x)
+        rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
+        y, cache = self.run(rows, state, training)
+        return (y.array if isinstance(y, Rows) else y), cache
+
+    def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Rows | np.ndarray, Cache]:
+        """Run one direction over rows."""
+        y: Rows | np.ndarray = rows.new(self.units) if self.return_sequences else np.zeros((len(rows.lengths), self.units), self.dtype)
+        if state is None and self.stateful:
+            state = self._state
+        direction = self.bind_forward(rows, y, state, training)
+        run_calls([direction.forward.call], direction.execution)
+        cache = self.finish_forward(direction, training)
+        if self.stateful:
+            self._state = cache.state
+        return y, cache
+
+    def bind_forward(
+        self, rows: Rows, y: Rows | np.ndarray, state: State | None, training: bool, aligned: bool = False
+    ) -> Direction:
+        """Prepare a call that writes to `y`; with `aligned`, outputs stay at the time of their input."""
+        masks: list[np.ndarray] = []
+        execution = self.execution
+        if training and self.recurrent_dropout:
+            execution = self._masked
+            masks = [self._mask((len(rows.lengths), self.units), self.recurrent_dropout) for _ in execution.layout.masks]
+        input_mask = None
+        if training and self.dropout:
+            rows, input_mask = self._drop_input(rows)
+        forward = execution.forward(
+            rows, y.place if isinstance(y, Rows) else last_place(y), self._check_state(state, len(rows.lengths)),
+            execution.packed(self.params, self.params.version), masks=masks,
+            program=execution.gradient.forward_program if training else None,
+            reverse=self.go_backwards, reverse_output=self.go_backwards and aligned, last_only=not isinstance(y, Rows),
+        )  # fmt: skip
+        return Direction(forward, execution, y, input_mask)
+
+    def finish_forward(self, direction: Direction, training: bool) -> Cache:
+        """The cache of a call that has run; working memory goes back."""
+        forward = direction.forward
+        direction.execution.pool.give_back(forward.work)
+        return Cache(forward.final, forward if training else None, direction.input_mask)
+
+    def _mask(self, shape: tuple[int, ...], rate: float) -> np.ndarray:
+        """0 with probability `rate`, else 1 / (1 - rate)."""
+        return (self._rng.random(shape) >= rate).astype(self.dtype) / self.dtype.type(1 - rate)
+
+    def _drop_input(self, rows: Rows) -> tuple[Rows, np.ndarray]:
+        """A copy of x with some features of every sequence set to 0 at all its steps."""
+        mask = self._mask((len(rows.lengths), self.input_size), self.dropout)
+        each = mask[:, None] if rows.array.ndim == 3 else np.repeat(mask, rows.lengths, axis=0)
+        dropped = rows.new(self.input_size)
+        np.multiply(rows.array, each, out=dropped.array)
+        return dropped, mask
+
+    def _check_state(self, state: State | None, batch: int) -> State | None:
+        if state is None:
+            return None
+        names = self.cell.states
+        if not isinstance(state, (tuple, list)) or len(state) != len(names):
+            raise ShapeError(f"{self.name}: state must be ({', '.join(names)},), each ({batch}, {self.units}); got {_shapes(state)}.")
+        arrays = tuple(np.ascontiguousarray(as_numbers(s, self.dtype, self.name, "state")) for s in state)
+        if any(a.shape != (batch, self.units) for a in arrays):
+            raise ShapeError(f"{self.name}: each state must have shape ({batch}, {self.units}), got {_shapes(arrays)}.")
+        return arrays
+
+    # ---- backward ---------------------------------------------------------------------------
+
+    def backward(
+        self, dy: np.ndarray | None, cache: Cache, dstate: State | None = None, input_grad: bool = True
+    ) -> tuple[np.ndarray | None, State]:
+        """Gradient of the input and of the initial state; adds to `grads`.
+
+        Parameters
+        ----------
+        dy : ndarray or None
+            Gradient of the output, shaped like it; None is zero.
+        cache : Cache
+            From `forward` with training=True; good for one backward pass.
+        dstate : tuple of ndarray (B, H), optional
+            Gradient of the final state.
+        input_grad : bool
+            Whether to compute the gradient of x; otherwise it is None.
+        """
+        forward = self.take_tape(cache)
+        dy = self._check_dy(dy, forward.x)
+        place = None
+        if dy is not None:
+            place = forward.x.of_view(dy).place if self.return_sequences else last_place(dy)
+        back = self.bind_backward(forward, place, dstate)
+        run_calls([back.call], self.execution)
+        dx = forward.x.new(self.input_size) if input_grad else None
+        self.finish_backward([(self, back, cache, dx)])
+        return (dx.array if dx is not None else None), back.initial
+
+    def take_tape(self, cache: Cache) -> Forward:
+        """The forward call of a cache, once."""
+        if cache.forward is None:
+            raise SeqkitError(
+                f"{self.name}: this cache has no tape; call forward with training=True, and backward once for each forward."
+            )
+        forward, cache.forward = cache.forward, None
+        return forward
+
+    def _check_dy(self, dy: np.ndarray | None, x: Rows) -> np.ndarray | None:
+        if dy is None:
+            return None
+        array = as_numbers(dy, self.dtype, self.name, "dy")
+        batch = len(x.lengths)
+        expected = (batch, x.time, self.units) if self.return_sequences else (batch, self.units)
+        if array.shape != expected:
+            raise ShapeError(f"{self.name}: dy has shape {array.shape}, expected {expected}, that of the output.")
+        contiguous = array.shape[-1] < 2 or array.strides[-1] == array.itemsize
+        return array if contiguous and array.flags.aligned else np.ascontiguousarray(array)
+
+    def bind_backward(
+        self, forward: Forward, dy: tuple[np.ndarray, np.ndarray, int] | None, dstate: State | None, aligned: bool = False
+    ) -> Backward:
+        """Prepare the backward call of a forward call."""
+        execution = self._execution_of(forward)
+        return execution.gradient.backward(
+            forward, dy, self._check_state(dstate, len(forward.x.lengths)), reverse_output=self.go_backwards and aligned,
+            last_only=not self.return_sequences,
+        )  # fmt: skip
+
+    def _execution_of(self, forward: Forward) -> Execution:
+        return self._masked if forward.weights.execution is not self.execution else self.execution
+
+    @staticmethod
+    def finish_backward(passes: Sequence[tuple[Recurrent, Backward, Cache, Rows | None]]) -> None:
+        """Gradients of parameters and inputs, of all directions, after their time loops."""
+        arena, threads = passes[0][0].execution.pool.take(), _core.num_threads()
+        runs = []
+        for layer, back, _, _ in passes:
+            runs += layer._execution_of(back.forward).gradient.weight_runs(back, layer.grads)
+        _core.add_weight_gradients(runs, threads, arena)
+        for layer, back, cache, dx in passes:
+            execution = layer._execution_of(back.forward)
+            execution.gradient.add_sums(back, layer.grads)
+            if dx is not None:
+                execution.gradient.write_dx(back, dx, threads, arena)
+                if cache.input_mask is not None:
+                    dx.array *= cache.input_mask[:, None]
+            execution.pool.give_back(back.forward.tape)
+            execution.pool.give_back(back.work)
+        passes[0][0].execution.pool.give_back(arena)
+
+    # ---- one call, streams, insight ------------------------------------------------------------
+
+    def __call__(
+        self, x: Any, lengths: Any = None, training: bool = False, *, state: State | None = None, return_state: bool | None = None
+    ) -> Any:
+        """Output of an array, an array with lengths, or a list of (time_i, I) arrays.
+
+        A list gives a list where the layer returns sequences; nothing is padded.  With
+        `return_state`, or the layer's own option, the result is ``(y, state)``.
+        """
+        if is_ragged(x):
+            self._ensure_built(x[0])
+            y, cache = self.run(Rows.of_list(x, self.dtype, self.name, self.input_size), state, training)
+            y = y.split() if isinstance(y, Rows) else y
+        else:
+            y, cache = self.forward(x, lengths, state, training)
+        wanted = self.return_state if return_state is None else return_state
+        return (y, cache.state) if wanted else y
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: (B, I) to (B, H), and the state after it."""
+        x_t = np.asarray(x_t)
+        if x_t.ndim != 2:
+            raise ShapeError(f"{self.name}: x_t has shape {x_t.shape}, expected (batch, features).")
+        self._ensure_built(x_t)
+        rows = Rows.of_array(x_t[:, None], None, self.dtype, self.name, self.input_size)
+        y = np.empty((len(x_t), self.units), self.dtype)
+        direction = self.bind_forward(rows, y, state, training=False)
+        run_calls([direction.forward.call], direction.execution)
+        return y, self.finish_forward(direction, training=False).state
+
+    def reset_states(self) -> None:
+        """Let a stateful layer start from zero again."""
+        self._state = None
+
+    def trace(self, x: Any, names: Sequence[str], lengths: Any = None, state: State | None = None) -> dict[str, np.ndarray]:
+        """Named values of the equations at every step.
+
+        Parameters
+        ----------
+        x : array (B, T, I)
+            Input.
+        names : sequence of str
+            Names that the author of the cell gave: gates, states, anything assigned in ``step``.
+        lengths, state
+            As in a call.
+
+        Returns
+        -------
+        dict of str to ndarray (B, T, H)
+            Values at the time of their input; 0 past the end of a sequence.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import seqkit
+        >>> layer = seqkit.LSTM(4).build(3, seed=0)
+        >>> values = layer.trace(np.ones((1, 5, 3)), ["i", "f", "c"])
+        >>> values["f"].shape
+        (1, 5, 4)
+        """
+        self._ensure_built(x)
+        known = self.execution.program.names
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ConfigError(f"{self.name}: no value named {unknown[0]!r}; there are {', '.join(known)}.")
+        rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
+        nodes: list[Node] = list(dict.fromkeys(known[name] for name in names))
+        packed = self.execution.packed(self.params, self.params.version)
+        forward = self.execution.forward(
+            rows, None, self._check_state(state, len(rows.lengths)), packed, program=self.execution.forward_program(nodes),
+            reverse=self.go_backwards,
+        )  # fmt: skip
+        run_calls([forward.call], self.execution)
+        tape = self.execution.read_tape(forward, len(nodes), self.go_backwards)
+        return {name: tape[nodes.index(known[name])] for name in names}
+
+    def _ensure_built(self, x: Any) -> None:
+        if not self.built:
+            shape = np.shape(x)
+            if len(shape) < 2:
+                raise ShapeError(f"{self.name}: x has shape {shape}, expected (batch, time, features).")
+            self.build(shape[-1])
+
+
+def run_calls(calls: Sequence[_core.Call], execution: Execution) -> None:
+    """Run bound calls on the engine, with scratch memory of their execution."""
+    arena = execution.pool.take()
+    _core.run(list(calls), _core.num_threads(), arena)
+    execution.pool.give_back(arena)
+
+
+def _make_cell(cell: type[Cell], options: dict[str, Any]) -> Cell:
+    if not (isinstance(cell, type) and issubclass(cell, Cell)):
+        raise ConfigError(f"Recurrent: cell must be a Cell class or instance, got {cell!r}; use seqkit.create for names.")
+    inits = [vars(base)["__init__"] for base in cell.__mro__[:-1] if "__init__" in vars(base)]
+    known = [name for init in inits for name, p in inspect.signature(init).parameters.items() if p.kind != p.VAR_KEYWORD]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        options_known = ", ".join(dict.fromkeys(name for name in known if name != "self"))
+        raise ConfigError(f"{cell.name or cell.__name__}: unknown option {unknown[0]!r}; the cell takes {options_known}.")
+    return cell(**options)
+
+
+def _shapes(arrays: Any) -> str:
+    return ", ".join(str(np.shape(a)) for a in arrays) if isinstance(arrays, (tuple, list)) else type(arrays).__name__

@@ -1,0 +1,93 @@
+"""Rows of sequences as the engine reads and writes them.
+
+Legend: B batch, T longest sequence, F features, R sum of lengths.
+
+The steps of a sequence are rows of F contiguous numbers at a constant distance; where each
+sequence starts is free.  So a padded (B, T, F) array, a view of one with any strides, and the
+(R, F) concatenation of a list are all read in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqkit import _core
+from seqkit.errors import ShapeError
+from seqkit.sequences import as_lengths, as_numbers, as_sequences
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An array of sequences, with the byte offset of every sequence and the step between rows."""
+
+    array: np.ndarray
+    starts: np.ndarray
+    step: int
+    lengths: np.ndarray
+    time: int
+    full: bool
+
+    @classmethod
+    def of_array(cls, x: Any, lengths: Any, dtype: np.dtype, owner: str, features: int) -> Rows:
+        """A (B, T, F) array and its lengths."""
+        array = as_sequences(x, dtype, owner, features)
+        batch, time, _ = array.shape
+        given = as_lengths(lengths, batch, time, owner)
+        counts = np.full(batch, time, np.int64) if given is None else given
+        full = given is None or bool((given == time).all())
+        return cls(array, np.arange(batch, dtype=np.int64) * array.strides[0], array.strides[1], counts, time, full)
+
+    @classmethod
+    def of_list(cls, rows: Sequence[Any], dtype: np.dtype, owner: str, features: int) -> Rows:
+        """A list of (time_i, F) arrays: nothing is padded."""
+        arrays = [as_numbers(row, dtype, owner) for row in rows]
+        wrong = next((a.shape for a in arrays if a.ndim != 2 or a.shape[1] != features), None)
+        if wrong is not None:
+            raise ShapeError(f"{owner}: a sequence of the list has shape {wrong}, expected (time, {features}).")
+        lengths = np.array([len(a) for a in arrays], np.int64)
+        return cls._flat(np.concatenate(arrays), lengths)
+
+    @classmethod
+    def _flat(cls, array: np.ndarray, lengths: np.ndarray) -> Rows:
+        step = array.shape[1] * array.itemsize
+        return cls(array, (np.cumsum(lengths) - lengths) * step, step, lengths, int(lengths.max(initial=0)), False)
+
+    def new(self, features: int) -> Rows:
+        """Room for as many rows of other width, 0 where no step is."""
+        dtype = self.array.dtype
+        if self.array.ndim == 2:
+            return self._flat(np.empty((len(self.array), features), dtype), self.lengths)
+        shape = (len(self.lengths), self.time, features)
+        return self.of_view(np.empty(shape, dtype) if self.full else np.zeros(shape, dtype))
+
+    def of_view(self, array: np.ndarray) -> Rows:
+        """The rows of another padded array of the same sequences, with contiguous features."""
+        starts = np.arange(len(array), dtype=np.int64) * array.strides[0]
+        return Rows(array, starts, array.strides[1], self.lengths, self.time, self.full)
+
+    def split(self) -> list[np.ndarray]:
+        """The sequences of a flat array, as views."""
+        return np.split(self.array, np.cumsum(self.lengths)[:-1])
+
+    @property
+    def place(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """What the engine is told."""
+        return self.array, self.starts, self.step
+
+
+def last_place(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """A (B, F) array, one row for every sequence, as the engine is told."""
+    return array, np.arange(len(array), dtype=np.int64) * array.strides[0], 0
+
+
+def engine_batch(lengths: np.ndarray, time: int) -> _core.Batch:
+    """The order in which the engine works: longest first, ties as they come."""
+    order = np.argsort(-lengths, kind="stable")
+    ordered = np.ascontiguousarray(lengths[order])
+    active = len(lengths) - np.searchsorted(ordered[::-1], np.arange(time), side="right")
+    offset = np.concatenate([[0], np.cumsum(active)]).astype(np.int64)
+    return _core.Batch(len(lengths), time, order.astype(np.int64), ordered, np.ascontiguousarray(active, np.int64), offset)

@@ -1,0 +1,226 @@
+"""Layers one after the other.
+
+Legend: B batch, T time, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from seqkit.errors import ConfigError, NotBuiltError, ShapeError
+from seqkit.layer import Layer, State
+from seqkit.parameters import JoinedParameters
+
+
+class Stack:
+    """The output of every layer is the input of the next.
+
+    Parameters
+    ----------
+    layers : iterable of Layer, optional
+        The first layers; :meth:`add` appends more.
+    seed : int, optional
+        Source of all randomness: initial values, dropout, order of the samples.  Without one it
+        is different every time.
+    dtype : {"float32", "float64"}
+        Type of parameters and results.
+
+    Attributes
+    ----------
+    layers : list of Layer
+    metadata : dict
+        Notes of whoever uses the model, as values that JSON can hold; saved and loaded with it.
+    """
+
+    name = "stack"
+
+    def __init__(self, layers: Iterable[Layer] | None = None, seed: int | None = None, dtype: str = "float32") -> None:
+        self.layers: list[Layer] = []
+        self.metadata: dict[str, Any] = {}
+        self.dtype = dtype
+        self._rng = np.random.default_rng(seed)
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer; it is built at once where the size of its input is known.
+
+        The size is known after a first layer with `input_shape`, one that takes ids, or one that
+        is built already.
+
+        Raises
+        ------
+        ConfigError
+            If it is not a layer, is in the model already, or was built for another input size.
+        """
+        if not isinstance(layer, Layer):
+            raise ConfigError(f"{self.name}: a layer was expected, got {layer!r}.")
+        if any(layer is known for known in self.layers):
+            raise ConfigError(f"{self.name}: {layer!r} is in the model already; make a second layer.")
+        self.layers.append(layer)
+        try:
+            if _known_input_size(self.layers[0]) is not None:
+                self.build()
+        except Exception:
+            self.layers.pop()
+            raise
+
+    @property
+    def built(self) -> bool:
+        """Whether every layer has its parameters."""
+        return bool(self.layers) and all(layer.built for layer in self.layers)
+
+    @property
+    def accepts_ids(self) -> bool:
+        """Whether the input is integer ids (B, T)."""
+        return bool(self.layers) and self.layers[0].accepts_ids
+
+    @property
+    def returns_sequences(self) -> bool:
+        """Whether a sequence comes out as a sequence; otherwise as one vector."""
+        return all(layer.returns_sequences for layer in self.layers)
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a layer carries its state from one batch to the next."""
+        return any(layer.stateful for layer in self.layers)
+
+    def build(
+        self,
+        input_size: int | None = None,
+        seed: int | np.random.Generator | None = None,
+        dtype: str | None = None,
+    ) -> Self:
+        """Make the parameters of all layers that have none yet.
+
+        Parameters
+        ----------
+        input_size : int, optional
+            Number of input features, where the first layer doesn't know it.
+        seed : int or Generator, optional
+            Source of the initial values instead of the model's own.
+        dtype : {"float32", "float64"}, optional
+            Type of parameters and results instead of the model's own.
+
+        Raises
+        ------
+        NotBuiltError
+            If the input size is not known.
+        ConfigError
+            If there is no layer, or a built one does not fit.
+        """
+        if not self.layers:
+            raise ConfigError(f"{self.name}: the model has no layers; add one.")
+        if seed is not None and any(layer.built for layer in self.layers):
+            raise ConfigError(f"{self.name}: already built, the seed would have no effect; give it to the constructor.")
+        size = _known_input_size(self.layers[0]) if input_size is None else input_size
+        if size is None:
+            raise NotBuiltError(f"{self.name}: the input size is not known yet; call build(input_size) or fit.")
+        rng = self._rng if seed is None else np.random.default_rng(seed)
+        self.dtype = dtype or self.dtype
+        for layer in self.layers:
+            layer.build(size, None if layer.built else int(rng.integers(2**63)), self.dtype)
+            size = layer.output_size
+        return self
+
+    @property
+    def params(self) -> JoinedParameters:
+        """Parameters of all layers, called "0.weight_ih" and so on: number of the layer, name."""
+        self.require_built()
+        return JoinedParameters({str(number): layer.params for number, layer in enumerate(self.layers)})
+
+    @property
+    def grads(self) -> dict[str, np.ndarray]:
+        """Accumulated gradients, keys as in `params`."""
+        self.require_built()
+        layers = enumerate(self.layers)
+        return {f"{number}.{key}": grad for number, layer in layers for key, grad in layer.grads.items()}
+
+    def require_built(self) -> None:
+        """Raise NotBuiltError unless every layer has its parameters."""
+        if not self.built:
+            raise NotBuiltError(f"{self.name}: not built yet; call build(input_size) or fit.")
+
+    def zero_grads(self) -> None:
+        """Set every accumulated gradient to 0."""
+        for layer in self.layers:
+            layer.zero_grads()
+
+    def reset_states(self) -> None:
+        """Forget the states that stateful layers carry."""
+        for layer in self.layers:
+            layer.reset_states()
+
+    def forward(
+        self, x: ArrayLike, lengths: np.ndarray | None = None, training: bool = True
+    ) -> tuple[np.ndarray, list[Any]]:
+        """Output of a batch, and what :meth:`backward` needs.
+
+        Parameters
+        ----------
+        x : array_like, (B, T, F), (B, F) or ids (B, T)
+        lengths : ndarray of int, (B,), optional
+            True lengths of right-padded sequences.
+        training : bool
+            Whether dropout acts and a cache is kept.
+        """
+        self.require_built()
+        y, caches = np.asarray(x), []
+        for number, layer in enumerate(self.layers):
+            try:
+                y, cache = layer.forward(y, lengths, None, training)
+            except ShapeError as error:
+                raise ShapeError(f"{error}{self._vector_hint(number, y)}") from None
+            caches.append(cache)
+            if y.ndim == 2:  # vectors have no lengths
+                lengths = None
+        return y, caches
+
+    def _vector_hint(self, number: int, x: np.ndarray) -> str:
+        if number == 0 or x.ndim != 2:
+            return ""
+        before = self.layers[number - 1].name
+        return f" Layer {number - 1} ({before}) gives one vector per sequence; perhaps it needs return_sequences=True."
+
+    def backward(self, dy: np.ndarray, caches: list[Any], input_grad: bool = False) -> np.ndarray | None:
+        """Add to `grads`; give the gradient of x where `input_grad` asks for it."""
+        for number in range(len(self.layers) - 1, -1, -1):
+            wanted = input_grad or number > 0
+            gradient, _ = self.layers[number].backward(dy, caches[number], None, wanted)
+            if gradient is not None:
+                dy = gradient
+        return dy if input_grad else None
+
+    def step(self, x_t: ArrayLike, state: tuple[State, ...] | None = None) -> tuple[np.ndarray, tuple[State, ...]]:
+        """One step of a stream through all layers.
+
+        Parameters
+        ----------
+        x_t : array_like, (B, F) or ids (B,)
+        state : tuple, optional
+            What the step before returned; None at the start.
+
+        Returns
+        -------
+        y_t : ndarray, (B, output features)
+            What the model would give if the sequences ended here.
+        state : tuple
+        """
+        self.require_built()
+        y, states = np.asarray(x_t), []
+        for number, layer in enumerate(self.layers):
+            y, layer_state = layer.step(y, None if state is None else state[number])
+            states.append(layer_state)
+        return y, tuple(states)
+
+
+def _known_input_size(first: Layer) -> int | None:
+    if first.built:
+        return first.input_size
+    if first.accepts_ids:
+        return 1
+    return first.input_shape[-1] if first.input_shape else None

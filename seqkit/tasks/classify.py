@@ -1,0 +1,79 @@
+"""Classify whole sequences.
+
+The network ends in one probability per class (softmax) and is trained on the cross-entropy.
+
+Legend: N sequences, K classes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqkit.data.dataset import Sequences, shortened
+from seqkit.data.files import Columns
+from seqkit.errors import DataError
+from seqkit.model import Sequential
+from seqkit.tasks.sequences import chunks, outputs, remember, require_two, train
+from seqkit.tasks.settings import Settings, network
+from seqkit.training.trainer import Callback
+
+DEFAULTS = Settings(epochs=60, dropout=0.5)
+
+
+def fit(
+    data: Sequences, columns: Columns, settings: Settings = DEFAULTS, callbacks: Sequence[Callback] = ()
+) -> Sequential:
+    """A model trained on labelled sequences.
+
+    Raises
+    ------
+    DataError
+        If there is only one class or a feature is constant.
+    """
+    labels = _labels(data)
+    require_two(labels, "the class", data.name)
+    classes = sorted(set(labels))
+    model = network(settings, len(data.features), len(classes), "softmax")
+    remember(model, data, columns, {"task": "classify", "label": columns.label, "classes": classes})
+    codes = np.array([classes.index(label) for label in labels])
+    train(model, data, codes, "sparse_categorical_crossentropy", settings, callbacks)
+    return model
+
+
+def report(model: Sequential, data: Sequences) -> dict[str, Any]:
+    """Share of right answers, beside that of always naming the most frequent class.
+
+    Raises
+    ------
+    DataError
+        If a class is not one that the model knows.
+    """
+    classes, labels = model.metadata["classes"], _labels(data)
+    strange = sorted(set(labels) - set(classes))
+    if strange:
+        known = shortened(classes, 20)
+        raise DataError(f"{data.name}: class {strange[0]!r} is not in the training data, which has {known}.")
+    named = [classes[code] for code in outputs(model, data).argmax(axis=1)]
+    right = sum(name == label for name, label in zip(named, labels, strict=True))
+    return {"accuracy": right / len(data), "majority_accuracy": max(Counter(labels).values()) / len(data)}
+
+
+def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
+    """One row per sequence: its name, the true class where it is known, the answer, its probability."""
+    classes, label = model.metadata["classes"], model.metadata["label"]
+    for data in chunks(model, path, label=label):
+        for i, probabilities in enumerate(outputs(model, data)):
+            best = int(probabilities.argmax())
+            truth = {} if data.labels is None else {"label": data.labels[i]}
+            yield {"id": data.ids[i], **truth, "predicted": classes[best], "probability": float(probabilities[best])}
+
+
+def _labels(data: Sequences) -> tuple[str, ...]:
+    if data.labels is None:
+        raise DataError(f"{data.name}: the sequences have no classes; name their column with --label.")
+    return data.labels

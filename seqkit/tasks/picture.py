@@ -1,0 +1,61 @@
+"""A picture of a forecast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqkit.data.dataset import Series
+
+TRUTH, FORECAST, DIVIDER = "#30343f", "#d1495b", "#9aa0ab"
+MOST_TICKS = 9
+
+
+def draw_forecast(path: Path, series: Series, forecast: np.ndarray, title: str) -> None:
+    """Write a PNG of the end of a series and the forecasts of its held-out part.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    series : Series
+        The whole series; as much of it is shown before the held-out part as that part is long.
+    forecast : ndarray, (holdout,)
+        Forecasts of its last values.
+    title : str
+        Text above the picture.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    from matplotlib.figure import Figure  # its default canvas is Agg: no window, no display
+
+    size = len(series.values)
+    split = size - len(forecast)
+    shown = max(split - len(forecast), 0)
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(split - 0.5, color=DIVIDER, linewidth=1, linestyle=":")
+    axes.plot(range(shown, size), series.values[shown:], color=TRUTH, linewidth=1.4, label="truth")
+    axes.plot(range(split, size), forecast, color=FORECAST, linewidth=1.8, label="forecast")
+    axes.text(split, 1, "held out →", transform=axes.get_xaxis_transform(), va="top", color=DIVIDER)
+    _finish(axes, series, shown, title)
+    figure.savefig(path, dpi=150)
+
+
+def _finish(axes: Any, series: Series, shown: int, title: str) -> None:
+    """Title, labels, and the names of the rows along the bottom."""
+    step = -(-(len(series.values) - shown) // MOST_TICKS)
+    ticks = range(shown, len(series.values), step)
+    axes.set_xticks(ticks, [series.index[tick] for tick in ticks])
+    axes.set_ylabel(series.column)
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.legend(frameon=False, loc="upper left")
+    axes.grid(axis="y", color="#e6e8ec", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.01)

@@ -1,0 +1,86 @@
+"""Predict numbers from whole sequences.
+
+The targets are scaled like features, ``y' = (y - m) / s`` with mean and standard deviation of
+the training targets, and the network is trained on the squared error.
+
+Legend: N sequences, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqkit.data.dataset import Sequences
+from seqkit.data.files import Columns
+from seqkit.errors import DataError
+from seqkit.model import Sequential
+from seqkit.tasks.baselines import rmse
+from seqkit.tasks.sequences import chunks, outputs, remember, require_two, train
+from seqkit.tasks.settings import Settings, network
+from seqkit.training.trainer import Callback
+
+DEFAULTS = Settings(epochs=60)
+
+
+def fit(
+    data: Sequences, columns: Columns, settings: Settings = DEFAULTS, callbacks: Sequence[Callback] = ()
+) -> Sequential:
+    """A model trained on sequences with numbers to predict.
+
+    Raises
+    ------
+    DataError
+        If a target or a feature is constant.
+    """
+    targets = _targets(data)
+    for name, column in zip(data.target_names, targets.T, strict=True):
+        require_two(column.tolist(), f"target {name!r}", data.name)
+    model = network(settings, len(data.features), targets.shape[1])
+    mean, deviation = targets.mean(axis=0), targets.std(axis=0)
+    facts = {"target_mean": mean.tolist(), "target_deviation": deviation.tolist(), "targets": list(data.target_names)}
+    remember(model, data, columns, {"task": "regress", "target": columns.target, **facts})
+    train(model, data, (targets - mean) / deviation, "mse", settings, callbacks)
+    return model
+
+
+def predict(model: Sequential, data: Sequences) -> np.ndarray:
+    """Predicted targets in their own units, (N, K)."""
+    mean, deviation = np.array(model.metadata["target_mean"]), np.array(model.metadata["target_deviation"])
+    return mean + deviation * outputs(model, data)
+
+
+def report(model: Sequential, data: Sequences) -> dict[str, Any]:
+    """Root mean squared error over all targets, beside that of the training targets' mean.
+
+    Raises
+    ------
+    DataError
+        If the sequences have other targets than the training data.
+    """
+    targets = _targets(data)
+    expected = model.metadata["targets"]
+    if list(data.target_names) != expected:
+        found = ", ".join(data.target_names)
+        raise DataError(f"{data.name}: targets are {found}, expected {', '.join(expected)} as in training.")
+    mean = np.array(model.metadata["target_mean"])
+    return {"rmse": rmse(predict(model, data), targets), "mean_rmse": rmse(mean, targets)}
+
+
+def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
+    """One row per sequence: its name, the true targets where they are known, the predicted ones."""
+    names = model.metadata["targets"]
+    for data in chunks(model, path, target=model.metadata["target"]):
+        for i, values in enumerate(predict(model, data).tolist()):
+            truth = {} if data.targets is None else dict(zip(names, data.targets[i].tolist(), strict=True))
+            predicted = {f"predicted_{name}": value for name, value in zip(names, values, strict=True)}
+            yield {"id": data.ids[i], **truth, **predicted}
+
+
+def _targets(data: Sequences) -> np.ndarray:
+    if data.targets is None:
+        raise DataError(f"{data.name}: the sequences have no numbers to predict; name their column with --target.")
+    return data.targets

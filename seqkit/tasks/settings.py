@@ -1,0 +1,141 @@
+"""How a network is made and trained, the same for every task."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqkit import registry
+from seqkit.equations import Cell
+from seqkit.errors import ConfigError
+from seqkit.layer import Layer
+from seqkit.model import Sequential
+from seqkit.recurrent import Recurrent
+from seqkit.training.optimizers import Adam, Optimizer
+from seqkit.training.trainer import Logs
+
+GRADIENT_NORM = 1.0
+"""Largest norm of a gradient; keeps a rare steep batch from undoing the training."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of the network and of its training.
+
+    Attributes
+    ----------
+    cell : str
+        Registered name of a recurrent layer.
+    units : int
+        Units of each recurrent layer, in each direction.
+    layers : int
+        Recurrent layers on top of each other.
+    bidirectional : bool
+        Whether each layer also reads the sequence from its end.
+    epochs : int
+        Times that all samples are seen, at most.
+    batch_size : int
+        Samples between two updates.
+    learning_rate : float
+        Of Adam, at the start.
+    dropout : float
+        Share of each recurrent layer's outputs that are set to 0 while training.
+    seed : int
+        Source of all randomness.
+    """
+
+    cell: str = "lstm"
+    units: int = 32
+    layers: int = 1
+    bidirectional: bool = False
+    epochs: int = 100
+    batch_size: int = 16
+    learning_rate: float = 0.01
+    dropout: float = 0.0
+    seed: int = 0
+
+    def describe(self) -> str:
+        """The network and its training in one line."""
+        stack = f"{self.layers} x " if self.layers > 1 else ""
+        cell = f"bidirectional {self.cell}" if self.bidirectional else self.cell
+        return (
+            f"network: {stack}{cell} with {self.units} units, dropout {self.dropout:g}; at most {self.epochs} epochs "
+            f"of Adam, learning rate {self.learning_rate:g}, batches of {self.batch_size}, seed {self.seed}"
+        )
+
+
+def is_recurrent(name: str) -> bool:
+    """Whether the layer of this name takes units and turns sequences into vectors."""
+    target = registry.get(name)
+    if issubclass(target, (Cell, Recurrent)):
+        return True
+    return {"units", "return_sequences"} <= set(inspect.signature(target).parameters)
+
+
+def network(settings: Settings, features: int, outputs: int, activation: str | None = None) -> Sequential:
+    """Recurrent layers, the last giving one vector per sequence, and a dense layer on top.
+
+    Raises
+    ------
+    ConfigError
+        If the cell is not a recurrent layer.
+    """
+    if not is_recurrent(settings.cell):
+        raise ConfigError(f"{settings.cell!r} is not a recurrent layer; choose one such as lstm or gru.")
+    layers: list[Layer] = []
+    for number in range(1, settings.layers + 1):
+        layer = registry.create(settings.cell, settings.units, return_sequences=number < settings.layers)
+        layers.append(registry.create("bidirectional", layer) if settings.bidirectional else layer)
+        if settings.dropout:
+            layers.append(registry.create("dropout", settings.dropout))
+    layers.append(registry.create("dense", outputs, activation=activation))
+    return Sequential(layers, seed=settings.seed).build(features)
+
+
+def optimizer(settings: Settings) -> Optimizer:
+    """Adam with clipped gradients."""
+    return Adam(learning_rate=settings.learning_rate, global_clipnorm=GRADIENT_NORM)
+
+
+class CosineDecay:
+    """Lower the learning rate from epoch to epoch: ``lr_e = lr_0 (1 + cos(pi e / epochs)) / 2``.
+
+    Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
+    ICLR 2017, without the restarts.
+    """
+
+    def __init__(self, optimizer: Optimizer, epochs: int) -> None:
+        self.optimizer = optimizer
+        self.initial = optimizer.learning_rate
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self.optimizer.learning_rate = self.initial * 0.5 * (1.0 + math.cos(math.pi * (epoch + 1) / self.epochs))
+
+
+class EarlyStopping:
+    """Stop when the validation loss has not improved for `patience` epochs; go back to the best."""
+
+    def __init__(self, model: Sequential, patience: int) -> None:
+        self.model = model
+        self.patience = patience
+        self.best = math.inf
+        self.waited = 0
+        self.weights: dict[str, np.ndarray] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> bool:
+        if logs["val_loss"] < self.best:
+            self.best, self.waited = logs["val_loss"], 0
+            self.weights = {name: array.copy() for name, array in self.model.params.items()}
+            return False
+        self.waited += 1
+        return self.waited >= self.patience
+
+    def restore(self) -> None:
+        """Give the model the best weights seen."""
+        with self.model.params.editing() as arrays:
+            for name, array in self.weights.items():
+                arrays[name][...] = array

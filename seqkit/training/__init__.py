@@ -1,0 +1,1 @@
+"""Training: losses, optimizers, metrics and the loop that brings them together."""

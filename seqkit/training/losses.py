@@ -1,0 +1,302 @@
+"""Losses: how far predictions are from targets, and the gradient of that.
+
+Every loss is a mean over samples, or over the valid steps of all sequences where the model
+returns sequences:
+
+    value = 1/N sum_n w_n l(y_true_n, y_pred_n)
+
+N counts vectors or valid steps whatever their weights, so weights multiply and don't normalise
+(Keras 3's "sum_over_batch_size").  Steps past the end of a sequence are never read and get a
+gradient of 0.  With N = 0 the value is 0.
+
+Legend: B batch, T time, N vectors or valid steps, K outputs (features or classes).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqkit.errors import ConfigError, DataError, DTypeError, ShapeError
+from seqkit.options import by_name, positive_number
+from seqkit.sequences import as_numbers
+from seqkit.steps import Steps
+
+
+class Loss(ABC):
+    """Base class; a loss of your own defines `_rows`, and `_targets` where they are not numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, dy = MeanSquaredError()([[1.0], [2.0]], np.array([[1.0], [4.0]]))
+    >>> value, dy.tolist()
+    (2.0, [[0.0], [2.0]])
+    """
+
+    name: ClassVar[str]
+
+    def __call__(
+        self, y_true: Any, y_pred: np.ndarray, sample_weight: Any = None, lengths: Any = None
+    ) -> tuple[float, np.ndarray]:
+        """Value and its gradient with respect to `y_pred`.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Targets of the shape of `y_pred`; the last axis may be missing where K is 1.  Class
+            ids, for a sparse loss: the shape of `y_pred` without its last axis.
+        y_pred : ndarray, (B, K) or (B, T, K)
+            Predictions, float32 or float64.
+        sample_weight : array_like, (B,) or (B, T), optional
+            Weight of every sample or step.
+        lengths : array_like of int, (B,), optional
+            True lengths of the sequences.
+
+        Returns
+        -------
+        value : float
+        dy : ndarray
+            Of the shape and dtype of `y_pred`.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes don't fit; nothing is ever broadcast.
+        """
+        y_pred = np.asarray(y_pred, dtype=np.result_type(y_pred, np.float32))
+        steps = Steps.of(y_pred.shape[:-1], lengths, y_pred.dtype, self.name)
+        values, slopes = self._rows(self._targets(y_true, y_pred, steps), steps.rows(y_pred, what="y_pred"))
+        share = self._weights(sample_weight, steps) / max(steps.count, 1)  # (N,)
+        return float(np.sum(values * share, dtype=np.float64)), steps.spread(slopes * share[:, None])
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments as plain values that JSON can hold."""
+        return {}
+
+    @abstractmethod
+    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and predictions (N, K) to values (N,) and their gradients (N, K)."""
+
+    def _targets(self, y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
+        return same_shape(y_true, y_pred, steps)
+
+    def _weights(self, sample_weight: Any, steps: Steps) -> np.ndarray:
+        if sample_weight is None:
+            return np.ones(steps.count, dtype=steps.dtype)
+        weights = as_numbers(sample_weight, steps.dtype, self.name, "sample_weight")
+        if weights.shape == steps.leading[:1] and len(steps.leading) == 2:
+            weights = np.broadcast_to(weights[:, None], steps.leading)
+        if weights.shape != steps.leading:
+            raise ShapeError(f"{self.name}: sample_weight has shape {weights.shape}, expected {steps.leading}.")
+        return steps.pick(weights)
+
+
+def same_shape(y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
+    """Targets that have the shape of the predictions, as rows (N, K)."""
+    true = as_numbers(y_true, steps.dtype, steps.owner, "y")
+    if y_pred.shape[-1] == 1 and true.shape == y_pred.shape[:-1]:
+        true = true[..., None]
+    if true.shape != y_pred.shape:
+        raise ShapeError(
+            f"{steps.owner}: y has shape {true.shape} but the model's output has {y_pred.shape}; they must be the "
+            f"same. A layer with return_sequences=False (or LastStep) turns sequences into vectors."
+        )
+    return steps.pick(true)
+
+
+def class_ids(y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
+    """Class ids that have the shape of the predictions without the last axis, as (N,)."""
+    true = np.asarray(y_true)
+    if true.shape == (*y_pred.shape[:-1], 1):
+        true = true[..., 0]
+    if true.shape != y_pred.shape[:-1]:
+        raise ShapeError(
+            f"{steps.owner}: y has shape {true.shape} but the model's output has {y_pred.shape}; expected one class "
+            f"id for each, {y_pred.shape[:-1]}."
+        )
+    ids = steps.pick(true)
+    if ids.dtype.kind not in "iub" and not (ids.dtype.kind == "f" and (ids == np.round(ids)).all()):
+        raise DTypeError(f"{steps.owner}: y must hold integer class ids, got dtype {ids.dtype}.")
+    wrong = ids[(ids < 0) | (ids >= y_pred.shape[-1])]
+    if wrong.size:
+        raise DataError(
+            f"{steps.owner}: y holds the class id {wrong[0]}, expected 0 to {y_pred.shape[-1] - 1}; the last layer "
+            f"needs one unit for every class."
+        )
+    return ids.astype(np.int64)
+
+
+class MeanSquaredError(Loss):
+    """``l = 1/K sum_k (y_pred - y_true)^2``."""
+
+    name = "mse"
+
+    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        error = pred - true
+        return np.square(error).mean(axis=1), error * (2.0 / pred.shape[1])
+
+
+class MeanAbsoluteError(Loss):
+    """``l = 1/K sum_k |y_pred - y_true|``; the gradient at 0 is 0."""
+
+    name = "mae"
+
+    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        error = pred - true
+        return np.abs(error).mean(axis=1), np.sign(error) / pred.shape[1]
+
+
+class Huber(Loss):
+    """Mean over k of ``e^2 / 2`` where ``|e| <= delta``, else ``delta (|e| - delta / 2)``.
+
+    Source: Huber, "Robust estimation of a location parameter", Annals of Mathematical
+    Statistics 35, 1964.
+    """
+
+    name = "huber"
+
+    def __init__(self, delta: float = 1.0) -> None:
+        self.delta = positive_number(delta, f"{self.name}: delta")
+
+    def config(self) -> dict[str, Any]:
+        return {"delta": self.delta}
+
+    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        error = pred - true
+        slope = np.clip(error, -self.delta, self.delta)
+        return (slope * (error - 0.5 * slope)).mean(axis=1), slope / pred.shape[1]
+
+
+class _CrossEntropy(Loss):
+    """What the cross-entropies share: predictions are probabilities, or logits.
+
+    Probabilities are kept above the smallest normal number, not above 1e-7 as in Keras: a
+    confidently wrong prediction keeps its full gradient through a softmax or sigmoid.
+    """
+
+    def __init__(self, from_logits: bool = False) -> None:
+        self.from_logits = bool(from_logits)
+
+    def config(self) -> dict[str, Any]:
+        return {"from_logits": self.from_logits}
+
+    def _above_zero(self, probabilities: np.ndarray) -> np.ndarray:
+        wrong = probabilities[(probabilities < 0.0) | (probabilities > 1.0)]
+        if wrong.size:
+            raise ConfigError(
+                f"{self.name}: the model's output holds {wrong[0]:g}, expected probabilities from 0 to 1; end the "
+                f"model with a softmax or sigmoid activation, or use {type(self).__name__}(from_logits=True)."
+            )
+        return np.maximum(probabilities, np.finfo(probabilities.dtype).tiny)
+
+
+class CategoricalCrossentropy(_CrossEntropy):
+    """``l = -sum_k y_true_k log p_k`` with p the prediction, or the softmax of the logits.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits z; then ``log p = z - max z - log sum exp(z - max z)``,
+        which neither overflows nor loses small probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, dy = CategoricalCrossentropy(from_logits=True)([[1.0, 0.0]], np.array([[0.0, 0.0]]))
+    >>> round(value, 6), dy.tolist()
+    (0.693147, [[-0.5, 0.5]])
+    """
+
+    name = "categorical_crossentropy"
+
+    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if not self.from_logits:
+            p = self._above_zero(pred)
+            return -(true * np.log(p)).sum(axis=1), -true / p
+        log_p = _log_softmax(pred)
+        return -(true * log_p).sum(axis=1), np.exp(log_p) * true.sum(axis=1, keepdims=True) - true
+
+
+class SparseCategoricalCrossentropy(_CrossEntropy):
+    """The categorical cross-entropy for class ids: ``l = -log p_(y_true)``.
+
+    Parameters
+    ----------
+    from_logits : bool
+        As for :class:`CategoricalCrossentropy`.
+    """
+
+    name = "sparse_categorical_crossentropy"
+
+    def _targets(self, y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
+        return class_ids(y_true, y_pred, steps)
+
+    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at = np.arange(len(true)), true
+        if self.from_logits:
+            log_p = _log_softmax(pred)
+            slopes = np.exp(log_p)
+            slopes[at] -= 1
+            return -log_p[at], slopes
+        p = self._above_zero(pred)[at]
+        slopes = np.zeros_like(pred)
+        slopes[at] = -1 / p
+        return -np.log(p), slopes
+
+
+class BinaryCrossentropy(_CrossEntropy):
+    """Mean over k of ``-y_true log p - (1 - y_true) log(1 - p)``.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits z; then p is sigmoid(z) and
+        ``l = max(z, 0) - z y_true + log(1 + exp(-|z|))``.
+    """
+
+    name = "binary_crossentropy"
+
+    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        outputs = pred.shape[1]
+        if self.from_logits:
+            small = np.exp(-np.abs(pred))
+            values = np.maximum(pred, 0) - pred * true + np.log1p(small)
+            return values.mean(axis=1), (np.where(pred >= 0, 1, small) / (1 + small) - true) / outputs
+        p, q = self._above_zero(pred), self._above_zero(1 - pred)
+        values = -true * np.log(p) - (1 - true) * np.log(q)
+        return values.mean(axis=1), ((1 - true) / q - true / p) / outputs
+
+
+def _log_softmax(z: np.ndarray) -> np.ndarray:
+    shifted = z - z.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+_CLASSES = (
+    MeanSquaredError,
+    MeanAbsoluteError,
+    Huber,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+    BinaryCrossentropy,
+)
+LOSSES: Mapping[str, type[Loss]] = MappingProxyType(
+    {cls.name: cls for cls in _CLASSES}
+    | {"mean_squared_error": MeanSquaredError, "mean_absolute_error": MeanAbsoluteError}
+)
+
+
+def get(loss: str | Loss) -> Loss:
+    """A loss by name, with its defaults, or the object itself.
+
+    Raises
+    ------
+    ConfigError
+        If no loss has the name; the message lists them.
+    """
+    return loss if isinstance(loss, Loss) else by_name(LOSSES, loss, "loss")()

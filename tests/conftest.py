@@ -1,0 +1,91 @@
+"""Tools that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqkit.layer import Layer, State
+from seqkit.sequences import valid_steps
+
+
+@pytest.fixture
+def slope() -> Callable[[Callable[[], float], np.ndarray], np.ndarray]:
+    """Gradient of a function by central differences, changing `array` in place and back."""
+
+    def gradient(function: Callable[[], float], array: np.ndarray, width: float = 1e-6) -> np.ndarray:
+        result = np.zeros_like(array)
+        for place in np.ndindex(array.shape):
+            kept = array[place]
+            array[place] = kept + width
+            above = function()
+            array[place] = kept - width
+            below = function()
+            array[place] = kept
+            result[place] = (above - below) / (2 * width)
+        return result
+
+    return gradient
+
+
+class Tally(Layer):
+    """The smallest recurrent layer: ``h_t = h_{t-1} + w * x_t``, all of them or the last one."""
+
+    name = "tally"
+
+    def __init__(self, return_sequences: bool = False, stateful: bool = False, input_shape: Any = None) -> None:
+        self.return_sequences, self.stateful, self.input_shape = return_sequences, stateful, input_shape
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "return_sequences": self.return_sequences,
+            "stateful": self.stateful,
+            "input_shape": self.input_shape and list(self.input_shape),
+        }
+
+    @property
+    def returns_sequences(self) -> bool:
+        return self.return_sequences
+
+    def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"weight": rng.normal(size=self.input_size)}
+
+    def forward(
+        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
+    ) -> tuple[np.ndarray, Any]:
+        batch, time, _ = x.shape
+        inside = np.ones((batch, time), bool) if lengths is None else valid_steps(lengths, batch, time)
+        sums = np.cumsum(np.where(inside[..., None], x, 0).astype(self.dtype), axis=1)
+        start = self._state[0] if self._state is not None else np.zeros((batch, x.shape[2]), self.dtype)
+        last = start + self.params["weight"] * np.where(inside[..., None], x, 0).sum(axis=1, dtype=self.dtype)
+        if self.stateful:
+            self._state = (last,)
+        h = start[:, None] + self.params["weight"] * sums
+        return (h * inside[..., None] if self.return_sequences else last), (sums, inside)
+
+    def backward(
+        self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
+    ) -> tuple[np.ndarray | None, State]:
+        sums, inside = cache
+        if self.return_sequences:
+            dh = np.where(inside[..., None], dy, 0)
+        else:
+            dh = np.zeros_like(sums)
+            dh[:, -1:] = dy[:, None]
+        self.grads["weight"] += (dh * sums).sum(axis=(0, 1))
+        later = np.cumsum(dh[:, ::-1], axis=1)[:, ::-1]
+        return (later * self.params["weight"] * inside[..., None] if input_grad else None), ()
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        before = 0 if state is None else state[0]
+        h = before + self.params["weight"] * x_t
+        return h, (h,)
+
+
+@pytest.fixture
+def tally() -> type[Tally]:
+    """A recurrent layer of a few lines, for tests that are not about recurrent layers."""
+    return Tally
