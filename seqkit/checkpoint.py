@@ -136,7 +136,7 @@ def _checksum(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
 
 def _json(value: Any) -> str:
     """The one way to write a value: floats come back exactly, and NaN is refused."""
-    return json.dumps(value, sort_keys=True, allow_nan=False)
+    return json.dumps(value, allow_nan=False)
 
 
 def _replace(path: Path, data: bytes) -> None:

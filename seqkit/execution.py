@@ -123,7 +123,7 @@ class Execution:
                 row[: self.units] = sum(by_gate[gate] for kind, gate, _ in column.detail if kind == "x")
         packed = _core.aligned(values.size, self.dtype.name)
         start = 0
-        for stage in self.layout.stage_columns:
+        for stage in filter(None, self.layout.stage_columns):
             part = values[start : start + len(stage)].reshape(len(stage), -1, self._width).transpose(1, 0, 2)
             packed[start * self._padded : (start + len(stage)) * self._padded] = part.ravel()
             start += len(stage)

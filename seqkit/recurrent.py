@@ -270,14 +270,9 @@ class Recurrent(Layer):
         input_grad : bool
             Whether to compute the gradient of x; otherwise it is None.
         """
-        forward = self.take_tape(cache)
-        dy = self._check_dy(dy, forward.x)
-        place = None
-        if dy is not None:
-            place = forward.x.of_view(dy).place if self.return_sequences else last_place(dy)
-        back = self.bind_backward(forward, place, dstate)
+        back = self.bind_backward(self.take_tape(cache), dy, dstate)
         run_calls([back.call], self.execution)
-        dx = forward.x.new(self.input_size) if input_grad else None
+        dx = back.forward.x.new(self.input_size) if input_grad else None
         self.finish_backward([(self, back, cache, dx)])
         return (dx.array if dx is not None else None), back.initial
 
@@ -302,12 +297,16 @@ class Recurrent(Layer):
         return array if contiguous and array.flags.aligned else np.ascontiguousarray(array)
 
     def bind_backward(
-        self, forward: Forward, dy: tuple[np.ndarray, np.ndarray, int] | None, dstate: State | None, aligned: bool = False
+        self, forward: Forward, dy: np.ndarray | None, dstate: State | None, aligned: bool = False
     ) -> Backward:
         """Prepare the backward call of a forward call."""
         execution = self._execution_of(forward)
+        dy = self._check_dy(dy, forward.x)
+        place = None
+        if dy is not None:
+            place = forward.x.of_view(dy).place if self.return_sequences else last_place(dy)
         return execution.gradient.backward(
-            forward, dy, self._check_state(dstate, len(forward.x.lengths)), reverse_output=self.go_backwards and aligned,
+            forward, place, self._check_state(dstate, len(forward.x.lengths)), reverse_output=self.go_backwards and aligned,
             last_only=not self.return_sequences,
         )  # fmt: skip
 
@@ -328,7 +327,7 @@ class Recurrent(Layer):
             if dx is not None:
                 execution.gradient.write_dx(back, dx, threads, arena)
                 if cache.input_mask is not None:
-                    dx.array *= cache.input_mask[:, None]
+                    np.multiply(dx.array, cache.input_mask[:, None], out=dx.array)
             execution.pool.give_back(back.forward.tape)
             execution.pool.give_back(back.work)
         passes[0][0].execution.pool.give_back(arena)

@@ -10,7 +10,7 @@ sequence starts is free.  So a padded (B, T, F) array, a view of one with any st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,10 @@ class Rows:
         """The rows of another padded array of the same sequences, with contiguous features."""
         starts = np.arange(len(array), dtype=np.int64) * array.strides[0]
         return Rows(array, starts, array.strides[1], self.lengths, self.time, self.full)
+
+    def columns(self, start: int, stop: int) -> Rows:
+        """Some features of the same rows, as a view."""
+        return replace(self, array=self.array[..., start:stop])
 
     def split(self) -> list[np.ndarray]:
         """The sequences of a flat array, as views."""

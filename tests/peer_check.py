@@ -147,12 +147,22 @@ def _forward(spec: Spec, layers: list[Any], given: Arrays) -> tuple[Arrays, list
         y, cache = layer.forward(y, _lengths(spec), _state(spec, k, given, "state") if spec.initial else None)
         caches.append(cache)
         finals |= _named_state(spec, k, cache.state, "final")
-    return {"y": y, **finals}, caches
+    return {"y": _turn(spec, y), **finals}, caches
+
+
+def _turn(spec: Spec, y: np.ndarray) -> np.ndarray:
+    """Between the order of reading, in which `go_backwards` gives its outputs, and that of time."""
+    if spec.directions != ("reverse",):
+        return y
+    turned = y.copy()
+    for row, length in enumerate(spec.inside.sum(axis=1)):
+        turned[row, :length] = y[row, :length][::-1]
+    return turned
 
 
 def _backward(spec: Spec, layers: list[Any], caches: list[Any], given: Arrays, loss: str) -> Arrays:
     """Gradients of the loss that looks at `loss` alone."""
-    dy = given["upstream/y"] if loss == "y" else np.zeros_like(given["upstream/y"])
+    dy = _turn(spec, given["upstream/y"]) if loss == "y" else np.zeros_like(given["upstream/y"])
     upstream = {name: array * name.endswith(f"/{loss}") for name, array in given.items() if name != "upstream/y"}
     grads: Arrays = {}
     for k, layer in reversed(list(enumerate(layers))):

@@ -178,9 +178,10 @@ class TestDamage:
         arrays["1.bias"] = arrays["1.bias"] + 1e-9
         size = int.from_bytes(good[:8], "little")
         metadata = json.loads(good[8 : 8 + size])["__metadata__"]
-        path.write_bytes(safetensors.numpy.save(arrays, metadata))
-        with pytest.raises(LoadError, match="the checksum is wrong"):
-            Sequential.load(path)
+        for changed in (arrays, {**safetensors.numpy.load(good), "1.weight": arrays["1.weight"].reshape(3, 4)}):
+            path.write_bytes(safetensors.numpy.save(changed, metadata))
+            with pytest.raises(LoadError, match="the checksum is wrong"):
+                Sequential.load(path)
 
     @staticmethod
     def others() -> Iterator[bytes]:

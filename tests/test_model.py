@@ -226,6 +226,11 @@ class TestOrder:
 class TestValidation:
     x, y = np.random.default_rng(5).normal(size=(S, F)), np.arange(S, dtype=float)
 
+    def test_dropout_rests(self) -> None:
+        m = model(Dropout(0.5), Dense(1)).build(F)
+        expected = ((m.params["1.weight"] * self.x).sum(axis=1) - self.y) ** 2
+        assert m.evaluate(self.x, self.y) == pytest.approx(expected.mean(), rel=1e-12)
+
     @pytest.mark.parametrize(("split", "kept"), [(0.25, 5), (0.5, 3), (0.1, 6)])
     def test_split_holds_out_the_last_samples(self, split: float, kept: int) -> None:
         recorder = Recorder()
@@ -359,8 +364,12 @@ class TestNonFinite:
     def test_padding_is_not_looked_at(self, tally: TallyType) -> None:
         x = padded(sequences(), np.inf)
         x[1, 3] = np.nan  # inside: length 5
+        y = np.ones((S, F))
         with pytest.raises(NonFiniteError, match=r"batch 1: .* are in x\."):
-            model(tally()).fit(x, np.ones((S, F)), lengths=LENGTHS, shuffle=False)
+            model(tally()).fit(x, y, lengths=LENGTHS, shuffle=False)
+        x[1, 3], y[0] = 0.0, np.nan
+        with pytest.raises(NonFiniteError, match=r"batch 1: .* are in y or sample_weight\."):
+            model(tally()).fit(x, y, lengths=LENGTHS, shuffle=False)
 
 
 class TestBuilding:

@@ -124,7 +124,8 @@ class TestClipping:
         np.testing.assert_allclose(self.moved(1.0), [0.6, 0.0, 0.8])
 
     def test_small_gradients_are_left_alone(self) -> None:
-        np.testing.assert_array_equal(self.moved(5.0), [3.0, 0.0, 4.0])
+        for limit in (5.0, 8.0):
+            np.testing.assert_array_equal(self.moved(limit), [3.0, 0.0, 4.0])
         np.testing.assert_array_equal(self.moved(None), [3.0, 0.0, 4.0])
 
     def test_norm_of_large_float32(self) -> None:
@@ -207,6 +208,15 @@ class TestJoinedParameters:
         assert inner["weight"].tolist() == [[7.0, 7.0]]
         assert inner.version == joined.version == 2
         assert not joined["0.forward.bias"].flags.writeable
+
+    def test_version_rises_with_every_part(self) -> None:
+        first, second = (Parameters({"w": np.zeros(1)}, "part") for _ in range(2))
+        joined = JoinedParameters({"0": first, "1": second})
+        seen = [joined.version]
+        for part in (first, second, second, first):
+            part["w"] = [1.0]
+            seen.append(joined.version)
+        assert len(set(seen)) == 5
 
     def test_errors(self) -> None:
         joined = JoinedParameters({"0": Parameters({"bias": np.zeros(1)}, "dense")})

@@ -54,7 +54,7 @@ def fit(data: str, **options: Any) -> None:
     if options["as_json"]:
         print_json(facts)
     else:
-        print_table([(name.replace("_", " "), _words(value)) for name, value in facts.items() if value is not None])
+        print_table([(_named(name), _words(value)) for name, value in facts.items() if value is not None])
 
 
 def fit_forecast(data: str, path: Path, options: Options, console: Console) -> tuple[Sequential, Facts]:
@@ -101,9 +101,9 @@ def settings_for(defaults: Settings, options: Options) -> Settings:
 
 def draw(path: Path, series: Series, values: np.ndarray, figures: Facts, console: Console) -> bool:
     """Draw the forecast if matplotlib is installed; say so if not."""
-    title = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items() if value is not None)
+    errors = [f"{_named(name)} {value:.4g}" for name, value in figures.items() if value is not None]
     try:
-        draw_forecast(path, series, values, title)
+        draw_forecast(path, series, values, f"{series.column}, held out: {', '.join(errors)}")
     except ImportError:
         console.remark('no picture was drawn: matplotlib is missing; install it with: pip install "seqkit[plot]"')
         return False
@@ -122,6 +122,10 @@ def writable(name: str) -> Path:
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise ConfigError(f"{name} cannot be written: {path.parent} must be a folder that exists and is writable.")
     return path
+
+
+def _named(name: str) -> str:
+    return name.replace("_", " ").replace("rmse", "RMSE")
 
 
 def _words(value: Any) -> str:

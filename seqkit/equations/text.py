@@ -20,7 +20,8 @@ def describe_equations(cell: Cell) -> str:
     >>> print(describe_equations(seqkit.GRU(1).cell))
     r[t] = sigmoid(W_r x[t] + b_r + U_r h[t-1])
     z[t] = sigmoid(W_z x[t] + b_z + U_z h[t-1])
-    n[t] = tanh(W_n x[t] + b_n + r[t] * (U_n h[t-1] + bias_hn))
+    recurrent[t] = U_n h[t-1] + bias_hn
+    n[t] = tanh(W_n x[t] + b_n + r[t] * recurrent[t])
     h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1]
     """
     program = trace(cell)

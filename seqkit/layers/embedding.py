@@ -109,8 +109,7 @@ class Embedding(Layer):
     ) -> tuple[np.ndarray | None, State]:
         steps, ids = cache
         rows = steps.rows(dy, self.output_dim, "dy")  # (N, F)
-        if ids.size:
-            order = np.argsort(ids, kind="stable")  # every id adds up its rows in the order of the batch
-            distinct, starts = np.unique(ids[order], return_index=True)
-            self.grads["weight"][distinct] += np.add.reduceat(rows[order], starts, axis=0)
+        order = np.argsort(ids, kind="stable")  # every id adds up its rows in the order of the batch
+        distinct, starts = np.unique(ids[order], return_index=True)
+        self.grads["weight"][distinct] += np.add.reduceat(rows[order], starts, axis=0)
         return None, ()  # integers have no gradient

@@ -11,6 +11,7 @@ from seqkit.data.dataset import Series
 
 TRUTH, FORECAST, DIVIDER = "#30343f", "#d1495b", "#9aa0ab"
 MOST_TICKS = 9
+NICE_STEPS = [factor * 10**power for power in range(9) for factor in (1, 2, 5)]
 
 
 def draw_forecast(path: Path, series: Series, forecast: np.ndarray, title: str) -> None:
@@ -49,8 +50,11 @@ def draw_forecast(path: Path, series: Series, forecast: np.ndarray, title: str) 
 
 def _finish(axes: Any, series: Series, shown: int, title: str) -> None:
     """Title, labels, and the names of the rows along the bottom."""
-    step = -(-(len(series.values) - shown) // MOST_TICKS)
-    ticks = range(shown, len(series.values), step)
+    size = len(series.values)
+    step = next(step for step in NICE_STEPS if step * MOST_TICKS >= size - shown)
+    first = series.index[shown]
+    start = shown + (-int(first) % step if first.isdigit() else 0)  # years at round numbers
+    ticks = range(start, size, step)
     axes.set_xticks(ticks, [series.index[tick] for tick in ticks])
     axes.set_ylabel(series.column)
     axes.set_title(title, loc="left", fontsize=10)

@@ -71,7 +71,7 @@ class Loss(ABC):
         y_pred = np.asarray(y_pred, dtype=np.result_type(y_pred, np.float32))
         steps = Steps.of(y_pred.shape[:-1], lengths, y_pred.dtype, self.name)
         values, slopes = self._rows(self._targets(y_true, y_pred, steps), steps.rows(y_pred, what="y_pred"))
-        share = self._weights(sample_weight, steps) / max(steps.count, 1)  # (N,)
+        share = self._weights(sample_weight, steps) / steps.count  # (N,)
         return float(np.sum(values * share, dtype=np.float64)), steps.spread(slopes * share[:, None])
 
     def config(self) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def _train_step(model: Stack, recipe: Recipe, batch: Batch, where: str) -> tuple
     lengths = _lengths_of(y_pred, batch)
     value, dy = recipe.loss(batch.y, y_pred, batch.sample_weight, lengths)
     if not np.isfinite(value):
-        seen = {**model.params, "x": _valid(batch.x, batch.lengths), "the output": _valid(y_pred, lengths)}
+        seen = {**model.params, "x": _valid(batch.x, batch.lengths), "the output": y_pred}
         raise _non_finite(f"{where}: the loss is {value}", _first_non_finite(seen) or "y or sample_weight")
     model.backward(dy, caches)
     culprit = _first_non_finite(model.grads)

@@ -1,0 +1,240 @@
+"""Two directions of a sequence in one call.
+
+Legend: B batch, T time, H units of a direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqkit.errors import ConfigError, ShapeError
+from seqkit.layer import Layer, State
+from seqkit.parameters import JoinedParameters
+from seqkit.recurrent import Cache, Recurrent, run_calls
+from seqkit.registry import from_spec, spec
+from seqkit.rows import Rows
+from seqkit.sequences import is_ragged
+
+MERGES = ("concat", "sum", "mul", "ave", None)
+
+
+@dataclass
+class BothCaches:
+    """The caches of the directions, and their outputs where the merge needs them."""
+
+    forward: Cache
+    backward: Cache
+    outputs: tuple[np.ndarray, np.ndarray] | None
+
+    @property
+    def state(self) -> State:
+        """Final states of the forward direction, then of the backward one."""
+        return self.forward.state + self.backward.state
+
+
+class Bidirectional(Layer):
+    r"""Runs one layer from the start of each sequence and one from its end, and merges them.
+
+    Both directions are one call of the engine, each on its own threads; the backward one starts
+    at the true end of each sequence and its outputs stay at the time of their input.
+
+    Parameters
+    ----------
+    layer : Recurrent
+        The forward direction.
+    merge_mode : {"concat", "sum", "mul", "ave", None}
+        How the outputs :math:`\overrightarrow{y}, \overleftarrow{y}` become one: side by side,
+        their sum, product or mean; None gives both as a tuple.
+    backward_layer : Recurrent, optional
+        The backward direction, of any cell; by default like `layer`.
+
+    References
+    ----------
+    Schuster and Paliwal, "Bidirectional recurrent neural networks", IEEE Transactions on Signal
+    Processing, 1997.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import seqkit
+    >>> layer = seqkit.Bidirectional(seqkit.GRU(4, return_sequences=True))
+    >>> layer(np.ones((2, 5, 3))).shape
+    (2, 5, 8)
+    """
+
+    name = "bidirectional"
+
+    def __init__(self, layer: Recurrent, merge_mode: str | None = "concat", backward_layer: Recurrent | None = None) -> None:
+        if merge_mode not in MERGES:
+            raise ConfigError(f"bidirectional: merge_mode is {merge_mode!r}, expected one of {', '.join(map(str, MERGES))}.")
+        if backward_layer is None and isinstance(layer, Recurrent):
+            backward_layer = from_spec(spec(layer))
+        for direction in (layer, backward_layer):
+            if not isinstance(direction, Recurrent):
+                raise ConfigError(f"bidirectional: each direction must be a recurrent layer such as LSTM(64), got {direction!r}.")
+            if direction.built or direction.stateful:
+                raise ConfigError("bidirectional: directions must be new and not stateful; a stream has no end to start from.")
+        assert backward_layer is not None
+        if layer.go_backwards or layer.return_sequences != backward_layer.return_sequences:
+            raise ConfigError("bidirectional: the forward layer must not go backwards, and return_sequences must be equal in both.")
+        if merge_mode not in ("concat", None) and layer.units != backward_layer.units:
+            raise ConfigError(f"bidirectional: {merge_mode!r} needs equal units, got {layer.units} and {backward_layer.units}.")
+        backward_layer.go_backwards = True
+        self.forward_layer, self.backward_layer, self.merge_mode = layer, backward_layer, merge_mode
+        self.input_shape = layer.input_shape
+        self.return_state = layer.return_state
+
+    def config(self) -> dict[str, Any]:
+        """Both directions by name and configuration."""
+        return {"layer": spec(self.forward_layer), "merge_mode": self.merge_mode, "backward_layer": spec(self.backward_layer)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Bidirectional:
+        """An unbuilt layer with this configuration."""
+        layers = {key: from_spec(config[key]) for key in ("layer", "backward_layer")}
+        return cls(**(config | layers))
+
+    @property
+    def output_size(self) -> int:
+        """Number of output features."""
+        units = self.forward_layer.units
+        return units + self.backward_layer.units if self.merge_mode == "concat" else units
+
+    @property
+    def returns_sequences(self) -> bool:
+        """As both directions do."""
+        return self.forward_layer.return_sequences
+
+    def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        for layer in (self.forward_layer, self.backward_layer):
+            layer.build(self.input_size, rng, self.dtype.name)
+        return {}
+
+    def _set_params(self, arrays: dict[str, np.ndarray]) -> None:
+        layers = {"forward": self.forward_layer, "backward": self.backward_layer}
+        self.params = JoinedParameters({name: layer.params for name, layer in layers.items()})
+        self.grads = {f"{name}.{key}": grad for name, layer in layers.items() for key, grad in layer.grads.items()}
+
+    # ---- forward ----------------------------------------------------------------------------
+
+    def forward(
+        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
+    ) -> tuple[Any, BothCaches]:
+        """Merged output (B, T, features) or (B, features), and a cache with both final states."""
+        if not self.built:
+            self.build(np.shape(x)[-1])
+        rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
+        y, cache = self.run(rows, state, training)
+        return _arrays(y), cache
+
+    def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Any, BothCaches]:
+        """Run both directions over rows."""
+        layers = (self.forward_layer, self.backward_layer)
+        whole, halves = self._outputs(rows)
+        passes = [
+            layer.bind_forward(rows, y, part, training, aligned=True)
+            for layer, y, part in zip(layers, halves, self._split_state(state), strict=True)
+        ]
+        run_calls([one.forward.call for one in passes], self.forward_layer.execution)
+        caches = [layer.finish_forward(one, training) for layer, one in zip(layers, passes, strict=True)]
+        merged = whole if self.merge_mode == "concat" else self._merge(*halves)
+        return merged, BothCaches(*caches, _arrays(tuple(halves)) if training and self.merge_mode == "mul" else None)
+
+    def _outputs(self, rows: Rows) -> tuple[Any, list[Any]]:
+        """Where the directions write: halves of one array, or an array each."""
+        units = [self.forward_layer.units, self.backward_layer.units]
+        if self.merge_mode == "concat":
+            whole = self._room(rows, sum(units))
+            if isinstance(whole, Rows):
+                return whole, [whole.columns(0, units[0]), whole.columns(units[0], sum(units))]
+            return whole, [whole[:, : units[0]], whole[:, units[0] :]]
+        return None, [self._room(rows, n) for n in units]
+
+    def _room(self, rows: Rows, features: int) -> Any:
+        return rows.new(features) if self.returns_sequences else np.zeros((len(rows.lengths), features), self.dtype)
+
+    def _merge(self, a: Any, b: Any) -> Any:
+        if self.merge_mode is None:
+            return a, b
+        combine = {"sum": np.add, "ave": lambda u, v: (u + v) / 2, "mul": np.multiply}[self.merge_mode]
+        merged = combine(*_arrays((a, b)))
+        return replace(a, array=merged) if isinstance(a, Rows) else merged
+
+    def _split_state(self, state: State | None) -> tuple[State | None, State | None]:
+        count = len(self.forward_layer.cell.states)
+        if state is None:
+            return None, None
+        if len(state) != count + len(self.backward_layer.cell.states):
+            raise ShapeError(
+                f"bidirectional: state must hold the {count} states of the forward layer, then those of the backward layer; "
+                f"got {len(state)} arrays."
+            )
+        return tuple(state[:count]), tuple(state[count:])
+
+    # ---- backward ---------------------------------------------------------------------------
+
+    def backward(
+        self, dy: Any, cache: BothCaches, dstate: State | None = None, input_grad: bool = True
+    ) -> tuple[np.ndarray | None, State]:
+        """Gradient of the input and of both initial states; adds to `grads`."""
+        layers = (self.forward_layer, self.backward_layer)
+        parts = zip(layers, self._split_dy(dy, cache), (cache.forward, cache.backward), self._split_state(dstate), strict=True)
+        passes = [layer.bind_backward(layer.take_tape(one), half, part, aligned=True) for layer, half, one, part in parts]
+        run_calls([back.call for back in passes], self.forward_layer.execution)
+        dx = [back.forward.x.new(self.input_size) if input_grad else None for back in passes]
+        Recurrent.finish_backward(list(zip(layers, passes, (cache.forward, cache.backward), dx, strict=True)))
+        total = None
+        if dx[0] is not None and dx[1] is not None:
+            total = np.add(dx[0].array, dx[1].array, out=dx[0].array)
+        return total, passes[0].initial + passes[1].initial
+
+    def _split_dy(self, dy: Any, cache: BothCaches) -> tuple[Any, Any]:
+        """The gradient of each direction's output."""
+        if dy is None:
+            return None, None
+        if self.merge_mode is None:
+            return tuple(dy)
+        dy = np.asarray(dy)
+        if dy.shape[-1:] != (self.output_size,):
+            raise ShapeError(f"bidirectional: dy has shape {dy.shape}, expected {self.output_size} features.")
+        if self.merge_mode == "concat":
+            units = self.forward_layer.units
+            return dy[..., :units], dy[..., units:]
+        if self.merge_mode == "mul":
+            assert cache.outputs is not None
+            return dy * cache.outputs[1], dy * cache.outputs[0]
+        share = dy / 2 if self.merge_mode == "ave" else dy
+        return share, share
+
+    # ---- one call -----------------------------------------------------------------------------
+
+    def __call__(
+        self, x: Any, lengths: Any = None, training: bool = False, *, state: State | None = None, return_state: bool | None = None
+    ) -> Any:
+        """Output of an array, an array with lengths, or a list of (time_i, features) arrays."""
+        if is_ragged(x):
+            if not self.built:
+                self.build(np.shape(x[0])[-1])
+            y, cache = self.run(Rows.of_list(x, self.dtype, self.name, self.input_size), state, training)
+            y = _each(y, lambda part: part.split() if isinstance(part, Rows) else part)
+        else:
+            y, cache = self.forward(x, lengths, state, training)
+        wanted = self.return_state if return_state is None else return_state
+        return (y, cache.state) if wanted else y
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """Not possible: the backward direction starts at the end of a sequence."""
+        raise ConfigError("bidirectional: a stream has no end to start the backward direction from; use a one-directional layer.")
+
+
+def _each(y: Any, change: Callable[[Any], Any]) -> Any:
+    return tuple(map(change, y)) if isinstance(y, tuple) else change(y)
+
+
+def _arrays(y: Any) -> Any:
+    """Rows as their arrays."""
+    return _each(y, lambda part: part.array if isinstance(part, Rows) else part)
