@@ -26,7 +26,11 @@ if X86:
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
 MACROS = [("SK_X86", "1")] if X86 else []
 DIRECTIVES = {
-    "language_level": 3, "boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True,
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "cdivision": True,
     "embedsignature": True,
 }
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
@@ -44,7 +48,9 @@ def openmp_flags() -> list[str]:
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except FileNotFoundError:
-            sys.exit(f"seqkit needs a C compiler and {compiler[0]!r} was not found; install gcc (Debian: apt install gcc).")
+            sys.exit(
+                f"seqkit needs a C compiler and {compiler[0]!r} was not found; install gcc (Debian: apt install gcc)."
+            )
     if done.returncode:
         sys.exit(
             f"seqkit needs a C compiler with OpenMP; {' '.join(command[:-2])} failed:\n{done.stderr}\n"
@@ -61,19 +67,31 @@ class BuildCore(build_ext):
         machine = next(extension for extension in self.extensions if extension.name.endswith(".machine"))
         for isa, flags in ISAS.items():
             machine.extra_objects += self.compiler.compile(
-                [f"{CORE}/kernels_{isa}.c"], output_dir=self.build_temp, macros=MACROS, include_dirs=[CORE],
-                extra_postargs=[*FLAGS, "-fPIC", *flags], depends=HEADERS,
+                [f"{CORE}/kernels_{isa}.c"],
+                output_dir=self.build_temp,
+                macros=MACROS,
+                include_dirs=[CORE],
+                extra_postargs=[*FLAGS, "-fPIC", *flags],
+                depends=HEADERS,
             )
         super().build_extensions()
 
 
 CORE = "seqkit/_core"
-HEADERS = [f"{CORE}/{name}" for name in ("kernels.h", "kernels.inc.c", "kernels_both.inc.c", "vector.inc.c", "threads.h", "isa.c")]
+HEADERS = [
+    f"{CORE}/{name}"
+    for name in ("kernels.h", "kernels.inc.c", "kernels_both.inc.c", "vector.inc.c", "threads.h", "isa.c")
+]
 openmp = openmp_flags()
 extensions = [
     Extension(
-        f"seqkit._core.{name}", [f"{CORE}/{name}.pyx"], include_dirs=[CORE], define_macros=MACROS, depends=HEADERS,
-        extra_compile_args=[*FLAGS, *openmp], extra_link_args=openmp,
+        f"seqkit._core.{name}",
+        [f"{CORE}/{name}.pyx"],
+        include_dirs=[CORE],
+        define_macros=MACROS,
+        depends=HEADERS,
+        extra_compile_args=[*FLAGS, *openmp],
+        extra_link_args=openmp,
     )
     for name in ("machine", "calls", "engine", "weights", "products")
 ]

@@ -13,8 +13,10 @@ import numpy as np
 
 from seqkit import _core
 from seqkit.equations import Cell, derive, trace
-from seqkit.equations.lower import Layout, Run, backward_tables, forward_tables, lay_out
+from seqkit.equations.layout import Layout, Run, lay_out
+from seqkit.equations.lower import backward_tables, forward_tables
 from seqkit.equations.symbols import Node
+from seqkit.errors import ConfigError
 from seqkit.layer import State
 from seqkit.rows import Rows, engine_batch
 
@@ -146,22 +148,60 @@ class Execution:
         return -(-self.units // self._width) * self._width
 
     def forward(
-        self, x: Rows, y: tuple[np.ndarray, np.ndarray, int] | None, state: State | None, packed: Packed, *,
-        program: _core.Program | None = None, masks: Sequence[np.ndarray] = (), reverse: bool = False,
-        reverse_output: bool = False, last_only: bool = False,
-    ) -> Forward:  # fmt: skip
+        self,
+        x: Rows,
+        y: tuple[np.ndarray, np.ndarray, int] | None,
+        state: State | None,
+        packed: Packed,
+        *,
+        program: _core.Program | None = None,
+        masks: Sequence[np.ndarray] = (),
+        reverse: bool = False,
+        reverse_output: bool = False,
+        last_only: bool = False,
+    ) -> Forward:
         """Bind a forward call; `program` names the one that keeps a tape, if one is wanted."""
         batch = engine_batch(x.lengths, x.time)
         final = tuple(np.empty((len(x.lengths), self.units), self.dtype) for _ in self.cell.states)
         tape, work = self.pool.take() if program else _core.Arena(), self.pool.take()
         call = _core.Call(
-            program or self.inference, batch, tape, work, taped=program is not None, reverse=reverse, reverse_output=reverse_output,
-            last_only=last_only, x=x.place, y=y, initial=state or (), final=final, weights=packed.weights, bias=packed.bias,
-            parameters=packed.parameters, masks=masks, taped_vectors=range(len(self.layout.vector_nodes)) if program else (),
-        )  # fmt: skip
+            program or self.inference,
+            batch,
+            tape,
+            work,
+            taped=program is not None,
+            reverse=reverse,
+            reverse_output=reverse_output,
+            last_only=last_only,
+            x=x.place,
+            y=y,
+            initial=state or (),
+            final=final,
+            weights=packed.weights,
+            bias=packed.bias,
+            parameters=packed.parameters,
+            masks=masks,
+            taped_vectors=range(len(self.layout.vector_nodes)) if program else (),
+        )
         return Forward(call, x, final, batch, tape, work, packed)
 
-    def read_tape(self, forward: Forward, count: int, reverse: bool) -> np.ndarray:
+    def trace(
+        self, x: Rows, state: State | None, packed: Packed, names: Sequence[str], reverse: bool
+    ) -> dict[str, np.ndarray]:
+        """Named values of every step, (B, T, H), at the time of their input."""
+        known = self.program.names
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ConfigError(f"{self.program.name}: no value named {unknown[0]!r}; there are {', '.join(known)}.")
+        nodes = list(dict.fromkeys(known[name] for name in names))
+        forward = self.forward(x, None, state, packed, program=self.forward_program(nodes), reverse=reverse)
+        run_calls([forward.call], self)
+        values = self._read_tape(forward, len(nodes), reverse)
+        self.pool.give_back(forward.tape)
+        self.pool.give_back(forward.work)
+        return {name: values[nodes.index(known[name])] for name in names}
+
+    def _read_tape(self, forward: Forward, count: int, reverse: bool) -> np.ndarray:
         """The `count` saved values of a call as (count, B, T, H), at the time of their input."""
         lengths, order, time = forward.x.lengths, np.argsort(-forward.x.lengths, kind="stable"), forward.x.time
         rows, panels = int(lengths.sum()), self._padded // self._width
@@ -175,6 +215,13 @@ class Execution:
             found[:, active, lengths[active] - 1 - t if reverse else t] = values[:, row : row + len(active)]
             row += len(active)
         return found
+
+
+def run_calls(calls: Sequence[_core.Call], execution: Execution) -> None:
+    """Run bound calls on the engine, with scratch memory of their execution."""
+    arena = execution.pool.take()
+    _core.run(list(calls), _core.num_threads(), arena)
+    execution.pool.give_back(arena)
 
 
 class _Gradient:
@@ -196,26 +243,49 @@ class _Gradient:
         }
 
     def backward(
-        self, forward: Forward, dy: tuple[np.ndarray, np.ndarray, int] | None, dstate: State | None, *,
-        reverse_output: bool, last_only: bool,
-    ) -> Backward:  # fmt: skip
+        self,
+        forward: Forward,
+        dy: tuple[np.ndarray, np.ndarray, int] | None,
+        dstate: State | None,
+        *,
+        reverse_output: bool,
+        last_only: bool,
+    ) -> Backward:
         """Bind the backward call of a forward call that kept a tape."""
         ex = self.execution
         initial = tuple(np.empty((len(forward.x.lengths), ex.units), ex.dtype) for _ in ex.cell.states)
         work = ex.pool.take()
         packed = forward.weights
         call = _core.Call(
-            self.backward_program, forward.batch, forward.tape, work, taped=True, reverse_output=reverse_output, last_only=last_only,
-            y=dy, initial=dstate or (), final=initial, weights=[packed.transposed[run] for run in self.post_runs],
-            parameters=packed.parameters, forward=forward.call,
-        )  # fmt: skip
+            self.backward_program,
+            forward.batch,
+            forward.tape,
+            work,
+            taped=True,
+            reverse_output=reverse_output,
+            last_only=last_only,
+            y=dy,
+            initial=dstate or (),
+            final=initial,
+            weights=[packed.transposed[run] for run in self.post_runs],
+            parameters=packed.parameters,
+            forward=forward.call,
+        )
         return Backward(call, forward, initial, work)
 
-    def weight_runs(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> list[tuple[object, ...]]:
+    def weight_runs(
+        self, backward: Backward, grads: Mapping[str, np.ndarray]
+    ) -> list[tuple[_core.Call, _core.Call, int, int, list[np.ndarray]]]:
         """What the engine adds to the gradients of the weights."""
         ex = self.execution
         return [
-            (backward.forward.call, backward.call, number, self._place(run), [ex.block(grads, term) for term in run.terms])
+            (
+                backward.forward.call,
+                backward.call,
+                number,
+                self._place(run),
+                [ex.block(grads, term) for term in run.terms],
+            )
             for number, run in enumerate(ex.layout.runs)
         ]
 
@@ -224,7 +294,9 @@ class _Gradient:
         columns = {*self.bias_columns.values(), *self.parameter_columns.values()}
         sums = _core.column_sums(backward.call, sorted(columns))
         if "bias" in grads:
-            for gate, row in zip(self.execution.input_gates, grads["bias"].reshape(-1, self.execution.units), strict=True):
+            for gate, row in zip(
+                self.execution.input_gates, grads["bias"].reshape(-1, self.execution.units), strict=True
+            ):
                 row += sums[self.bias_columns[gate]]
         for (name, index), column in self.parameter_columns.items():
             grads[name].reshape(-1, self.execution.units)[index] += sums[column]
@@ -234,9 +306,15 @@ class _Gradient:
         ex = self.execution
         runs = [(n, run) for n, run in enumerate(ex.layout.runs) if run.operand == "x"]
         _core.input_gradient(
-            backward.forward.call, backward.call, [(self._place(run), len(run.terms)) for _, run in runs],
-            [backward.forward.weights.transposed[n] for n, _ in runs], dx.place, ex.input_size, threads, arena,
-        )  # fmt: skip
+            backward.forward.call,
+            backward.call,
+            [(self._place(run), len(run.terms)) for _, run in runs],
+            [backward.forward.weights.transposed[n] for n, _ in runs],
+            dx.place,
+            ex.input_size,
+            threads,
+            arena,
+        )
 
     def _place(self, run: Run) -> int:
         return self.execution.layout.first_column[run.stage] + run.column

@@ -8,7 +8,6 @@ Legend: B batch, T time, I input features, H units, G gates.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,14 +16,20 @@ from typing import Any
 import numpy as np
 
 from seqkit import _core, initializers
-from seqkit.equations import Cell
-from seqkit.equations.symbols import Node
-from seqkit.errors import ConfigError, SeqkitError, ShapeError
-from seqkit.execution import Backward, Execution, Forward
+from seqkit.equations import Cell, make_cell
+from seqkit.errors import SeqkitError, ShapeError
+from seqkit.execution import Backward, Execution, Forward, run_calls
 from seqkit.layer import Layer, State
+from seqkit.masks import draw_mask, masked_rows
 from seqkit.options import fraction, positive_integer
 from seqkit.rows import Rows, last_place
-from seqkit.sequences import as_numbers, is_ragged
+from seqkit.sequences import as_gradient, as_state, is_ragged
+
+# Constructor arguments that are kept as attributes of the same name; the others are the cell's.
+OPTIONS = (
+    *("units", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer"),
+    *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful"),
+)
 
 
 @dataclass
@@ -111,13 +116,13 @@ class Recurrent(Layer):
         input_shape: Sequence[int | None] | None = None,
         **options: Any,
     ) -> None:
-        self.cell = cell if isinstance(cell, Cell) else _make_cell(cell, {"use_bias": use_bias, **options})
+        self.cell = make_cell(cell, options if use_bias else {"use_bias": False, **options})
         self.name = self.cell.name or type(self.cell).__name__
         self.units = positive_integer(units, f"{self.name}: units")
         for name in (kernel_initializer, recurrent_initializer, bias_initializer):
             initializers.get(name)
         self.kernel_initializer, self.recurrent_initializer = kernel_initializer, recurrent_initializer
-        self.bias_initializer, self.use_bias = bias_initializer, bool(use_bias)
+        self.bias_initializer, self.use_bias = bias_initializer, self.cell.use_bias
         self.dropout = fraction(dropout, f"{self.name}: dropout")
         self.recurrent_dropout = fraction(recurrent_dropout, f"{self.name}: recurrent_dropout")
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
@@ -128,11 +133,7 @@ class Recurrent(Layer):
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments without the cell."""
-        names = (
-            "units", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer", "dropout", "recurrent_dropout",
-            "return_sequences", "return_state", "go_backwards", "stateful",
-        )  # fmt: skip
-        return {name: getattr(self, name) for name in names} | self.options
+        return {name: getattr(self, name) for name in OPTIONS} | self.options
 
     @property
     def output_size(self) -> int:
@@ -160,8 +161,8 @@ class Recurrent(Layer):
             arrays["bias"] = drawn.ravel() + np.repeat(initial, self.units)
         for name, parameter in self.cell.parameters().items():
             shape = parameter.shape(self.units)
-            drawn = self._draw(parameter.initializer, 1, shape if len(shape) == 2 else (1, *shape), rng)
-            arrays[name] = drawn.reshape(shape)
+            rows = shape[0] if len(shape) == 2 else 1
+            arrays[name] = self._draw(parameter.initializer, 1, (rows, self.units), rng).reshape(shape)
         return arrays
 
     @staticmethod
@@ -193,7 +194,9 @@ class Recurrent(Layer):
 
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Rows | np.ndarray, Cache]:
         """Run one direction over rows."""
-        y: Rows | np.ndarray = rows.new(self.units) if self.return_sequences else np.zeros((len(rows.lengths), self.units), self.dtype)
+        y: Rows | np.ndarray = (
+            rows.new(self.units) if self.return_sequences else np.zeros((len(rows.lengths), self.units), self.dtype)
+        )
         if state is None and self.stateful:
             state = self._state
         direction = self.bind_forward(rows, y, state, training)
@@ -211,16 +214,23 @@ class Recurrent(Layer):
         execution = self.execution
         if training and self.recurrent_dropout:
             execution = self._masked
-            masks = [self._mask((len(rows.lengths), self.units), self.recurrent_dropout) for _ in execution.layout.masks]
+            shape = (len(rows.lengths), self.units)
+            masks = [draw_mask(self._rng, shape, self.recurrent_dropout, self.dtype) for _ in execution.layout.masks]
         input_mask = None
         if training and self.dropout:
-            rows, input_mask = self._drop_input(rows)
+            input_mask = draw_mask(self._rng, (len(rows.lengths), self.input_size), self.dropout, self.dtype)
+            rows = masked_rows(rows, input_mask)
         forward = execution.forward(
-            rows, y.place if isinstance(y, Rows) else last_place(y), self._check_state(state, len(rows.lengths)),
-            execution.packed(self.params, self.params.version), masks=masks,
+            rows,
+            y.place if isinstance(y, Rows) else last_place(y),
+            self._check_state(state, len(rows.lengths)),
+            execution.packed(self.params, self.params.version),
+            masks=masks,
             program=execution.gradient.forward_program if training else None,
-            reverse=self.go_backwards, reverse_output=self.go_backwards and aligned, last_only=not isinstance(y, Rows),
-        )  # fmt: skip
+            reverse=self.go_backwards,
+            reverse_output=self.go_backwards and aligned,
+            last_only=not isinstance(y, Rows),
+        )
         return Direction(forward, execution, y, input_mask)
 
     def finish_forward(self, direction: Direction, training: bool) -> Cache:
@@ -229,28 +239,8 @@ class Recurrent(Layer):
         direction.execution.pool.give_back(forward.work)
         return Cache(forward.final, forward if training else None, direction.input_mask)
 
-    def _mask(self, shape: tuple[int, ...], rate: float) -> np.ndarray:
-        """0 with probability `rate`, else 1 / (1 - rate)."""
-        return (self._rng.random(shape) >= rate).astype(self.dtype) / self.dtype.type(1 - rate)
-
-    def _drop_input(self, rows: Rows) -> tuple[Rows, np.ndarray]:
-        """A copy of x with some features of every sequence set to 0 at all its steps."""
-        mask = self._mask((len(rows.lengths), self.input_size), self.dropout)
-        each = mask[:, None] if rows.array.ndim == 3 else np.repeat(mask, rows.lengths, axis=0)
-        dropped = rows.new(self.input_size)
-        np.multiply(rows.array, each, out=dropped.array)
-        return dropped, mask
-
     def _check_state(self, state: State | None, batch: int) -> State | None:
-        if state is None:
-            return None
-        names = self.cell.states
-        if not isinstance(state, (tuple, list)) or len(state) != len(names):
-            raise ShapeError(f"{self.name}: state must be ({', '.join(names)},), each ({batch}, {self.units}); got {_shapes(state)}.")
-        arrays = tuple(np.ascontiguousarray(as_numbers(s, self.dtype, self.name, "state")) for s in state)
-        if any(a.shape != (batch, self.units) for a in arrays):
-            raise ShapeError(f"{self.name}: each state must have shape ({batch}, {self.units}), got {_shapes(arrays)}.")
-        return arrays
+        return as_state(state, self.cell.states, (batch, self.units), self.dtype, self.name)
 
     # ---- backward ---------------------------------------------------------------------------
 
@@ -280,35 +270,28 @@ class Recurrent(Layer):
         """The forward call of a cache, once."""
         if cache.forward is None:
             raise SeqkitError(
-                f"{self.name}: this cache has no tape; call forward with training=True, and backward once for each forward."
+                f"{self.name}: this cache has no tape; call forward with training=True, backward once for each."
             )
         forward, cache.forward = cache.forward, None
         return forward
-
-    def _check_dy(self, dy: np.ndarray | None, x: Rows) -> np.ndarray | None:
-        if dy is None:
-            return None
-        array = as_numbers(dy, self.dtype, self.name, "dy")
-        batch = len(x.lengths)
-        expected = (batch, x.time, self.units) if self.return_sequences else (batch, self.units)
-        if array.shape != expected:
-            raise ShapeError(f"{self.name}: dy has shape {array.shape}, expected {expected}, that of the output.")
-        contiguous = array.shape[-1] < 2 or array.strides[-1] == array.itemsize
-        return array if contiguous and array.flags.aligned else np.ascontiguousarray(array)
 
     def bind_backward(
         self, forward: Forward, dy: np.ndarray | None, dstate: State | None, aligned: bool = False
     ) -> Backward:
         """Prepare the backward call of a forward call."""
         execution = self._execution_of(forward)
-        dy = self._check_dy(dy, forward.x)
-        place = None
+        batch, place = len(forward.x.lengths), None
         if dy is not None:
+            shape = (batch, forward.x.time, self.units) if self.return_sequences else (batch, self.units)
+            dy = as_gradient(dy, shape, self.dtype, self.name)
             place = forward.x.of_view(dy).place if self.return_sequences else last_place(dy)
         return execution.gradient.backward(
-            forward, place, self._check_state(dstate, len(forward.x.lengths)), reverse_output=self.go_backwards and aligned,
+            forward,
+            place,
+            self._check_state(dstate, batch),
+            reverse_output=self.go_backwards and aligned,
             last_only=not self.return_sequences,
-        )  # fmt: skip
+        )
 
     def _execution_of(self, forward: Forward) -> Execution:
         return self._masked if forward.weights.execution is not self.execution else self.execution
@@ -335,7 +318,13 @@ class Recurrent(Layer):
     # ---- one call, streams, insight ------------------------------------------------------------
 
     def __call__(
-        self, x: Any, lengths: Any = None, training: bool = False, *, state: State | None = None, return_state: bool | None = None
+        self,
+        x: Any,
+        lengths: Any = None,
+        training: bool = False,
+        *,
+        state: State | None = None,
+        return_state: bool | None = None,
     ) -> Any:
         """Output of an array, an array with lengths, or a list of (time_i, I) arrays.
 
@@ -344,8 +333,8 @@ class Recurrent(Layer):
         """
         if is_ragged(x):
             self._ensure_built(x[0])
-            y, cache = self.run(Rows.of_list(x, self.dtype, self.name, self.input_size), state, training)
-            y = y.split() if isinstance(y, Rows) else y
+            rows, cache = self.run(Rows.of_list(x, self.dtype, self.name, self.input_size), state, training)
+            y: Any = rows.split() if isinstance(rows, Rows) else rows
         else:
             y, cache = self.forward(x, lengths, state, training)
         wanted = self.return_state if return_state is None else return_state
@@ -367,7 +356,9 @@ class Recurrent(Layer):
         """Let a stateful layer start from zero again."""
         self._state = None
 
-    def trace(self, x: Any, names: Sequence[str], lengths: Any = None, state: State | None = None) -> dict[str, np.ndarray]:
+    def trace(
+        self, x: Any, names: Sequence[str], lengths: Any = None, state: State | None = None
+    ) -> dict[str, np.ndarray]:
         """Named values of the equations at every step.
 
         Parameters
@@ -394,20 +385,10 @@ class Recurrent(Layer):
         (1, 5, 4)
         """
         self._ensure_built(x)
-        known = self.execution.program.names
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise ConfigError(f"{self.name}: no value named {unknown[0]!r}; there are {', '.join(known)}.")
         rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
-        nodes: list[Node] = list(dict.fromkeys(known[name] for name in names))
+        state = self._check_state(state, len(rows.lengths))
         packed = self.execution.packed(self.params, self.params.version)
-        forward = self.execution.forward(
-            rows, None, self._check_state(state, len(rows.lengths)), packed, program=self.execution.forward_program(nodes),
-            reverse=self.go_backwards,
-        )  # fmt: skip
-        run_calls([forward.call], self.execution)
-        tape = self.execution.read_tape(forward, len(nodes), self.go_backwards)
-        return {name: tape[nodes.index(known[name])] for name in names}
+        return self.execution.trace(rows, state, packed, names, self.go_backwards)
 
     def _ensure_built(self, x: Any) -> None:
         if not self.built:
@@ -415,26 +396,3 @@ class Recurrent(Layer):
             if len(shape) < 2:
                 raise ShapeError(f"{self.name}: x has shape {shape}, expected (batch, time, features).")
             self.build(shape[-1])
-
-
-def run_calls(calls: Sequence[_core.Call], execution: Execution) -> None:
-    """Run bound calls on the engine, with scratch memory of their execution."""
-    arena = execution.pool.take()
-    _core.run(list(calls), _core.num_threads(), arena)
-    execution.pool.give_back(arena)
-
-
-def _make_cell(cell: type[Cell], options: dict[str, Any]) -> Cell:
-    if not (isinstance(cell, type) and issubclass(cell, Cell)):
-        raise ConfigError(f"Recurrent: cell must be a Cell class or instance, got {cell!r}; use seqkit.create for names.")
-    inits = [vars(base)["__init__"] for base in cell.__mro__[:-1] if "__init__" in vars(base)]
-    known = [name for init in inits for name, p in inspect.signature(init).parameters.items() if p.kind != p.VAR_KEYWORD]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        options_known = ", ".join(dict.fromkeys(name for name in known if name != "self"))
-        raise ConfigError(f"{cell.name or cell.__name__}: unknown option {unknown[0]!r}; the cell takes {options_known}.")
-    return cell(**options)
-
-
-def _shapes(arrays: Any) -> str:
-    return ", ".join(str(np.shape(a)) for a in arrays) if isinstance(arrays, (tuple, list)) else type(arrays).__name__

@@ -83,10 +83,12 @@ def register(name: str) -> Callable[[T], T]:
         path = f"{cls.__module__}:{cls.__qualname__}"
         known = _registered.get(name)
         if known is not None and f"{known.__module__}:{known.__qualname__}" != path:
-            raise PluginError(f"layer name {name!r} is taken by {known.__module__}:{known.__qualname__}; choose another name for {path}.")
+            raise PluginError(
+                f"layer name {name!r} is taken by {known.__module__}:{known.__qualname__}; choose another for {path}."
+            )
         if BUILT_IN.get(name, path) != path:
             raise PluginError(f"layer name {name!r} is built in and cannot be replaced by {path}; choose another name.")
-        cls.name = name  # type: ignore[attr-defined]
+        cls.name = name
         _registered[name] = cls
         return cls
 
@@ -137,7 +139,9 @@ def spec(layer: Layer) -> dict[str, Any]:
     try:
         known = get(layer.name)
     except UnknownLayerError:
-        raise ConfigError(f"{layer!r} is not registered; decorate its class with @seqkit.register to save it.") from None
+        raise ConfigError(
+            f"{layer!r} is not registered; decorate its class with @seqkit.register to save it."
+        ) from None
     expected = Recurrent if issubclass(known, Cell) else known
     if type(layer) is not expected:
         raise ConfigError(f"{type(layer).__name__} says its name is {layer.name!r}, which leads to {known.__name__}.")

@@ -94,4 +94,6 @@ def engine_batch(lengths: np.ndarray, time: int) -> _core.Batch:
     ordered = np.ascontiguousarray(lengths[order])
     active = len(lengths) - np.searchsorted(ordered[::-1], np.arange(time), side="right")
     offset = np.concatenate([[0], np.cumsum(active)]).astype(np.int64)
-    return _core.Batch(len(lengths), time, order.astype(np.int64), ordered, np.ascontiguousarray(active, np.int64), offset)
+    return _core.Batch(
+        len(lengths), time, order.astype(np.int64), ordered, np.ascontiguousarray(active, np.int64), offset
+    )

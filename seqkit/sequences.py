@@ -52,7 +52,7 @@ def as_sequences(x: Any, dtype: np.dtype, owner: str, features: int | None = Non
             f"{owner}: x has {array.shape[2]} features but input_size is {features}; x.shape is {array.shape}, "
             f"expected (batch, time, {features})."
         )
-    if array.shape[2] > 1 and array.strides[2] != array.itemsize or not array.flags.aligned:
+    if (array.shape[2] > 1 and array.strides[2] != array.itemsize) or not array.flags.aligned:
         array = np.ascontiguousarray(array)
     return array
 
@@ -75,8 +75,35 @@ def as_lengths(lengths: Any, batch: int, time: int, owner: str) -> np.ndarray | 
     array = array.astype(np.int64)
     wrong = np.flatnonzero((array < 0) | (array > time))
     if wrong.size:
-        raise ShapeError(f"{owner}: lengths[{wrong[0]}] is {array[wrong[0]]}, expected 0 to {time} (the time axis of x).")
+        raise ShapeError(
+            f"{owner}: lengths[{wrong[0]}] is {array[wrong[0]]}, expected 0 to {time} (the time axis of x)."
+        )
     return None if batch and array.min() == time else array
+
+
+def as_state(
+    state: Any, names: tuple[str, ...], shape: tuple[int, int], dtype: np.dtype, owner: str
+) -> tuple[np.ndarray, ...] | None:
+    """`state` as a tuple of contiguous arrays of `shape`, one for each of `names`; None stays None."""
+    if state is None:
+        return None
+    if not isinstance(state, (tuple, list)) or len(state) != len(names):
+        got = f"{len(state)} arrays" if isinstance(state, (tuple, list)) else type(state).__name__
+        raise ShapeError(f"{owner}: state must be a tuple ({', '.join(names)},) of arrays {shape}, got {got}.")
+    arrays = tuple(np.ascontiguousarray(as_numbers(array, dtype, owner, "state")) for array in state)
+    wrong = next((name for name, array in zip(names, arrays, strict=True) if array.shape != shape), None)
+    if wrong is not None:
+        raise ShapeError(f"{owner}: state {wrong!r} has shape {arrays[names.index(wrong)].shape}, expected {shape}.")
+    return arrays
+
+
+def as_gradient(dy: Any, shape: tuple[int, ...], dtype: np.dtype, owner: str) -> np.ndarray:
+    """`dy` as an array of `dtype`, shaped like the output, with contiguous features."""
+    array = as_numbers(dy, dtype, owner, "dy")
+    if array.shape != shape:
+        raise ShapeError(f"{owner}: dy has shape {array.shape}, expected {shape}, that of the output.")
+    contiguous = shape[-1] < 2 or array.strides[-1] == array.itemsize
+    return array if contiguous and array.flags.aligned else np.ascontiguousarray(array)
 
 
 def pad(rows: Sequence[Any], owner: str) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +122,9 @@ def pad(rows: Sequence[Any], owner: str) -> tuple[np.ndarray, np.ndarray]:
     sizes = {array.shape[1:] for array in arrays}
     if len(sizes) != 1 or any(array.ndim == 0 for array in arrays):
         shapes = sorted({str(array.shape) for array in arrays})
-        raise ShapeError(f"{owner}: a list must hold (time_i, features) arrays with equal features, got {', '.join(shapes[:5])}.")
+        raise ShapeError(
+            f"{owner}: a list must hold (time_i, features) arrays with equal features, got {', '.join(shapes[:5])}."
+        )
     lengths = np.array([len(array) for array in arrays], dtype=np.int64)
     padded = np.zeros((len(arrays), int(lengths.max()), *sizes.pop()), dtype=np.result_type(*arrays))
     for target, array in zip(padded, arrays, strict=True):

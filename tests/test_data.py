@@ -184,6 +184,7 @@ def test_one_label_per_sequence(write):
         ("n,a\n1,2\n2,NaN\n", r"line 3, column 'a': the value is missing \('NaN'\)"),
         ("n,a\n1,2\n2,inf\n", "line 3, column 'a': 'inf' is not a finite number"),
         ("n;a\n1;2.5\n2;3,5\n", r"line 3, column 'a': '3,5' is not a finite number \(write decimals with a point\)"),
+        ("n,a\n1,2\n2,2e100\n", "line 3, column 'a': '2e100' is not a finite number of at most 1e[+]100"),
         ("n,a\n1,2\n2,1_0\n", "line 3, column 'a': '1_0' is not a finite number"),
         ("n,m\nx,y\n", "there is no column of numbers"),
         ('n,a\n1,"2\n2,3\n', "row that begins in line 2"),
@@ -247,6 +248,8 @@ BROKEN_ARCHIVES = {
     r"y has shape \(3,\)": {"x": np.ones((2, 3)), "y": [1, 2, 3]},
     r"y has classes in shape \(2, 2\)": {"x": np.ones((2, 3)), "y": [[1, 2], [3, 4]]},
     r"y\[1\] is inf": {"x": np.ones((2, 3)), "y": [1.0, np.inf]},
+    r"y\[0\] is -1e\+200": {"x": np.ones((2, 3)), "y": [-1e200, 2.0]},
+    r"x\[1, 0, 0\] is 1e\+200": {"x": np.array([[1.0], [1e200]])},
     "Python objects": {"x": np.array([[1, None]], dtype=object)},
 }
 
@@ -303,6 +306,7 @@ def test_ts_without_answers(write):
         (TS + "1,2:3,:up\n", r"line 6, dimension 2: a value is missing \(''\)"),
         (TS + "1,2:3,x:up\n", "line 6, dimension 2: 'x' is not a finite number"),
         (TS + "1,2:3,inf:up\n", "line 6, dimension 2: 'inf' is not a finite number"),
+        (TS + "1,2:3,-2e100:up\n", "line 6, dimension 2: '-2e100' is not a finite number of at most"),
         (TS + "1,2:3,4:up\n1,2:up\n", "line 7: the case has 1 dimensions, expected 2"),
         (TS + "1,2:3,4,5:up\n", "line 6: the dimensions of the case have 2 to 3 values"),
         (TS + "1,2:3,4:left\n", "line 6: class 'left' is not declared; @classLabel has up, down"),

@@ -13,7 +13,11 @@ import seqkit
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MODULES = sorted(module.name for module in pkgutil.walk_packages(seqkit.__path__, "seqkit.") if not module.name.endswith(("__main__", "_worker")))
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(seqkit.__path__, "seqkit.")
+    if not module.name.endswith(("__main__", "_worker"))
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

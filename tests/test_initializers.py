@@ -46,7 +46,7 @@ def test_moments(name: str, variance: float, largest: float) -> None:
         assert np.abs(values).max() > 0.98 * largest  # the edge is where it should be
 
 
-@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3)])
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (40, 70), (70, 40), (65, 65)])
 def test_orthogonal(shape: tuple[int, int]) -> None:
     q = initializers.get("orthogonal")(shape, rng())
     small = q.T @ q if shape[0] > shape[1] else q @ q.T

@@ -6,11 +6,13 @@ Legend: S samples, T time, F features.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from seqkit import registry
 from seqkit.errors import ConfigError, DTypeError, NonFiniteError, NotBuiltError, ShapeError
 from seqkit.layers.dense import Dense
 from seqkit.layers.dropout import Dropout
@@ -504,3 +506,95 @@ class TestStateful:
         with pytest.raises(ConfigError, match="6 samples are not a multiple of batch_size=4"):
             m.predict(x, batch_size=4)
         m.fit(x, y, batch_size=3, shuffle=False)
+
+
+class TestRecurrentModels:
+    """The same things with real recurrent layers."""
+
+    def test_first_program(self) -> None:
+        """The program everybody starts with."""
+        from seqkit import LSTM, Dense, Sequential
+
+        timesteps, features = 10, 2
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(320, timesteps, features))
+        y = X[:, -3:, 0].sum(axis=1)
+
+        model = Sequential(seed=1)
+        model.add(LSTM(50, input_shape=(timesteps, features)))
+        model.add(Dense(1))
+        model.compile(optimizer="adam", loss="mse")
+        history = model.fit(X, y, epochs=20, verbose=0)
+
+        assert model.layers[0].built
+        assert len(history.history["loss"]) == 20
+        assert history.history["loss"][-1] < 0.5 * history.history["loss"][0]
+        assert model.predict(X, verbose=0).shape == (320, 1)
+        assert model.evaluate(X, y, verbose=0) < history.history["loss"][0]
+
+    @pytest.mark.parametrize("name", ["lstm", "gru", "peephole", "simple_rnn"])
+    def test_one_step_of_gradient_descent(self, name: str, slope: Slope) -> None:
+        recurrent = registry.create(name, 3, return_sequences=True)
+        m = model(recurrent, Dense(2, "tanh"), LastStep(), Dense(1), optimizer=SGD(0.5)).build(F)
+        y, weight = np.arange(S) / S, np.random.default_rng(1).uniform(size=S)
+        options = {"sample_weight": weight, "lengths": LENGTHS}
+        x = padded(sequences())
+        before = {key: array.copy() for key, array in m.params.items()}
+
+        def loss() -> float:
+            with m.params.editing():  # the values have changed
+                pass
+            return m.evaluate(x, y, **options)
+
+        with m.params.editing() as arrays:
+            gradients = {key: slope(loss, array) for key, array in arrays.items()}
+        m.fit(x, y, batch_size=S, **options)
+        for key, array in m.params.items():
+            np.testing.assert_allclose(array, before[key] - 0.5 * gradients[key], atol=1e-9, err_msg=key)
+            assert (array != before[key]).any()
+
+    @pytest.mark.parametrize("merge", ["concat", "sum"])
+    def test_lists_batches_streams_and_files(self, merge: str, tmp_path: Path) -> None:
+        def stacked() -> Sequential:
+            both = registry.create("bidirectional", registry.create("gru", 5, return_sequences=True), merge)
+            return model(both, registry.create("lstm", 20), Dense(3, "softmax"), dtype="float32", loss="mae")
+
+        rows, y = sequences(), np.random.default_rng(2).dirichlet(np.ones(3), size=S)
+        listed, array = stacked(), stacked()
+        one = listed.fit(rows, y, batch_size=3, epochs=2)
+        two = array.fit(padded(rows), y, batch_size=3, epochs=2, lengths=LENGTHS)
+        assert one.history == two.history
+        expected = listed.predict(rows)
+        for size in (1, 2, 5):
+            np.testing.assert_array_equal(listed.predict(rows, batch_size=size), expected)
+            np.testing.assert_array_equal(array.predict(padded(rows), batch_size=size, lengths=LENGTHS), expected)
+        listed.save(tmp_path / "model")
+        again = Sequential.load(tmp_path / "model")
+        np.testing.assert_array_equal(again.predict(rows), expected)
+        for m in (listed, again):
+            m.fit(rows, y, shuffle=False)
+        for key, values in listed.params.items():
+            np.testing.assert_array_equal(again.params[key], values)
+
+    def test_step_equals_the_sequence(self) -> None:
+        m = model(registry.create("lstm", 6, return_sequences=True), registry.create("gru", 4), Dense(2)).build(F)
+        x, state = np.random.default_rng(8).normal(size=(S, T, F)), None
+        for t in range(T):
+            y_t, state = m.step(x[:, t], state)
+            np.testing.assert_array_equal(y_t, m.predict(x[:, : t + 1]))
+
+    def test_stateful_batches_make_one_long_sequence(self) -> None:
+        carried = model(registry.create("lstm", 4, stateful=True)).build(F)
+        whole = model(registry.create("lstm", 4)).build(F)
+        for key, array in carried.params.items():
+            whole.params[key] = array
+        x = np.random.default_rng(8).normal(size=(2, 3 * T, F))
+        parts = np.concatenate(np.split(x, 3, axis=1))  # (6, T, F)
+        for _ in range(2):
+            np.testing.assert_array_equal(carried.predict(parts, batch_size=2)[4:], whole.predict(x))
+            carried.reset_states()
+
+    def test_forgotten_return_sequences(self) -> None:
+        m = Sequential([registry.create("lstm", 4), registry.create("gru", 4)]).build(F)
+        with pytest.raises(ShapeError, match=r"gru: .* Layer 0 \(lstm\) gives one vector .* return_sequences=True"):
+            m.predict(np.ones((2, T, F)))

@@ -189,7 +189,7 @@ def test_errors() -> None:
         optimizers.get("adaam")
     with pytest.raises(ConfigError, match="sgd: learning_rate must be a positive number or 0, got -1"):
         SGD(-1)
-    with pytest.raises(ConfigError, match="adam: beta_1 must be a number of at least 0 and below 1, got 1.0"):
+    with pytest.raises(ConfigError, match=r"adam: beta_1 must be a number of at least 0 and below 1, got 1.0"):
         Adam(beta_1=1.0)
     with pytest.raises(ConfigError, match="rmsprop: global_clipnorm must be a positive number, got 0"):
         RMSprop(global_clipnorm=0)

@@ -5,13 +5,34 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
 from seqkit._core.engine import run
-from seqkit._core.machine import OPERATIONS, Arena, isa, lanes, openmp, supported_isas
+from seqkit._core.machine import OPERATIONS, Arena, fma_peak, isa, lanes, openmp, supported_isas
 from seqkit._core.products import matmul
 from seqkit._core.threads import num_threads, set_num_threads, threads
 from seqkit._core.weights import add_weight_gradients, aligned, column_sums, input_gradient, pack_run, pack_transposed
 
 __all__ = [
-    "LIMITS", "OPERANDS", "OPERATIONS", "SLOTS", "Arena", "Batch", "Call", "Program", "add_weight_gradients", "aligned",
-    "column_sums", "input_gradient", "isa", "lanes", "matmul", "num_threads", "openmp", "pack_run", "pack_transposed",
-    "run", "set_num_threads", "supported_isas", "threads",
-]  # fmt: skip
+    "LIMITS",
+    "OPERANDS",
+    "OPERATIONS",
+    "SLOTS",
+    "Arena",
+    "Batch",
+    "Call",
+    "Program",
+    "add_weight_gradients",
+    "aligned",
+    "column_sums",
+    "fma_peak",
+    "input_gradient",
+    "isa",
+    "lanes",
+    "matmul",
+    "num_threads",
+    "openmp",
+    "pack_run",
+    "pack_transposed",
+    "run",
+    "set_num_threads",
+    "supported_isas",
+    "threads",
+]

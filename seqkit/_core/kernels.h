@@ -7,8 +7,9 @@
 #define SEQKIT_KERNELS_H
 #include <stdint.h>
 
-#define SK_MAX_ROWS 24   /* rows of a block of the interpreter: its registers must stay in L1 */
-#define SK_MAX_VECTORS 4 /* vectors that one product writes per row */
+#define SK_MAX_ROWS 24    /* rows of a block of the interpreter: its registers must stay in L1 */
+#define SK_MAX_VECTORS 4  /* vectors that one product writes per row */
+#define SK_PEAK_CHAINS 12 /* independent sums of `peak`: enough to hide latency, few enough for registers */
 
 /* Operations of the pointwise interpreter: name, number of operands.  The order is the opcode;
  * seqkit.equations.lower reads the names through the engine. */
@@ -65,6 +66,8 @@ typedef struct {
     /* dst[k][m] = rows[k][m0 + m] for m < valid, 0 up to tile_rows: what the weight gradient reads */
     void (*gather)(char *dst, char *const *rows, int64_t count, int64_t m0, int64_t valid);
     void (*column_sum)(char *sum, const char *src, int64_t src_row, int64_t rows, int64_t width);
+    /* SK_PEAK_CHAINS multiply-adds of vectors in registers, `repeats` times: the limit to compare products with */
+    double (*peak)(int64_t repeats);
 } sk_kernels;
 
 extern const sk_kernels sk_base_f32, sk_base_f64;

@@ -211,9 +211,23 @@ static void FN(column_sum)(char *sum, const char *src, int64_t src_row, int64_t 
         for (int64_t v = 0; v < width / LANES; v++) ((vec *)sum)[v] += ((const vec *)(src + r * src_row))[v];
 }
 
+/* ---- the limit of the machine -------------------------------------------------------------- */
+
+static double FN(peak)(int64_t repeats)
+{
+    vec sum[SK_PEAK_CHAINS];
+    const vec half = FN(splat)((REAL)0.5), one = FN(splat)(1);
+    UNROLL for (int n = 0; n < SK_PEAK_CHAINS; n++) sum[n] = FN(splat)((REAL)n); /* unlike, or they would be merged */
+    for (; repeats > 0; repeats--)
+        UNROLL for (int n = 0; n < SK_PEAK_CHAINS; n++) sum[n] = FMA(sum[n], half, one);
+    double total = 0; /* returned, or nothing would be computed */
+    UNROLL for (int n = 0; n < SK_PEAK_CHAINS; n++) total += sum[n][0];
+    return total;
+}
+
 const sk_kernels FN(sk) = {
     ISA, sizeof(REAL), VECTOR_BYTES / sizeof(REAL), TILE_ROWS, FN(product), FN(pointwise), FN(row_mean),
-    FN(pack), FN(unpack_add), FN(gather), FN(column_sum),
+    FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
 };
 
 #undef TILE

@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t
 cdef extern from "kernels.h" nogil:
     int SK_MAX_ROWS
     int SK_MAX_VECTORS
+    int SK_PEAK_CHAINS
     ctypedef struct sk_instruction:
         int32_t operation, target, a, b, c
     ctypedef struct sk_slot:
@@ -26,6 +27,7 @@ cdef extern from "kernels.h" nogil:
         void (*unpack_add)(char *, int64_t, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil
         void (*gather)(char *, char **, int64_t, int64_t, int64_t) noexcept nogil
         void (*column_sum)(char *, const char *, int64_t, int64_t, int64_t) noexcept nogil
+        double (*peak)(int64_t) noexcept nogil
 
 cdef extern from "threads.h" nogil:
     ctypedef void (*sk_work)(void *context, int64_t thread, int64_t threads) noexcept nogil

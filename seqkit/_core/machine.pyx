@@ -62,6 +62,31 @@ cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil:
     sk_parallel(work, context, threads)
 
 
+cdef struct PeakProbe:
+    const sk_kernels *kernels
+    int64_t repeats, threads                    # threads that ran
+
+
+cdef void probe_peak(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    cdef PeakProbe *w = <PeakProbe *>context
+    if thread == 0:
+        w.threads = threads
+    w.kernels.peak(w.repeats)
+
+
+def fma_peak(str dtype, int64_t threads):
+    """GFLOP/s of multiply-adds on registers alone, on `threads` threads at once: the best of many runs of 0.3 ms."""
+    cdef PeakProbe probe
+    cdef double began, best = 1e30
+    probe.kernels, probe.repeats = kernels_of(dtype), 200_000  # short: no other program comes between
+    for _ in range(500):
+        with nogil:
+            began = sk_seconds()
+            parallel(probe_peak, &probe, threads)
+            best = min(best, sk_seconds() - began)
+    return 2e-9 * SK_PEAK_CHAINS * probe.kernels.lanes * probe.repeats * probe.threads / best
+
+
 cdef int interrupted() noexcept nogil:
     """Whether a signal handler raised (Ctrl-C); the exception stays set for the caller.
 

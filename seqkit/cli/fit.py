@@ -85,7 +85,7 @@ def fit_sequences(data: str, path: Path, options: Options, console: Console) -> 
     if test is None:
         train, test = split(train, options["seed"])
     console.remark(f"training on {len(train)} sequences, testing on {len(test)} of {test.name}")
-    task = classify if train.labels is not None else regress
+    task = regress if train.targets is not None else classify
     settings = settings_for(task.DEFAULTS, options)
     console.remark(settings.describe())
     with console.progress(settings.epochs) as callbacks:

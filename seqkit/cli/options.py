@@ -45,7 +45,7 @@ def network_options(command: F) -> F:
     """Options of the network and of its training; None means the task's default."""
     return _all(
         command,
-        _option("--cell", default=Settings.cell, callback=recurrent_name, help="Recurrent layer, see `seqkit layers`."),
+        _name("--cell", default=Settings.cell, callback=recurrent_name, help="Recurrent layer, see `seqkit layers`."),
         _option("--units", type=POSITIVE, default=Settings.units, help="Units of each layer."),
         _option("--layers", type=POSITIVE, default=Settings.layers, help="Layers on top of each other."),
         _option("--bidirectional", is_flag=True, help="Also read sequences from their end."),
@@ -111,12 +111,13 @@ def _all(command: F, *options: Callable[[F], F]) -> F:
 
 
 def _option(*names: str, **facts: Any) -> Callable[[F], F]:
-    shown = facts.get("default") is not None
-    return click.option(*names, show_default=shown, **facts)
+    kinds = {click.IntRange: "N", click.FloatRange: "X"}
+    metavar = kinds.get(type(facts.get("type")))
+    return click.option(*names, metavar=metavar, show_default=True, **facts)
 
 
 def _name(*names: str, **facts: Any) -> Callable[[F], F]:
-    return click.option(*names, metavar="NAME", **facts)
+    return click.option(*names, metavar="NAME", show_default=True, **facts)
 
 
 def _file(*names: str, **facts: Any) -> Callable[[F], F]:

@@ -14,6 +14,9 @@ import numpy as np
 
 from seqkit.errors import DataError
 
+LARGEST = 1e100
+"""Larger numbers are refused: their squares could overflow."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -128,6 +131,11 @@ class Sequences:
         if not kept:
             raise DataError(f"{self.name}: every feature is ignored; keep at least one of {shortened(self.features)}.")
         return replace(self, x=[row[:, kept] for row in self.x], features=tuple(self.features[i] for i in kept))
+
+
+def usable(values: np.ndarray) -> np.ndarray:
+    """Where values are numbers that can be computed with: not NaN, not infinite, not absurdly large."""
+    return np.abs(values) <= LARGEST
 
 
 def require_known(name: str, known: Sequence[str], what: str) -> None:

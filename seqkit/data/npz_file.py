@@ -22,10 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.data.dataset import Sequences, read_bytes
+from seqkit.data.dataset import LARGEST, Sequences, read_bytes, usable
 from seqkit.errors import DataError
 
 KEYS = ("x", "y", "lengths")
+ORDINARY = f"a finite number of at most {LARGEST:g}"
 
 
 def read_npz(path: Path) -> tuple[Sequences, Sequences | None]:
@@ -78,11 +79,11 @@ def _sequences(path: Path, arrays: dict[str, np.ndarray], end: str) -> Sequences
     lengths = _lengths(path, "lengths" + end, arrays.get("lengths" + end), x)
     rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
     for i, row in enumerate(rows):
-        wrong = np.argwhere(~np.isfinite(row))
+        wrong = np.argwhere(~usable(row))
         if wrong.size:
             step, feature = wrong[0]
             value = row[step, feature]
-            raise DataError(f"{path}: x{end}[{i}, {step}, {feature}] is {value}, expected a finite number.")
+            raise DataError(f"{path}: x{end}[{i}, {step}, {feature}] is {value}, expected {ORDINARY}.")
     return Sequences(
         name=str(path),
         x=rows,
@@ -121,8 +122,8 @@ def _answers(path: Path, key: str, y: np.ndarray | None, count: int) -> dict[str
             raise DataError(f"{path}: {key} has classes in shape {y.shape}, expected ({count},); store floats.")
         return {"labels": tuple(str(value) for value in y.tolist())}
     targets = _numbers(path, key, y).reshape(count, -1)
-    wrong = np.argwhere(~np.isfinite(targets))
+    wrong = np.argwhere(~usable(targets))
     if wrong.size:
-        raise DataError(f"{path}: {key}[{wrong[0][0]}] is {targets[tuple(wrong[0])]}, expected a finite number.")
+        raise DataError(f"{path}: {key}[{wrong[0][0]}] is {targets[tuple(wrong[0])]}, expected {ORDINARY}.")
     names = ("y",) if targets.shape[1] == 1 else tuple(f"y{i}" for i in range(1, targets.shape[1] + 1))
     return {"targets": targets, "target_names": names}

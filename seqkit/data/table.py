@@ -6,7 +6,6 @@ the numbers.  Every complaint names the line and the column.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.data.dataset import Sequences, Series, require_known, shortened
+from seqkit.data.dataset import LARGEST, Sequences, Series, require_known, shortened
 from seqkit.errors import DataError
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a finite number with a decimal point.
+    """Whether a cell is a finite number, of a size that can be computed with, with a decimal point.
 
     Examples
     --------
@@ -31,7 +30,7 @@ def is_number(cell: str) -> bool:
     [True, True, False, False, False, False]
     """
     try:
-        return math.isfinite(float(cell)) and "_" not in cell
+        return abs(float(cell)) <= LARGEST and "_" not in cell
     except ValueError:
         return False
 
@@ -215,4 +214,4 @@ def _complaint(cell: str) -> str:
     if cell.lower() in MISSING:
         return f"the value is missing ({cell!r}); fill it in or remove the row."
     hint = " (write decimals with a point)" if is_number(cell.replace(",", ".")) else ""
-    return f"{cell!r} is not a finite number{hint}."
+    return f"{cell[:40]!r} is not a finite number of at most {LARGEST:g}{hint}."

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from seqkit.data.csv_file import decode
-from seqkit.data.dataset import Sequences, read_bytes, shortened
+from seqkit.data.dataset import LARGEST, Sequences, read_bytes, shortened, usable
 from seqkit.errors import DataError
 
 ANSWERS = {"@classlabel": "class", "@targetlabel": "target"}
@@ -137,7 +137,7 @@ def _values(text: str, place: str) -> np.ndarray:
         values = np.array(words, dtype=np.float64)  # fast; what it refuses is looked at word by word
     except ValueError:
         values = np.array([math.nan])
-    return values if np.isfinite(values).all() else np.array([_number(word, place) for word in words])
+    return values if usable(values).all() else np.array([_number(word, place) for word in words])
 
 
 def _number(word: str, place: str) -> float:
@@ -148,6 +148,6 @@ def _number(word: str, place: str) -> float:
         value = float(word)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise DataError(f"{place}: {word.strip()[:30]!r} is not a finite number.")
+    if not abs(value) <= LARGEST:
+        raise DataError(f"{place}: {word.strip()[:40]!r} is not a finite number of at most {LARGEST:g}.")
     return value

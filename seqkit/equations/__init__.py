@@ -5,7 +5,7 @@
 the engine runs; ``reference`` runs a step as it is written, in NumPy.
 """
 
-from seqkit.equations.cell import Cell, Parameter, matrix, vector
+from seqkit.equations.cell import Cell, Parameter, make_cell, matrix, vector
 from seqkit.equations.derive import derive
 from seqkit.equations.functions import (
     ACTIVATIONS,
@@ -36,7 +36,36 @@ from seqkit.equations.text import describe_equations, describe_program
 from seqkit.equations.trace import trace
 
 __all__ = [
-    "ACTIVATIONS", "Cell", "Parameter", "Program", "absolute", "clip", "derive", "describe_equations", "describe_program", "elu",
-    "exp", "gelu", "hard_sigmoid", "layer_norm", "linear", "log", "matrix", "maximum", "mean", "minimum", "relu", "run_reference",
-    "sigmoid", "silu", "softplus", "softsign", "sqrt", "tanh", "trace", "vector", "where",
-]  # fmt: skip
+    "ACTIVATIONS",
+    "Cell",
+    "Parameter",
+    "Program",
+    "absolute",
+    "clip",
+    "derive",
+    "describe_equations",
+    "describe_program",
+    "elu",
+    "exp",
+    "gelu",
+    "hard_sigmoid",
+    "layer_norm",
+    "linear",
+    "log",
+    "make_cell",
+    "matrix",
+    "maximum",
+    "mean",
+    "minimum",
+    "relu",
+    "run_reference",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softsign",
+    "sqrt",
+    "tanh",
+    "trace",
+    "vector",
+    "where",
+]

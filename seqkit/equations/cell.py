@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -100,3 +101,34 @@ class Cell:
     def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
         """New states from the input's parts, the recurrent matrices, the old states and parameters."""
         raise NotImplementedError(f"{type(self).__name__} must define step(self, x, U, s, p).")
+
+
+def make_cell(cell: type[Cell] | Cell, options: dict[str, Any]) -> Cell:
+    """A cell of this class; an option that it does not take is an error that names those it does."""
+    if isinstance(cell, Cell):
+        if options:
+            raise ConfigError(f"Recurrent: {', '.join(options)} belong to the constructor of the cell that was given.")
+        return cell
+    if not (isinstance(cell, type) and issubclass(cell, Cell)):
+        raise ConfigError(
+            f"Recurrent: cell must be a Cell class or instance, got {cell!r}; use seqkit.create for names."
+        )
+    known = _options(cell)
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"{cell.name or cell.__name__}: unknown option {unknown[0]!r}; the cell takes {', '.join(known)}."
+        )
+    return cell(**options)
+
+
+def _options(cell: type[Cell]) -> list[str]:
+    """Names of constructor arguments, its own and those it passes on as ``**options``."""
+    names: list[str] = []
+    for base in cell.__mro__:
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+            names += [p.name for p in parameters if p.kind != p.VAR_KEYWORD and p.name not in names]
+            if all(p.kind != p.VAR_KEYWORD for p in parameters):
+                break
+    return names

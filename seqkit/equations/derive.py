@@ -47,7 +47,9 @@ class _Derivation:
         zero = self.recorder.constant(0.0)
         column_grads = {i: self.gradient.get(column, zero) for i, column in enumerate(self.program.columns)}
         parameter_grads = {
-            node.detail[:2]: self.gradient.get(node, zero) for node in self.program.nodes if node.operation == "parameter"
+            node.detail[:2]: self.gradient.get(node, zero)
+            for node in self.program.nodes
+            if node.operation == "parameter"
         }
         leaves = {node.detail: node for node in self.program.nodes if node.operation == "state"}
         results = {s: self.gradient.get(leaves[s], zero) if s in leaves else zero for s in self.program.states}
@@ -55,7 +57,14 @@ class _Derivation:
         nodes = reachable(self.recorder.nodes, wanted)
         used = {node.detail for node in nodes if node.operation == "saved"}
         return Program(
-            f"gradient of {self.program.name}", self.program.states, nodes, results, {}, [], column_grads, parameter_grads,
+            f"gradient of {self.program.name}",
+            self.program.states,
+            nodes,
+            results,
+            {},
+            [],
+            column_grads,
+            parameter_grads,
             [node for node in self.saved if node in used],
         )
 
@@ -108,7 +117,9 @@ class _Derivation:
         """Whether a value can be had without saving anything; a mean would cost a stage."""
         if node.operation in ("column", "mean"):
             return False
-        return node in self.state_of or all(self._given(operand) for operand in node.operands if operand not in self.state_of)
+        return node in self.state_of or all(
+            self._given(operand) for operand in node.operands if operand not in self.state_of
+        )
 
 
 def _is(node: Node, number: float) -> bool:

@@ -1,8 +1,8 @@
 """Lowering: from a program to the tables that the engine runs.
 
 Legend: a *slot* is where a value lies (see ``SLOTS`` of the engine), a *run* is a product into
-up to four vectors of adjoining columns, a *post* is a product of gradient columns with
-transposed weights.
+adjoining columns (see ``layout``), a *post* is a product of gradient columns with transposed
+weights.
 
 Every operation becomes one instruction whose operands are read where they lie.  A value goes
 straight to its place: a new state, a saved value, a gradient column, a vector that a later stage
@@ -12,104 +12,16 @@ fields of the structures in ``_core/calls.pxd``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from seqkit._core import LIMITS, OPERANDS, OPERATIONS, SLOTS, lanes
+from seqkit.equations.layout import Layout
 from seqkit.equations.program import Program
 from seqkit.equations.symbols import Node
 from seqkit.errors import EquationError
-
-MAX_VECTORS = 4
-Term = tuple[str, str]
-"""("x", gate), ("U", gate) or ("matrix", name): whose weights a column of a run multiplies."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A product of one operand into adjoining columns of a stage."""
-
-    stage: int
-    operand: str
-    index: int
-    column: int
-    terms: tuple[Term, ...]
-    node: Node | None
-
-
-@dataclass
-class Layout:
-    """What forward and backward tables of one cell share.
-
-    Attributes
-    ----------
-    vectors : int
-        SIMD vectors of a panel.
-    runs : list of Run
-        All products of the forward program.
-    first_column : list of int
-        Place of the first column of every stage among all columns.
-    parameter_rows : list of (str, int)
-        Rows of the packed parameters.
-    vector_nodes : list of Node
-        Computed vectors that the forward program multiplies; they are kept for the gradient.
-    """
-
-    program: Program
-    units: int
-    dtype: str
-    vectors: int
-    runs: list[Run]
-    first_column: list[int]
-    stage_columns: list[list[Node]]
-    parameter_rows: list[tuple[str, int]]
-    masks: list[str]
-    vector_nodes: list[Node]
-
-
-def lay_out(program: Program, units: int, dtype: str) -> Layout:
-    """Place the columns of a forward program and find its products."""
-    stages = program.stages
-    count = max(stages.values()) + 1
-    columns = [[node for node in program.columns if stages[node] == stage] for stage in range(count)]
-    widest = max(1, min(MAX_VECTORS, max(map(len, columns))))
-    vectors = min(MAX_VECTORS // widest, -(-units // lanes(dtype)))
-    operands = [o for node in program.columns for o in node.operands if o.operation != "state"]
-    vector_nodes = list(dict.fromkeys(operands))
-    runs = [run for stage, nodes in enumerate(columns) for run in _runs(program, stage, nodes, vector_nodes, MAX_VECTORS // vectors)]
-    return Layout(
-        program, units, dtype, vectors, runs, [sum(map(len, columns[:stage])) for stage in range(count)], columns,
-        sorted({node.detail[:2] for node in program.nodes if node.operation == "parameter"}),
-        [node.detail for node in program.nodes if node.operation == "mask"], vector_nodes,
-    )
-
-
-def _runs(program: Program, stage: int, columns: list[Node], vector_nodes: list[Node], longest: int) -> Iterable[Run]:
-    """Group the terms of a stage's columns by operand, then by neighbourhood."""
-    by_operand: dict[Node | None, list[tuple[int, Term]]] = {}
-    for place, column in enumerate(columns):
-        for kind, gate, position in column.detail:
-            operand = None if kind == "x" else column.operands[position]
-            by_operand.setdefault(operand, []).append((place, (kind, gate)))
-    for operand, terms in by_operand.items():
-        while terms:
-            run = [terms.pop(0)]
-            while len(run) < longest and (after := [t for t in terms if t[0] == run[-1][0] + 1]):
-                terms.remove(after[0])
-                run.append(after[0])
-            kind, index = _operand(program, operand, vector_nodes)
-            yield Run(stage, kind, index, run[0][0], tuple(term for _, term in run), operand)
-
-
-def _operand(program: Program, node: Node | None, vector_nodes: list[Node]) -> tuple[str, int]:
-    if node is None:
-        return "x", 0
-    if node.operation == "state":
-        return "state", program.states.index(node.detail)
-    return "vector", vector_nodes.index(node)
 
 
 def forward_tables(layout: Layout, input_size: int, saved: list[Node]) -> dict[str, Any]:
@@ -203,10 +115,13 @@ class _Writer:
 
     def posts(self, adjoints: list[Node]) -> tuple[np.ndarray, list[int]]:
         """Products with transposed weights: one for each run whose operand gets a gradient."""
-        records, post_runs = [], []
+        records: list[tuple[int, ...]] = []
+        post_runs: list[int] = []
         for number, run in enumerate(self.layout.runs):
             first = self.layout.first_column[run.stage] + run.column
-            adjoint = next((a for a in adjoints if run.node and set(a.detail) <= set(self.layout.program.terms_of(run.node))), None)
+            adjoint = next(
+                (a for a in adjoints if run.node and set(a.detail) <= set(self.layout.program.terms_of(run.node))), None
+            )
             if run.operand == "state":
                 target = ("carry", run.index)
                 grads = [self.program.column_grads[first + i] for i in range(len(run.terms))]
@@ -250,33 +165,47 @@ class _Writer:
         layout = self.layout
         width = layout.vectors * lanes(layout.dtype)
         return {
-            "dtype": layout.dtype, "units": layout.units, "vectors": layout.vectors, "states": len(self.program.states),
-            "saved": len(self.saved), "temps": self.temps, "vector_count": len(self.vectors), "means": len(self.means),
-            "masks": len(layout.masks), "posts": _int64([], 5),
+            "dtype": layout.dtype,
+            "units": layout.units,
+            "vectors": layout.vectors,
+            "states": len(self.program.states),
+            "saved": len(self.saved),
+            "temps": self.temps,
+            "vector_count": len(self.vectors),
+            "means": len(self.means),
+            "masks": len(layout.masks),
+            "posts": _int64([], 5),
             "code": np.array(code, np.int32).reshape(-1, 5),
             "slots": _int64([(SLOTS[kind], index, columns) for kind, index, columns in self.slots], 3),
             "stages": self._stage_records(),
             "mean_list": _int64([mean for stage in self.stages for mean in stage.means], 2),
             "clears": _int64([column for stage in self.stages for column in stage.clears], 1),
             "constants": np.repeat(np.array(self.constants, layout.dtype), width),
-        }  # fmt: skip
+        }
 
     def _stage_records(self) -> np.ndarray:
         records, code, mean, clear = [], 0, 0, 0
         for s in self.stages:
             posts = (s.posts[0], s.posts[-1] + 1) if s.posts else (0, 0)
-            records.append((0, 0, code, code + len(s.code), mean, mean + len(s.means), 0, 0, *posts, clear, clear + len(s.clears)))
+            records.append(
+                (0, 0, code, code + len(s.code), mean, mean + len(s.means), 0, 0, *posts, clear, clear + len(s.clears))
+            )
             code, mean, clear = code + len(s.code), mean + len(s.means), clear + len(s.clears)
         return _int64(records, 12)
 
     def _check_limits(self) -> None:
         counts = {
-            "states": len(self.program.states), "vector_count": len(self.vectors), "means": len(self.means),
-            "masks": len(self.layout.masks), "weights": len(self.layout.runs),
-        }  # fmt: skip
+            "states": len(self.program.states),
+            "vector_count": len(self.vectors),
+            "means": len(self.means),
+            "masks": len(self.layout.masks),
+            "weights": len(self.layout.runs),
+        }
         for what, count in counts.items():
             if count > LIMITS[what]:
-                raise EquationError(f"{self.program.name}: {count} {what} are more than the engine's {LIMITS[what]}; simplify the cell.")
+                raise EquationError(
+                    f"{self.program.name}: {count} {what} are more than the engine's {LIMITS[what]}; simplify the cell."
+                )
 
     def _keep_across_stages(self) -> None:
         """Values that a later stage reads, or that are needed over all units, become vectors."""
@@ -301,9 +230,17 @@ class _Writer:
         last_use = {operand: i for i, node in enumerate(nodes) for operand in node.operands}
         free: list[int] = []
         for i, node in enumerate(nodes):
-            operands = [self._slot(self._where(operand)) for operand in node.operands] if not node.leaf and node.operation != "mean" else []
+            operands = (
+                [self._slot(self._where(operand)) for operand in node.operands]
+                if not node.leaf and node.operation != "mean"
+                else []
+            )
             for operand in dict.fromkeys(node.operands):
-                if last_use[operand] == i and self.place.get(operand, ("",))[0] == "temp" and self.stage_of[operand] == stage:
+                if (
+                    last_use[operand] == i
+                    and self.place.get(operand, ("",))[0] == "temp"
+                    and self.stage_of[operand] == stage
+                ):
                     free.append(self.place[operand][1])
             self._write_node(self.stages[stage], node, operands, free)
 

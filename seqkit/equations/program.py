@@ -98,7 +98,9 @@ def _lines(program: Program) -> Iterable[str]:
     for (name, row), node in program.parameter_grads.items():
         yield f"d {name}[{row}] += {labels[node]}"
     if program.saved:
-        yield "saved by the forward pass: " + ", ".join(node.name or labels.get(node, node.operation) for node in program.saved)
+        yield "saved by the forward pass: " + ", ".join(
+            node.name or labels.get(node, node.operation) for node in program.saved
+        )
 
 
 def _labels(program: Program) -> dict[Node, str]:

@@ -148,7 +148,9 @@ class Symbol:
         return operation("greater_equal", other, self)
 
     def __bool__(self) -> bool:
-        fail("a symbol has no truth value while it is traced: write where(condition, a, b) instead of if, and, or, not.")
+        fail(
+            "a symbol has no truth value while it is traced: write where(condition, a, b) instead of if, and, or, not."
+        )
 
     def __matmul__(self, other: Any) -> Symbol:
         fail("only U.<gate> and declared matrices can be multiplied with @, from the left: U.f @ s.h.")
@@ -166,7 +168,9 @@ class Symbol:
         fail("a symbol is not a number: use the functions of seqkit.equations instead of math's.")
 
     def __array__(self, *args: Any, **options: Any) -> Any:
-        fail("a symbol is not an array: use the functions of seqkit.equations (sigmoid, tanh, exp, where, ...) instead of NumPy's.")
+        fail(
+            "a symbol is not an array: use the functions of seqkit.equations (sigmoid, tanh, where, ...), not NumPy's."
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

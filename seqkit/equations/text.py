@@ -57,7 +57,10 @@ def _text(node: Node, named: dict[Node, str], top: bool = False, strength: int =
         return leaf_text(node)
     elif node.operation in STRENGTH:
         own = STRENGTH[node.operation]
-        parts = [_text(o, named, strength=own + (i > 0 and node.operation in ("sub", "div"))) for i, o in enumerate(node.operands)]
+        parts = [
+            _text(o, named, strength=own + (i > 0 and node.operation in ("sub", "div")))
+            for i, o in enumerate(node.operands)
+        ]
         text = f"-{parts[0]}" if node.operation == "neg" else f"{parts[0]} {SIGNS[node.operation]} {parts[1]}"
     else:
         return f"{node.operation}({', '.join(_text(operand, named) for operand in node.operands)})"

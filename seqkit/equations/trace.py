@@ -112,7 +112,9 @@ class _Rows(_Namespace):
         self._parameter = parameter
 
     def _value(self, name: str) -> Symbol:
-        return Symbol(self._recorder, self._recorder.node("parameter", detail=(self._parameter, self._names.index(name), name)))
+        return Symbol(
+            self._recorder, self._recorder.node("parameter", detail=(self._parameter, self._names.index(name), name))
+        )
 
 
 class _Matrix:
@@ -125,7 +127,9 @@ class _Matrix:
 
     def __matmul__(self, vector: Any) -> Symbol:
         if not isinstance(vector, Symbol):
-            fail(f"{self._detail[1]}: a matrix can be multiplied with a vector of the step, got {type(vector).__name__}.")
+            fail(
+                f"{self._detail[1]}: a matrix can be multiplied with a vector of the step, got {type(vector).__name__}."
+            )
         node = vector.node
         if self._masked and node.operation == "state":
             node = self._recorder.node("mul", node, self._recorder.node("mask", detail=node.detail))
@@ -142,7 +146,9 @@ def _check_declarations(cell: Cell, title: str) -> None:
         names = getattr(cell, what, None)
         valid = isinstance(names, tuple) and names and all(isinstance(n, str) and n.isidentifier() for n in names)
         if not valid or len(set(names or ())) != len(names or ()):
-            raise EquationError(f"{title}: {what} must be a tuple of distinct names, for example ('h',); got {names!r}.")
+            raise EquationError(
+                f"{title}: {what} must be a tuple of distinct names, for example ('h',); got {names!r}."
+            )
 
 
 def _call_step(cell: Cell, title: str, arguments: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
@@ -179,15 +185,20 @@ def _check_results(cell: Cell, title: str, returned: Any, recorder: Recorder) ->
         raise EquationError(f"{title}: step must return {{{expected}}}, got {got}.{place}")
     for state, value in returned.items():
         if not isinstance(value, Symbol) or value.recorder is not recorder:
-            raise EquationError(f"{title}: state {state!r} must be a value of the step, got {type(value).__name__}.{place}")
+            raise EquationError(
+                f"{title}: state {state!r} must be a value of the step, got {type(value).__name__}.{place}"
+            )
     return {state: returned[state].node for state in cell.states}
 
 
-def _with_columns(title: str, cell: Cell, recorder: Recorder, results: dict[str, Node], local: dict[str, Any]) -> Program:
+def _with_columns(
+    title: str, cell: Cell, recorder: Recorder, results: dict[str, Node], local: dict[str, Any]
+) -> Program:
     """Gather input parts and products into columns, drop what no result needs."""
     nodes = reachable(recorder.nodes, results.values())
     sums = _sums(nodes, set(results.values()))
-    rebuilt, image = Recorder(), {}
+    rebuilt = Recorder()
+    image: dict[Node, Node] = {}
     for node in nodes:
         if node in sums:
             image[node] = _column(rebuilt, sums[node], image)
@@ -217,11 +228,17 @@ def _sums(nodes: list[Node], results: set[Node]) -> dict[Node, list[Node]]:
     for node in nodes:
         if node.operation in ("x", "product"):
             terms[node] = [node]
-        elif node.operation == "add" and all(o in terms and len(uses[o]) == 1 and o not in results for o in node.operands):
+        elif node.operation == "add" and all(
+            o in terms and len(uses[o]) == 1 and o not in results for o in node.operands
+        ):
             both = [term for operand in node.operands for term in terms[operand]]
             if sum(term.operation == "x" for term in both) < 2:
                 terms[node] = both
-    return {node: own for node, own in terms.items() if not any(user in terms for user in uses.get(node, ()) if user.operation == "add")}
+    return {
+        node: own
+        for node, own in terms.items()
+        if not any(user in terms for user in uses.get(node, ()) if user.operation == "add")
+    }
 
 
 def _column(recorder: Recorder, terms: list[Node], image: dict[Node, Node]) -> Node:
@@ -244,7 +261,9 @@ def _column_order(node: Node) -> tuple[bool, bool]:
     return (False in kinds, True not in kinds)
 
 
-def _name_nodes(local: dict[str, Any], image: dict[Node, Node], results: dict[str, Node], kept: set[Node]) -> dict[str, Node]:
+def _name_nodes(
+    local: dict[str, Any], image: dict[Node, Node], results: dict[str, Node], kept: set[Node]
+) -> dict[str, Node]:
     names = {}
     for name, value in local.items():
         node = image.get(value.node) if isinstance(value, Symbol) else None
@@ -264,7 +283,11 @@ def _check_all_used(cell: Cell, title: str, program: Program, parameters: dict[s
     read = {(node.detail[0], node.detail[2]) for node in program.nodes if node.operation == "parameter"}
     idle = [f"gate {gate!r}" for gate in cell.gates if gate not in used]
     idle += [f"parameter {'.'.join(filter(None, pair))!r}" for pair in sorted(declared - read)]
-    idle += [f"matrix {name!r}" for name, p in parameters.items() if p.square and ("matrix", name) not in {t[:2] for t in terms}]
+    idle += [
+        f"matrix {name!r}"
+        for name, p in parameters.items()
+        if p.square and ("matrix", name) not in {t[:2] for t in terms}
+    ]
     if idle:
         code = cell.step.__func__.__code__  # type: ignore[attr-defined]
         raise EquationError(

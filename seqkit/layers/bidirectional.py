@@ -68,21 +68,23 @@ class Bidirectional(Layer):
 
     name = "bidirectional"
 
-    def __init__(self, layer: Recurrent, merge_mode: str | None = "concat", backward_layer: Recurrent | None = None) -> None:
+    def __init__(
+        self, layer: Recurrent, merge_mode: str | None = "concat", backward_layer: Recurrent | None = None
+    ) -> None:
         if merge_mode not in MERGES:
-            raise ConfigError(f"bidirectional: merge_mode is {merge_mode!r}, expected one of {', '.join(map(str, MERGES))}.")
-        if backward_layer is None and isinstance(layer, Recurrent):
-            backward_layer = from_spec(spec(layer))
-        for direction in (layer, backward_layer):
-            if not isinstance(direction, Recurrent):
-                raise ConfigError(f"bidirectional: each direction must be a recurrent layer such as LSTM(64), got {direction!r}.")
-            if direction.built or direction.stateful:
-                raise ConfigError("bidirectional: directions must be new and not stateful; a stream has no end to start from.")
-        assert backward_layer is not None
+            raise ConfigError(
+                f"bidirectional: merge_mode is {merge_mode!r}, expected one of {', '.join(map(str, MERGES))}."
+            )
+        layer = _direction(layer)
+        backward_layer = _direction(from_spec(spec(layer)) if backward_layer is None else backward_layer)
         if layer.go_backwards or layer.return_sequences != backward_layer.return_sequences:
-            raise ConfigError("bidirectional: the forward layer must not go backwards, and return_sequences must be equal in both.")
+            raise ConfigError(
+                "bidirectional: the forward layer must not go backwards, and return_sequences must be equal in both."
+            )
         if merge_mode not in ("concat", None) and layer.units != backward_layer.units:
-            raise ConfigError(f"bidirectional: {merge_mode!r} needs equal units, got {layer.units} and {backward_layer.units}.")
+            raise ConfigError(
+                f"bidirectional: {merge_mode!r} needs equal units, got {layer.units} and {backward_layer.units}."
+            )
         backward_layer.go_backwards = True
         self.forward_layer, self.backward_layer, self.merge_mode = layer, backward_layer, merge_mode
         self.input_shape = layer.input_shape
@@ -90,7 +92,11 @@ class Bidirectional(Layer):
 
     def config(self) -> dict[str, Any]:
         """Both directions by name and configuration."""
-        return {"layer": spec(self.forward_layer), "merge_mode": self.merge_mode, "backward_layer": spec(self.backward_layer)}
+        return {
+            "layer": spec(self.forward_layer),
+            "merge_mode": self.merge_mode,
+            "backward_layer": spec(self.backward_layer),
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Bidirectional:
@@ -140,9 +146,11 @@ class Bidirectional(Layer):
             for layer, y, part in zip(layers, halves, self._split_state(state), strict=True)
         ]
         run_calls([one.forward.call for one in passes], self.forward_layer.execution)
-        caches = [layer.finish_forward(one, training) for layer, one in zip(layers, passes, strict=True)]
+        first, second = (layer.finish_forward(one, training) for layer, one in zip(layers, passes, strict=True))
         merged = whole if self.merge_mode == "concat" else self._merge(*halves)
-        return merged, BothCaches(*caches, _arrays(tuple(halves)) if training and self.merge_mode == "mul" else None)
+        return merged, BothCaches(
+            first, second, _arrays(tuple(halves)) if training and self.merge_mode == "mul" else None
+        )
 
     def _outputs(self, rows: Rows) -> tuple[Any, list[Any]]:
         """Where the directions write: halves of one array, or an array each."""
@@ -160,8 +168,8 @@ class Bidirectional(Layer):
     def _merge(self, a: Any, b: Any) -> Any:
         if self.merge_mode is None:
             return a, b
-        combine = {"sum": np.add, "ave": lambda u, v: (u + v) / 2, "mul": np.multiply}[self.merge_mode]
-        merged = combine(*_arrays((a, b)))
+        u, v = _arrays((a, b))
+        merged = u * v if self.merge_mode == "mul" else (u + v) / (2 if self.merge_mode == "ave" else 1)
         return replace(a, array=merged) if isinstance(a, Rows) else merged
 
     def _split_state(self, state: State | None) -> tuple[State | None, State | None]:
@@ -170,7 +178,7 @@ class Bidirectional(Layer):
             return None, None
         if len(state) != count + len(self.backward_layer.cell.states):
             raise ShapeError(
-                f"bidirectional: state must hold the {count} states of the forward layer, then those of the backward layer; "
+                f"bidirectional: state must hold the {count} states of the forward layer, then those of the backward; "
                 f"got {len(state)} arrays."
             )
         return tuple(state[:count]), tuple(state[count:])
@@ -182,8 +190,12 @@ class Bidirectional(Layer):
     ) -> tuple[np.ndarray | None, State]:
         """Gradient of the input and of both initial states; adds to `grads`."""
         layers = (self.forward_layer, self.backward_layer)
-        parts = zip(layers, self._split_dy(dy, cache), (cache.forward, cache.backward), self._split_state(dstate), strict=True)
-        passes = [layer.bind_backward(layer.take_tape(one), half, part, aligned=True) for layer, half, one, part in parts]
+        parts = zip(
+            layers, self._split_dy(dy, cache), (cache.forward, cache.backward), self._split_state(dstate), strict=True
+        )
+        passes = [
+            layer.bind_backward(layer.take_tape(one), half, part, aligned=True) for layer, half, one, part in parts
+        ]
         run_calls([back.call for back in passes], self.forward_layer.execution)
         dx = [back.forward.x.new(self.input_size) if input_grad else None for back in passes]
         Recurrent.finish_backward(list(zip(layers, passes, (cache.forward, cache.backward), dx, strict=True)))
@@ -213,7 +225,13 @@ class Bidirectional(Layer):
     # ---- one call -----------------------------------------------------------------------------
 
     def __call__(
-        self, x: Any, lengths: Any = None, training: bool = False, *, state: State | None = None, return_state: bool | None = None
+        self,
+        x: Any,
+        lengths: Any = None,
+        training: bool = False,
+        *,
+        state: State | None = None,
+        return_state: bool | None = None,
     ) -> Any:
         """Output of an array, an array with lengths, or a list of (time_i, features) arrays."""
         if is_ragged(x):
@@ -228,7 +246,17 @@ class Bidirectional(Layer):
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """Not possible: the backward direction starts at the end of a sequence."""
-        raise ConfigError("bidirectional: a stream has no end to start the backward direction from; use a one-directional layer.")
+        raise ConfigError(
+            "bidirectional: a stream has no end to start the backward direction from; use a one-directional layer."
+        )
+
+
+def _direction(layer: Any) -> Recurrent:
+    if not isinstance(layer, Recurrent):
+        raise ConfigError(f"bidirectional: each direction must be a recurrent layer such as LSTM(64), got {layer!r}.")
+    if layer.built or layer.stateful:
+        raise ConfigError("bidirectional: directions must be new and not stateful; a stream has no end to start from.")
+    return layer
 
 
 def _each(y: Any, change: Callable[[Any], Any]) -> Any:

@@ -18,7 +18,7 @@ from seqkit.data.dataset import Sequences, shortened
 from seqkit.data.files import Columns
 from seqkit.errors import DataError
 from seqkit.model import Sequential
-from seqkit.tasks.sequences import chunks, outputs, remember, require_two, train
+from seqkit.tasks.sequences import WHERE_ANSWERS_ARE, chunks, outputs, remember, train
 from seqkit.tasks.settings import Settings, network
 from seqkit.training.trainer import Callback
 
@@ -36,8 +36,9 @@ def fit(
         If there is only one class or a feature is constant.
     """
     labels = _labels(data)
-    require_two(labels, "the class", data.name)
     classes = sorted(set(labels))
+    if len(classes) == 1:
+        raise DataError(f"{data.name}: every sequence is of class {classes[0]!r}; there is nothing to learn.")
     model = network(settings, len(data.features), len(classes), "softmax")
     remember(model, data, columns, {"task": "classify", "label": columns.label, "classes": classes})
     codes = np.array([classes.index(label) for label in labels])
@@ -75,5 +76,5 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
 
 def _labels(data: Sequences) -> tuple[str, ...]:
     if data.labels is None:
-        raise DataError(f"{data.name}: the sequences have no classes; name their column with --label.")
+        raise DataError(f"{data.name}: the sequences have no classes: {WHERE_ANSWERS_ARE}.")
     return data.labels

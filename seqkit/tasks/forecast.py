@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from seqkit.data.dataset import Series
 from seqkit.data.files import read_series
@@ -28,6 +29,7 @@ from seqkit.errors import DataError
 from seqkit.model import Sequential
 from seqkit.tasks.baselines import persistence, rmse, seasonal_naive, windows
 from seqkit.tasks.plan import Plan
+from seqkit.tasks.scaling import as_input
 from seqkit.tasks.settings import EarlyStopping, Settings, network, optimizer
 from seqkit.training.trainer import Callback
 
@@ -41,7 +43,7 @@ def fit(series: Series, plan: Plan, settings: Settings = DEFAULTS, callbacks: Se
     train = series.values[: len(series.values) - plan.holdout]
     scale = float(train.std())
     x, y = windows(train, plan.window, plan.horizon)
-    inputs, targets = _relative(x, x[:, -1:], scale), (y - x[:, -1]) / scale
+    inputs, targets = _relative(x, scale, series.name), (y - x[:, -1]) / scale
     model = network(settings, features=1, outputs=1)
     model.metadata = {"task": "forecast", "column": series.column, "scale": scale, **asdict(plan)}
     model.compile(optimizer(settings), loss="mse")
@@ -59,14 +61,14 @@ def fit(series: Series, plan: Plan, settings: Settings = DEFAULTS, callbacks: Se
     return model
 
 
-def predict(model: Sequential, values: np.ndarray) -> np.ndarray:
+def predict(model: Sequential, series: Series) -> np.ndarray:
     """Forecasts for every time that has a whole window `horizon` steps before it.
 
     Parameters
     ----------
     model : Sequential
         What :func:`fit` gave.
-    values : ndarray, (T,)
+    series : Series
         True values; each forecast uses only those up to `horizon` steps before.
 
     Returns
@@ -74,16 +76,16 @@ def predict(model: Sequential, values: np.ndarray) -> np.ndarray:
     ndarray, (T - W + 1,)
         The first belongs to time W + h - 1 (from 0), the last h lie beyond the end.
     """
-    plan = model.metadata
-    x, _ = windows(np.concatenate([values, np.zeros(plan["horizon"])]), plan["window"], plan["horizon"])
-    change = model.predict(_relative(x, x[:, -1:], plan["scale"]))
-    return x[:, -1] + plan["scale"] * np.asarray(change, dtype=np.float64)[:, 0]
+    window, scale = model.metadata["window"], model.metadata["scale"]
+    x = sliding_window_view(series.values, window)
+    change = model.predict(_relative(x, scale, series.name))
+    return x[:, -1] + scale * np.asarray(change, dtype=np.float64)[:, 0]
 
 
 def held_out_forecasts(model: Sequential, series: Series) -> np.ndarray:
     """Forecasts of the held-out values, (holdout,)."""
     plan = model.metadata
-    return predict(model, series.values)[: -plan["horizon"]][-plan["holdout"] :]
+    return predict(model, series)[: -plan["horizon"]][-plan["holdout"] :]
 
 
 def report(model: Sequential, series: Series) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
     if size < plan["window"]:
         raise DataError(f"{path}: {size} values are too few, the model forecasts from windows of {plan['window']}.")
     first = plan["window"] + plan["horizon"] - 1
-    for time, value in enumerate(predict(model, series.values).tolist(), start=first):
+    for time, value in enumerate(predict(model, series).tolist(), start=first):
         known = time < size
         yield {
             "time": series.index[time] if known else f"+{time - size + 1}",
@@ -115,6 +117,6 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def _relative(x: np.ndarray, last: np.ndarray, scale: float) -> np.ndarray:
+def _relative(x: np.ndarray, scale: float, owner: str) -> np.ndarray:
     """Windows (N, W) as the network sees them, (N, W, 1)."""
-    return ((x - last) / scale)[:, :, None]
+    return as_input((x - x[:, -1:]) / scale, owner)[:, :, None]

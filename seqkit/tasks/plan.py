@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seqkit.data.dataset import Series
 from seqkit.errors import DataError
+from seqkit.tasks.scaling import is_constant
 
 LEAST_WINDOWS = 10
 LONGEST_DEFAULT_WINDOW = 24
@@ -68,7 +69,7 @@ class Plan:
                 f"window of {self.window} and a horizon of {self.horizon} leave {max(count, 0)} windows to train on, "
                 f"expected at least {LEAST_WINDOWS}."
             )
-        if train.min() == train.max():
+        if is_constant(train):
             raise DataError(
                 f"{series.name}: column {series.column!r} is constant ({train[0]:g}) before the part held out; there "
                 "is nothing to learn."

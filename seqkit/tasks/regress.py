@@ -19,7 +19,8 @@ from seqkit.data.files import Columns
 from seqkit.errors import DataError
 from seqkit.model import Sequential
 from seqkit.tasks.baselines import rmse
-from seqkit.tasks.sequences import chunks, outputs, remember, require_two, train
+from seqkit.tasks.scaling import is_constant
+from seqkit.tasks.sequences import WHERE_ANSWERS_ARE, chunks, outputs, remember, train
 from seqkit.tasks.settings import Settings, network
 from seqkit.training.trainer import Callback
 
@@ -38,7 +39,8 @@ def fit(
     """
     targets = _targets(data)
     for name, column in zip(data.target_names, targets.T, strict=True):
-        require_two(column.tolist(), f"target {name!r}", data.name)
+        if is_constant(column):
+            raise DataError(f"{data.name}: target {name!r} is constant ({column[0]:g}); there is nothing to learn.")
     model = network(settings, len(data.features), targets.shape[1])
     mean, deviation = targets.mean(axis=0), targets.std(axis=0)
     facts = {"target_mean": mean.tolist(), "target_deviation": deviation.tolist(), "targets": list(data.target_names)}
@@ -82,5 +84,5 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
 
 def _targets(data: Sequences) -> np.ndarray:
     if data.targets is None:
-        raise DataError(f"{data.name}: the sequences have no numbers to predict; name their column with --target.")
+        raise DataError(f"{data.name}: the sequences have no numbers to predict: {WHERE_ANSWERS_ARE}.")
     return data.targets

@@ -18,12 +18,16 @@ from seqkit.data.dataset import Sequences
 from seqkit.data.files import Columns, read_sequences
 from seqkit.errors import DataError
 from seqkit.model import Sequential
+from seqkit.tasks.scaling import as_input, is_constant
 from seqkit.tasks.settings import CosineDecay, Settings, optimizer
 from seqkit.training.trainer import Callback
 
 TEST_SHARE = 0.2
 LEAST_SEQUENCES = 5
 SEQUENCES_AT_ONCE = 256
+WHERE_ANSWERS_ARE = (
+    "a table needs --label or --target, an .npz archive the key y, a .ts file @classLabel true or @targetLabel true"
+)
 
 
 def split(data: Sequences, seed: int) -> tuple[Sequences, Sequences]:
@@ -47,12 +51,6 @@ def split(data: Sequences, seed: int) -> tuple[Sequences, Sequences]:
     return data.select(np.setdiff1d(order, test)), data.select(np.sort(test))
 
 
-def require_two(values: Sequence[Any], what: str, owner: str) -> None:
-    """Raise DataError if all values are the same."""
-    if all(value == values[0] for value in values):
-        raise DataError(f"{owner}: {what} is constant ({values[0]}) in the training data; there is nothing to learn.")
-
-
 def statistics(data: Sequences) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature, (F,) and (F,).
 
@@ -63,7 +61,7 @@ def statistics(data: Sequences) -> tuple[np.ndarray, np.ndarray]:
     """
     steps = np.concatenate(data.x)
     for name, column in zip(data.features, steps.T, strict=True):
-        if column.min() == column.max():
+        if is_constant(column):
             raise DataError(
                 f"{data.name}: feature {name!r} is constant ({column[0]:g}) in the training data; "
                 f"leave it out with --ignore {name}."
@@ -97,7 +95,7 @@ def train(
 def scaled(model: Sequential, data: Sequences) -> list[np.ndarray]:
     """The sequences as the model sees them."""
     mean, deviation = np.array(model.metadata["mean"]), np.array(model.metadata["deviation"])
-    return [(row - mean) / deviation for row in data.x]
+    return [as_input((row - mean) / deviation, data.name) for row in data.x]
 
 
 def outputs(model: Sequential, data: Sequences) -> np.ndarray:

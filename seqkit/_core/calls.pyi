@@ -1,0 +1,48 @@
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqkit._core.machine import Arena
+
+SLOTS: dict[str, int]
+OPERANDS: dict[str, int]
+LIMITS: dict[str, int]
+
+Place = tuple[np.ndarray, np.ndarray, int]
+
+class Program:
+    tables: dict[str, Any]
+    def __init__(self, tables: dict[str, Any]) -> None: ...
+
+class Batch:
+    def __init__(
+        self, size: int, time: int, order: np.ndarray, length: np.ndarray, active: np.ndarray, offset: np.ndarray
+    ) -> None: ...
+
+class Call:
+    program: Program
+    batch: Batch
+    def __init__(
+        self,
+        program: Program,
+        batch: Batch,
+        tape: Arena,
+        work: Arena,
+        *,
+        taped: bool,
+        reverse: bool = ...,
+        reverse_output: bool = ...,
+        last_only: bool = ...,
+        x: Place | None = ...,
+        y: Place | None = ...,
+        initial: Sequence[np.ndarray | None] = ...,
+        final: Sequence[np.ndarray] = ...,
+        weights: Sequence[np.ndarray] = ...,
+        bias: np.ndarray | None = ...,
+        parameters: np.ndarray | None = ...,
+        masks: Sequence[np.ndarray] = ...,
+        taped_vectors: Iterable[int] = ...,
+        forward: Call | None = ...,
+    ) -> None: ...
+    def copy_saved(self, out: np.ndarray) -> None: ...

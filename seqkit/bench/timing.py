@@ -1,0 +1,84 @@
+"""Timing: competitors take turns, so that what disturbs the machine disturbs all of them.
+
+Nothing of seqkit is imported here: the processes of the peers use it too.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+SAMPLES_PER_TURN = 20
+
+Turn = Callable[[float], Sequence[float]]
+"""Takes a turn of so many seconds and returns the seconds per call that it saw; none if it failed."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds per call, seen in several turns.
+
+    Examples
+    --------
+    >>> timing = Timing((1.0, 2.0, 3.0, 4.0, 9.0))
+    >>> timing.median, timing.spread_pct
+    (3.0, 66.66666666666667)
+    """
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Half of the calls took longer."""
+        return statistics.median(self.seconds)
+
+    @property
+    def spread_pct(self) -> float:
+        """Interquartile range in percent of the median."""
+        if len(self.seconds) < 2:
+            return 0.0
+        low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
+        return 100 * (high - low) / self.median
+
+
+def take_turn(run: Callable[[], object], seconds: float) -> list[float]:
+    """Seconds per call in one turn: one call that warms up, then samples until the time is over.
+
+    A call too short to be timed alone is repeated within a sample.
+    """
+    once = _clock(run, 1)
+    calls = max(1, int(seconds / SAMPLES_PER_TURN / once))
+    end = time.perf_counter() + seconds
+    samples = [_clock(run, calls)]
+    while time.perf_counter() < end:
+        samples.append(_clock(run, calls))
+    settle()
+    return samples
+
+
+def _clock(run: Callable[[], object], calls: int) -> float:
+    began = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - began) / calls
+
+
+def settle(limit: float = 1.0) -> None:
+    """Wait until this process has come to rest: threads spin for a while after their work."""
+    end = time.perf_counter() + limit
+    while time.perf_counter() < end:
+        before = time.process_time()
+        time.sleep(0.005)
+        if time.process_time() - before < 0.001:
+            return
+
+
+def interleave(competitors: Mapping[str, Turn], seconds: float, rounds: int) -> dict[str, Timing]:
+    """Time competitors in turns, `seconds` for each in all; who failed is left out."""
+    seen: dict[str, list[float]] = {name: [] for name in competitors}
+    for _ in range(rounds):
+        for name, turn in competitors.items():
+            seen[name] += turn(seconds / rounds)
+    return {name: Timing(tuple(samples)) for name, samples in seen.items() if samples}
