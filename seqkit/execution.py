@@ -70,11 +70,13 @@ class Packed:
         self.weights = [_core.pack_run(execution.inference, blocks) for blocks in self._blocks]
         self.bias = execution.pack_bias(params.get("bias"))
         self.parameters = execution.pack_parameters(params)
+        self.transposed: list[np.ndarray] = []
 
-    @cached_property
-    def transposed(self) -> list[np.ndarray]:
-        """For the products of gradient columns with the transposed weights."""
-        return [_core.pack_transposed(self.execution.inference, blocks) for blocks in self._blocks]
+    def transpose(self) -> None:
+        """Pack for the products of gradient columns with the transposed weights, once."""
+        self.transposed = self.transposed or [
+            _core.pack_transposed(self.execution.inference, blocks) for blocks in self._blocks
+        ]
 
 
 class Execution:

@@ -17,10 +17,10 @@ from seqkit.options import fraction, positive_integer
 from seqkit.sequences import unpad
 from seqkit.stack import Stack
 from seqkit.training import losses, optimizers, trainer
-from seqkit.training.batches import Samples
+from seqkit.training.batches import Part, Samples
 from seqkit.training.metrics import Metric
 from seqkit.training.metrics import get as get_metric
-from seqkit.training.trainer import Callback, History, Part, Recipe
+from seqkit.training.trainer import Callback, History, Recipe
 
 
 class Sequential(Stack):
@@ -197,7 +197,7 @@ class Sequential(Stack):
         The arguments are those of :meth:`fit`; nothing is written, whatever `verbose` says.
         """
         recipe = self._require_recipe()
-        part = _whole(self._samples(x, y, sample_weight, lengths))
+        part = Part.whole(self._samples(x, y, sample_weight, lengths))
         self._check_batches(part, batch_size)
         self._build_for(part.samples, self._rng)
         logs = trainer.evaluate(self, recipe, part, batch_size)
@@ -224,17 +224,15 @@ class Sequential(Stack):
         ndarray, (S, K) or (S, T, K), or list of ndarray, (T_i, K)
             A list for a list where the model returns sequences.
         """
-        part = _whole(self._samples(x, None, None, lengths))
+        part = Part.whole(self._samples(x, None, None, lengths))
         self._check_batches(part, batch_size)
         self._build_for(part.samples, self._rng)
-        arrays, lists = [], []
-        for batch in trainer.batches(part, batch_size):
+        listed = part.samples.ragged and self.returns_sequences
+        outputs: list[np.ndarray] = []
+        for batch in part.batches(batch_size):
             y, _ = self.forward(batch.x, batch.lengths, training=False)
-            if part.samples.ragged and y.ndim == 3:
-                lists.extend(unpad(y, batch.lengths))
-            else:
-                arrays.append(y)
-        return lists or np.concatenate(arrays)
+            outputs.extend(unpad(y, batch.lengths) if listed else [y])
+        return outputs if listed else np.concatenate(outputs)
 
     def summary(self) -> str:
         """Print a table of the layers, their outputs and numbers of parameters, and return it.
@@ -281,16 +279,15 @@ class Sequential(Stack):
     def _samples(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> Samples:
         return Samples(x, y, sample_weight, lengths, ids=self.accepts_ids, per_step=self.returns_sequences)
 
-    def _parts(self, samples: Samples, split: float, data: Sequence[Any] | None) -> tuple[Part, Part | None]:
+    def _parts(self, samples: Samples, share: float, data: Sequence[Any] | None) -> tuple[Part, Part | None]:
         """The samples to train on, and those to measure."""
-        if data is not None:
+        train, held_out = Part.whole(samples).split(0.0 if data else fraction(share, "validation_split"))
+        if len(train.rows) == 0:
+            raise ConfigError(f"no samples to train on: there are {len(samples)} and validation_split is {share}.")
+        if data:
             x, y, *rest = data
-            return _whole(samples), _whole(self._samples(x, y, *(*rest, None, None)[:2]))
-        kept = int(len(samples) * (1.0 - fraction(split, "validation_split")))
-        if kept == 0:
-            raise ConfigError(f"no samples to train on: there are {len(samples)} and validation_split is {split}.")
-        train, held_out = np.split(np.arange(len(samples)), [kept])
-        return Part(samples, train), Part(samples, held_out) if len(held_out) else None
+            return train, Part.whole(self._samples(x, y, *(*rest, None, None)[:2]))
+        return train, held_out if len(held_out.rows) else None
 
     def _check_batches(self, part: Part | None, batch_size: int) -> None:
         positive_integer(batch_size, "batch_size")
@@ -303,7 +300,3 @@ class Sequential(Stack):
     def _build_for(self, samples: Samples, rng: np.random.Generator) -> None:
         if not self.built:
             self.build(1 if self.accepts_ids else samples.features, rng)
-
-
-def _whole(samples: Samples) -> Part:
-    return Part(samples, np.arange(len(samples)))

@@ -19,11 +19,12 @@ from seqkit import _core, initializers
 from seqkit.equations import Cell, make_cell
 from seqkit.errors import SeqkitError, ShapeError
 from seqkit.execution import Backward, Execution, Forward, run_calls
-from seqkit.layer import Layer, State
+from seqkit.layer import State
 from seqkit.masks import draw_mask, masked_rows
 from seqkit.options import fraction, positive_integer
 from seqkit.rows import Rows, last_place
-from seqkit.sequences import as_gradient, as_state, is_ragged
+from seqkit.sequence_layer import SequenceLayer
+from seqkit.sequences import as_gradient, as_state
 
 # Constructor arguments that are kept as attributes of the same name; the others are the cell's.
 OPTIONS = (
@@ -51,7 +52,7 @@ class Direction:
     input_mask: np.ndarray | None
 
 
-class Recurrent(Layer):
+class Recurrent(SequenceLayer):
     """Runs a cell over sequences.
 
     Parameters
@@ -177,21 +178,6 @@ class Recurrent(Layer):
 
     # ---- forward ----------------------------------------------------------------------------
 
-    def forward(
-        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
-    ) -> tuple[np.ndarray, Cache]:
-        """Output (B, T, H) or (B, H), and a cache whose `state` is the final state.
-
-        Raises
-        ------
-        ShapeError, DTypeError
-            If x, lengths or state do not fit the layer.
-        """
-        self._ensure_built(x)
-        rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
-        y, cache = self.run(rows, state, training)
-        return (y.array if isinstance(y, Rows) else y), cache
-
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Rows | np.ndarray, Cache]:
         """Run one direction over rows."""
         y: Rows | np.ndarray = (
@@ -220,11 +206,14 @@ class Recurrent(Layer):
         if training and self.dropout:
             input_mask = draw_mask(self._rng, (len(rows.lengths), self.input_size), self.dropout, self.dtype)
             rows = masked_rows(rows, input_mask)
+        packed = execution.packed(self.params, self.params.version)
+        if training:
+            packed.transpose()  # now: the weights may change before the backward pass
         forward = execution.forward(
             rows,
             y.place if isinstance(y, Rows) else last_place(y),
             self._check_state(state, len(rows.lengths)),
-            execution.packed(self.params, self.params.version),
+            packed,
             masks=masks,
             program=execution.gradient.forward_program if training else None,
             reverse=self.go_backwards,
@@ -315,30 +304,7 @@ class Recurrent(Layer):
             execution.pool.give_back(back.work)
         passes[0][0].execution.pool.give_back(arena)
 
-    # ---- one call, streams, insight ------------------------------------------------------------
-
-    def __call__(
-        self,
-        x: Any,
-        lengths: Any = None,
-        training: bool = False,
-        *,
-        state: State | None = None,
-        return_state: bool | None = None,
-    ) -> Any:
-        """Output of an array, an array with lengths, or a list of (time_i, I) arrays.
-
-        A list gives a list where the layer returns sequences; nothing is padded.  With
-        `return_state`, or the layer's own option, the result is ``(y, state)``.
-        """
-        if is_ragged(x):
-            self._ensure_built(x[0])
-            rows, cache = self.run(Rows.of_list(x, self.dtype, self.name, self.input_size), state, training)
-            y: Any = rows.split() if isinstance(rows, Rows) else rows
-        else:
-            y, cache = self.forward(x, lengths, state, training)
-        wanted = self.return_state if return_state is None else return_state
-        return (y, cache.state) if wanted else y
+    # ---- streams, insight ------------------------------------------------------------
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """One step of a stream: (B, I) to (B, H), and the state after it."""
@@ -389,10 +355,3 @@ class Recurrent(Layer):
         state = self._check_state(state, len(rows.lengths))
         packed = self.execution.packed(self.params, self.params.version)
         return self.execution.trace(rows, state, packed, names, self.go_backwards)
-
-    def _ensure_built(self, x: Any) -> None:
-        if not self.built:
-            shape = np.shape(x)
-            if len(shape) < 2:
-                raise ShapeError(f"{self.name}: x has shape {shape}, expected (batch, time, features).")
-            self.build(shape[-1])

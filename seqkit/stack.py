@@ -174,7 +174,7 @@ class Stack:
             try:
                 y, cache = layer.forward(y, lengths, None, training)
             except ShapeError as error:
-                raise ShapeError(f"{error}{self._vector_hint(number, y)}") from None
+                raise ShapeError(f"{error}{self._vector_hint(number, y)}") from error
             caches.append(cache)
             if y.ndim == 2:  # vectors have no lengths
                 lengths = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -89,3 +90,27 @@ class Tally(Layer):
 def tally() -> type[Tally]:
     """A recurrent layer of a few lines, for tests that are not about recurrent layers."""
     return Tally
+
+
+@dataclass
+class Ragged:
+    """Seven random sequences of 3 features, their lengths, and a way to pad such lists."""
+
+    lengths: np.ndarray = field(default_factory=lambda: np.array([2, 5, 0, 1, 4, 3, 5]))
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(3)
+        self.rows = [rng.normal(size=(length, 3)) for length in self.lengths]
+
+    def pad(self, rows: list[np.ndarray], fill: float = np.nan) -> np.ndarray:
+        """(7, 5, ...) with `fill`, at first NaN, past the end of every row."""
+        array = np.full((len(rows), max(self.lengths), *rows[0].shape[1:]), fill)
+        for target, row in zip(array, rows, strict=True):
+            target[: len(row)] = row
+        return array
+
+
+@pytest.fixture
+def ragged() -> Ragged:
+    """Sequences of every length from 0 to 5."""
+    return Ragged()

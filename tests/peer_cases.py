@@ -87,6 +87,11 @@ class Case:
     expected: dict[str, Arrays]
     source: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """The NaN of the padding must not reach a peer's answer."""
+        for expected in self.expected.values():
+            assert all(np.isfinite(array).all() for array in expected.values())
+
 
 def grid(rng: np.random.Generator, *shape: int, bound: float = 1.0) -> np.ndarray:
     """Uniform numbers within `bound` on the grid of 2**-16, as float32."""

@@ -158,7 +158,7 @@ class TestDamage:
         """One bit anywhere: an error, or (in the white space of the header) the very same model."""
         description, arrays = checkpoint.read(path)
         rng, header = np.random.default_rng(3), 8 + int.from_bytes(good[:8], "little")
-        places = [*range(header), *rng.integers(header, len(good), 100)]
+        places = [*range(8), *rng.choice(range(8, header), 500, replace=False), *rng.integers(header, len(good), 100)]
         survived = 0
         for place in places:
             damaged = bytearray(good)

@@ -12,7 +12,7 @@ import pytest
 
 from seqkit.data.dataset import Sequences, Series
 from seqkit.data.files import Columns, companion, locate, read_sequences, read_series
-from seqkit.errors import ConfigError, DataError
+from seqkit.errors import ConfigError, DataError, NonFiniteError
 from seqkit.model import Sequential
 from seqkit.tasks import classify, forecast, regress
 from seqkit.tasks.baselines import persistence, rmse, seasonal_naive, windows
@@ -326,6 +326,15 @@ def test_values_out_of_all_proportion():
     plan = Plan.of(a_series(values), holdout=20)
     with pytest.raises(DataError, match="standard deviations off"):
         forecast.report(forecast.fit(a_series(values), plan, SMALL), a_series(values))
+
+
+def test_output_that_is_not_finite():
+    values = wave()
+    model = forecast.fit(a_series(values), Plan.of(a_series(values), holdout=20), SMALL)
+    with model.params.editing() as arrays:
+        arrays["1.bias"][...] = np.nan
+    with pytest.raises(NonFiniteError, match="demo: the model's output is not finite"):
+        forecast.report(model, a_series(values))
 
 
 def test_metadata_are_plain_values():

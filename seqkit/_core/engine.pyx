@@ -21,7 +21,7 @@ from seqkit._core.calls cimport (
     TEMP, VECTOR, BatchData, Call, CallData, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
 )
 from seqkit._core.machine cimport (
-    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, interrupted, parallel, sk_block, sk_product, sk_seconds, sk_slot,
+    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, interrupted, parallel, sk_block, sk_product, sk_seconds, sk_slot, threads_for,
 )
 
 from libc.stdint cimport int64_t
@@ -29,7 +29,6 @@ from libc.stdint cimport int64_t
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
 cdef int64_t CHUNK_ROWS = 192
 cdef int64_t MAX_TASK_ROWS = 96         # more rows gain nothing and cost memory
-cdef int64_t SERIAL_OPERATIONS = 500_000  # below some 10 us of work threads do not pay
 cdef double POLL_SECONDS = 0.05
 
 
@@ -371,13 +370,12 @@ def run(list calls, int64_t threads, Arena arena):
 
     Raises whatever a signal handler raised meanwhile (KeyboardInterrupt on Ctrl-C).
     """
-    cdef int64_t i, k, parts, rows, share = 0, threads_used = threads
+    cdef int64_t i, k, parts, rows, share = 0, threads_used
     cdef Call call
     cdef Work work
     cdef Scratch scratch
     cdef int64_t operations = sum([operations_of(&(<Call>c).data) for c in calls])
-    if operations < SERIAL_OPERATIONS:
-        threads_used = 1
+    threads_used = threads_for(operations, threads)
     plan = []
     for i, call in enumerate(calls):
         parts = parts_of(&call.data, (threads_used + len(calls) - 1) // len(calls))

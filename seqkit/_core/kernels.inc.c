@@ -6,7 +6,8 @@
  * a. A tile is TILE_ROWS rows by up to 4 vectors of accumulators that must all stay in
  *    registers: functions of their own, fully unrolled.  (Inlined into a loop over tiles GCC
  *    spills them and half the speed is gone.)
- * b. k ascends and is never split, so a result does not depend on how rows are tiled.
+ * b. k ascends and is never split, so a result does not depend on how rows are tiled.  The sum
+ *    starts at 0 and z is added last: a large z would cost every partial sum its low bits.
  * c. The interpreter runs one operation over a whole block (up to SK_MAX_ROWS rows of a
  *    panel); operands are read where they lie, results go straight to where they belong.
  */
@@ -23,7 +24,7 @@
         REAL *z = (REAL *)result;                                                                         \
         UNROLL for (int m = 0; m < M; m++) {                                                              \
             a[m] = (const REAL *)rows[m];                                                                 \
-            UNROLL for (int v = 0; v < V; v++) acc[m][v] = *(vec *)(z + m * p->z_row + v * LANES);        \
+            UNROLL for (int v = 0; v < V; v++) acc[m][v] = (vec){};                                       \
         }                                                                                                 \
         const int64_t w_row = p->w_row, step = p->step, length = p->length * p->step;                     \
         for (int64_t s = 0; s < p->segments; s++) {                                                       \
@@ -38,7 +39,7 @@
             }                                                                                             \
         }                                                                                                 \
         UNROLL for (int m = 0; m < M; m++)                                                                \
-            UNROLL for (int v = 0; v < V; v++) *(vec *)(z + m * p->z_row + v * LANES) = acc[m][v];        \
+            UNROLL for (int v = 0; v < V; v++) *(vec *)(z + m * p->z_row + v * LANES) += acc[m][v];       \
     }
 #define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
 #define TILE_TABLE(M) {0, FN(tile_1_##M), FN(tile_2_##M), FN(tile_3_##M), FN(tile_4_##M)}

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, kernels_of, parallel, sk_kernels, sk_product
+from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, kernels_of, parallel, sk_kernels, sk_product, threads_for
 from seqkit._core.threads import num_threads
 
 cdef struct Matmul:
@@ -25,7 +25,6 @@ cdef struct Matmul:
     char **rows
 
 
-cdef int64_t SERIAL_OPERATIONS = 500_000  # below some 10 us of work threads do not pay
 cdef int64_t BLOCK_ROWS = 48              # rows of a that stay in cache over all groups of b
 
 
@@ -75,7 +74,7 @@ def matmul(a, b):
         raise ValueError(f"matmul: cannot multiply {a.dtype} {a.shape} by {b.dtype} {b.shape}.")
     cdef Matmul w
     cdef Arena arena = Arena()
-    cdef int64_t size, threads = num_threads()
+    cdef int64_t size, threads
     a, b = _whole_strides(a), _whole_strides(b)
     out = np.empty((a.shape[0], b.shape[1]), a.dtype)
     w.kernels = kernels_of(a.dtype.name)
@@ -87,8 +86,7 @@ def matmul(a, b):
     arena.reserve(line * w.k + line * w.m + w.m * sizeof(void *) + 64 * 4)
     w.packed, w.product, w.rows = arena.take(line * w.k), arena.take(line * w.m), <char **>arena.take(w.m * sizeof(void *))
     w.a, w.b, w.out = address(a), address(b), address(out, True)
-    if w.m * w.n * w.k < SERIAL_OPERATIONS:
-        threads = 1
+    threads = threads_for(w.m * w.n * w.k, num_threads())
     with nogil:
         parallel(pack_groups, &w, threads)
         parallel(multiply_rows, &w, threads)

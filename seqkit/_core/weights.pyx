@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from seqkit._core.calls cimport OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot
-from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, kernels_of, parallel, sk_kernels, sk_product
+from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, kernels_of, parallel, sk_kernels, sk_product, threads_for
 
 cdef int64_t GATHER_ROWS = 128  # tape rows at a time: their gradient columns fit into L1
 cdef int64_t BLOCK_ROWS = 24
@@ -146,14 +146,22 @@ cdef void weight_gradients(void *context, int64_t thread, int64_t threads) noexc
         first, last = max(begin - offset, <int64_t>0), min(end - offset, w.list[n].tiles)
         if first < last:
             add_rows(&w.list[n], first, last, w.memory + thread * w.share)
-            unpack(&w.list[n], first, last)
         offset += w.list[n].tiles
+
+
+cdef void unpack_gradients(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    """Runs that share a target (one matrix, several vectors) have as many tiles, so that each
+    number is added to by one thread, run after run."""
+    cdef Gradients *w = <Gradients *>context
+    cdef int64_t n
+    for n in range(w.count):
+        unpack(&w.list[n], w.list[n].tiles * thread // threads, w.list[n].tiles * (thread + 1) // threads)
 
 
 def add_weight_gradients(list runs, int64_t threads, Arena arena):
     """Add weight gradients; each run is (forward call, backward call, run index, grad column,
     target arrays (units, K), one per column)."""
-    cdef int64_t n, k, column, size = 0, height = 0, packed = 0, longest = 0
+    cdef int64_t n, k, column, size = 0, height = 0, packed = 0, longest = 0, operations = 0
     cdef Gradients w
     cdef Gradient *g
     cdef Call forward, backward
@@ -167,8 +175,10 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena):
         for k, target in enumerate(targets):
             g.target[k] = address(target, True)
         w.tiles += g.tiles
+        operations += backward.data.batch.rows * g.run.inner * g.run.count * g.forward.program.padded
         longest = max(longest, g.tiles * height * size)
         packed += g.forward.program.padded * g.run.count * g.tiles * height * size + 64
+    threads = threads_for(operations, threads)
     w.share = (GATHER_ROWS + 64) * sizeof(void *) + longest * GATHER_ROWS + 64
     arena.reserve(packed + threads * w.share + 64 * 4)
     for n in range(w.count):
@@ -178,6 +188,7 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena):
     w.memory = arena.take(threads * w.share)
     with nogil:
         parallel(weight_gradients, &w, threads)
+        parallel(unpack_gradients, &w, threads)
 
 
 def column_sums(Call backward, columns):
@@ -253,6 +264,7 @@ def input_gradient(Call forward, Call backward, runs, weights, dx, int64_t featu
     bind_rows(&w.dx, dx)
     w.share = 64 * sizeof(void *) + BLOCK_ROWS * w.vectors * w.forward.program.kernels.lanes * w.forward.program.kernels.size
     w.share = (w.share + 63) // 64 * 64
+    threads = threads_for(backward.data.batch.rows * features * backward.data.program.columns * backward.data.program.padded, threads)
     arena.reserve(threads * w.share + 64)
     w.memory = arena.take(threads * w.share)
     with nogil:

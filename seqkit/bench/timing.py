@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 SAMPLES_PER_TURN = 20
 
@@ -76,9 +77,9 @@ def settle(limit: float = 1.0) -> None:
 
 
 def interleave(competitors: Mapping[str, Turn], seconds: float, rounds: int) -> dict[str, Timing]:
-    """Time competitors in turns, `seconds` for each in all; who failed is left out."""
-    seen: dict[str, list[float]] = {name: [] for name in competitors}
+    """Time competitors in turns, `seconds` for each in all; who failed in a turn is left out."""
+    turns: dict[str, list[Sequence[float]]] = {name: [] for name in competitors}
     for _ in range(rounds):
         for name, turn in competitors.items():
-            seen[name] += turn(seconds / rounds)
-    return {name: Timing(tuple(samples)) for name, samples in seen.items() if samples}
+            turns[name].append(turn(seconds / rounds))
+    return {name: Timing(tuple(chain(*seen))) for name, seen in turns.items() if all(seen)}

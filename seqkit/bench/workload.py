@@ -5,7 +5,7 @@ Legend: B batch, T time, I input features, H units, D directions.
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -21,7 +21,7 @@ CHECKED_STEPS = 4
 
 
 class Workload:
-    """The layer of a case with random weights and data, the same for every competitor.
+    """The layer of a case with random weights and data.
 
     Attributes
     ----------
@@ -29,6 +29,8 @@ class Workload:
         Input; a stream has some steps to compare, of which the first is timed.
     dy : ndarray (B, T, D*H)
         Gradient of the output, for training.
+    run : callable
+        The call that is timed.
     """
 
     def __init__(self, case: Case, seed: int = 0) -> None:
@@ -42,53 +44,51 @@ class Workload:
         self.x = rng.standard_normal((case.batch, time, case.features)).astype(case.dtype)
         self.dy = rng.standard_normal((case.batch, time, layer.output_size)).astype(case.dtype)
         self._state: State | None = None
+        calls: dict[str, Callable[[], object]] = {"infer": self._infer, "train": self._train, "step": self._step}
+        self.run = calls[case.mode]
 
-    @cached_property
+    @property
     def directions(self) -> dict[str, Recurrent]:
-        """The layer of each direction."""
-        parts = ("forward", "backward") if self.case.bidirectional else ()
-        layers = {part: getattr(self.layer, f"{part}_layer") for part in parts}
-        return layers or {"forward": self.layer}  # type: ignore[dict-item]
+        """The layer that reads from the start and, if there are two, the one that reads from the end."""
+        if isinstance(self.layer, Recurrent):
+            return {"forward": self.layer}
+        return {part: getattr(self.layer, f"{part}_layer") for part in ("forward", "backward")}
 
     @property
     def inputs(self) -> Arrays:
         """What a peer is given: x, dy and every parameter as ``direction.name``."""
-        return {"x": self.x, "dy": self.dy} | {
-            f"{direction}.{name}": array
-            for direction, layer in self.directions.items()
-            for name, array in layer.params.items()
-        }
+        return {"x": self.x, "dy": self.dy} | self._by_direction(self.layer.params)
 
     def results(self) -> Arrays:
         """What is compared before anything is timed: y and, in training, gradients as ``direction.name``."""
         if self.case.mode == "train":
             return self.gradients(self.dy)
         if self.case.mode == "infer":
-            return {"y": self.layer(self.x)}
-        state, rows = None, []
+            return {"y": self._infer()}
+        state, outputs = None, []
         for t in range(CHECKED_STEPS):
             y, state = self.layer.step(self.x[:, t], state)
-            rows.append(y)
-        return {"y": np.stack(rows, axis=1)}
+            outputs.append(y)
+        return {"y": np.stack(outputs, axis=1)}
 
     def gradients(self, dy: np.ndarray) -> Arrays:
         """y, and the gradient of every parameter for this gradient of y."""
+        y = self._train(dy)
+        return {"y": y} | {name: grad.copy() for name, grad in self._by_direction(self.layer.grads).items()}
+
+    def _by_direction(self, arrays: Mapping[str, np.ndarray]) -> Arrays:
+        prefix = "" if self.case.bidirectional else "forward."
+        return {prefix + name: array for name, array in arrays.items()}
+
+    def _infer(self) -> np.ndarray:
+        y: np.ndarray = self.layer(self.x)
+        return y
+
+    def _train(self, dy: np.ndarray | None = None) -> np.ndarray:
         self.layer.zero_grads()
         y, cache = self.layer.forward(self.x, training=True)
-        self.layer.backward(dy, cache, input_grad=False)
-        return {"y": y} | {
-            f"{direction}.{name}": array.copy()
-            for direction, layer in self.directions.items()
-            for name, array in layer.grads.items()
-        }
+        self.layer.backward(self.dy if dy is None else dy, cache, input_grad=False)
+        return y
 
-    def run(self) -> None:
-        """The call that is timed."""
-        if self.case.mode == "infer":
-            self.layer(self.x)
-        elif self.case.mode == "step":
-            _, self._state = self.layer.step(self.x[:, 0], self._state)
-        else:
-            self.layer.zero_grads()
-            _, cache = self.layer.forward(self.x, training=True)
-            self.layer.backward(self.dy, cache, input_grad=False)
+    def _step(self) -> None:
+        _, self._state = self.layer.step(self.x[:, 0], self._state)

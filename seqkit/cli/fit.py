@@ -105,7 +105,7 @@ def draw(path: Path, series: Series, values: np.ndarray, figures: Facts, console
     try:
         draw_forecast(path, series, values, f"{series.column}, held out: {', '.join(errors)}")
     except ImportError:
-        console.remark('no picture was drawn: matplotlib is missing; install it with: pip install "seqkit[plot]"')
+        console.remark("no picture was drawn: matplotlib is missing; install it with: pip install matplotlib")
         return False
     return True
 

@@ -16,6 +16,7 @@ from seqkit.tasks.settings import Settings, is_recurrent
 F = TypeVar("F", bound=Callable[..., Any])
 
 POSITIVE = click.IntRange(min=1)
+THREADS = click.IntRange(1, 1024)
 SHARE = click.FloatRange(0, 1, max_open=True)
 RATE = click.FloatRange(0, min_open=True)
 
@@ -54,7 +55,7 @@ def network_options(command: F) -> F:
         _option("--batch-size", type=POSITIVE, default=Settings.batch_size, help="Samples between two updates."),
         _option("--learning-rate", type=RATE, default=Settings.learning_rate, help="Of Adam, at the start."),
         _option("--seed", type=click.IntRange(min=0), default=Settings.seed, help="Source of all randomness."),
-        _option("--threads", type=POSITIVE, help="Threads to use.  [default: all processors]"),
+        _option("--threads", type=THREADS, help="Threads to use.  [default: all processors]"),
     )
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 import click
 
 from seqkit._core import threads as using_threads
-from seqkit.cli.options import POSITIVE
+from seqkit.cli.options import THREADS
 from seqkit.data.files import locate
 from seqkit.errors import LoadError
 from seqkit.model import Sequential
@@ -25,7 +25,7 @@ ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress
 @click.argument("data")
 @click.option("--out", type=OUTPUT, default="-", metavar="FILE", help="Where to write.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
-@click.option("--threads", type=POSITIVE, help="Threads to use.  [default: all processors]")
+@click.option("--threads", type=THREADS, help="Threads to use.  [default: all processors]")
 def predict(model: str, data: str, out: IO[str], as_json: bool, threads: int | None) -> None:
     """Apply MODEL, a file saved by `seqkit fit`, to DATA.
 

@@ -125,7 +125,8 @@ class _Writer:
             if run.operand == "state":
                 target = ("carry", run.index)
                 grads = [self.program.column_grads[first + i] for i in range(len(run.terms))]
-                stage = max(self.stage_of[node] for node in grads)
+                written = self.program.results[self.program.states[run.index]]  # what the product is added to
+                stage = max(self.stage_of[node] for node in [*grads, written])
             elif adjoint is not None:
                 target, stage = ("vector", self.vectors.index(adjoint)), self.stage_of[adjoint] - 1
                 self._start_at_zero(stage, ("vector", target[1], 0))

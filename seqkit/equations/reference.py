@@ -96,7 +96,7 @@ def run_reference(
     y = np.zeros((batch, time, units))
     bias = params.get("bias", np.zeros(len(params["weight_ih"])))
     for b in range(batch):
-        current = {name: values[b : b + 1] for name, values in zip(cell.states, final, strict=True)}
+        current = {name: values[b : b + 1].copy() for name, values in zip(cell.states, final, strict=True)}
         for t in range(lengths[b])[:: -1 if reverse else 1]:
             a = params["weight_ih"] @ x[b, t].astype(np.float64) + bias
             inputs = {gate: a[None, i * units : (i + 1) * units] for i, gate in enumerate(input_gates)}

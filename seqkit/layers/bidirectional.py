@@ -5,19 +5,18 @@ Legend: B batch, T time, H units of a direction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.layer import Layer, State
+from seqkit.layer import State
 from seqkit.parameters import JoinedParameters
 from seqkit.recurrent import Cache, Recurrent, run_calls
 from seqkit.registry import from_spec, spec
 from seqkit.rows import Rows
-from seqkit.sequences import is_ragged
+from seqkit.sequence_layer import SequenceLayer, arrays_of
 
 MERGES = ("concat", "sum", "mul", "ave", None)
 
@@ -36,7 +35,7 @@ class BothCaches:
         return self.forward.state + self.backward.state
 
 
-class Bidirectional(Layer):
+class Bidirectional(SequenceLayer):
     r"""Runs one layer from the start of each sequence and one from its end, and merges them.
 
     Both directions are one call of the engine, each on its own threads; the backward one starts
@@ -127,16 +126,6 @@ class Bidirectional(Layer):
 
     # ---- forward ----------------------------------------------------------------------------
 
-    def forward(
-        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
-    ) -> tuple[Any, BothCaches]:
-        """Merged output (B, T, features) or (B, features), and a cache with both final states."""
-        if not self.built:
-            self.build(np.shape(x)[-1])
-        rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
-        y, cache = self.run(rows, state, training)
-        return _arrays(y), cache
-
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Any, BothCaches]:
         """Run both directions over rows."""
         layers = (self.forward_layer, self.backward_layer)
@@ -149,7 +138,7 @@ class Bidirectional(Layer):
         first, second = (layer.finish_forward(one, training) for layer, one in zip(layers, passes, strict=True))
         merged = whole if self.merge_mode == "concat" else self._merge(*halves)
         return merged, BothCaches(
-            first, second, _arrays(tuple(halves)) if training and self.merge_mode == "mul" else None
+            first, second, arrays_of(tuple(halves)) if training and self.merge_mode == "mul" else None
         )
 
     def _outputs(self, rows: Rows) -> tuple[Any, list[Any]]:
@@ -168,7 +157,7 @@ class Bidirectional(Layer):
     def _merge(self, a: Any, b: Any) -> Any:
         if self.merge_mode is None:
             return a, b
-        u, v = _arrays((a, b))
+        u, v = arrays_of((a, b))
         merged = u * v if self.merge_mode == "mul" else (u + v) / (2 if self.merge_mode == "ave" else 1)
         return replace(a, array=merged) if isinstance(a, Rows) else merged
 
@@ -222,28 +211,6 @@ class Bidirectional(Layer):
         share = dy / 2 if self.merge_mode == "ave" else dy
         return share, share
 
-    # ---- one call -----------------------------------------------------------------------------
-
-    def __call__(
-        self,
-        x: Any,
-        lengths: Any = None,
-        training: bool = False,
-        *,
-        state: State | None = None,
-        return_state: bool | None = None,
-    ) -> Any:
-        """Output of an array, an array with lengths, or a list of (time_i, features) arrays."""
-        if is_ragged(x):
-            if not self.built:
-                self.build(np.shape(x[0])[-1])
-            y, cache = self.run(Rows.of_list(x, self.dtype, self.name, self.input_size), state, training)
-            y = _each(y, lambda part: part.split() if isinstance(part, Rows) else part)
-        else:
-            y, cache = self.forward(x, lengths, state, training)
-        wanted = self.return_state if return_state is None else return_state
-        return (y, cache.state) if wanted else y
-
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """Not possible: the backward direction starts at the end of a sequence."""
         raise ConfigError(
@@ -257,12 +224,3 @@ def _direction(layer: Any) -> Recurrent:
     if layer.built or layer.stateful:
         raise ConfigError("bidirectional: directions must be new and not stateful; a stream has no end to start from.")
     return layer
-
-
-def _each(y: Any, change: Callable[[Any], Any]) -> Any:
-    return tuple(map(change, y)) if isinstance(y, tuple) else change(y)
-
-
-def _arrays(y: Any) -> Any:
-    """Rows as their arrays."""
-    return _each(y, lambda part: part.array if isinstance(part, Rows) else part)

@@ -29,7 +29,7 @@ from seqkit.errors import DataError
 from seqkit.model import Sequential
 from seqkit.tasks.baselines import persistence, rmse, seasonal_naive, windows
 from seqkit.tasks.plan import Plan
-from seqkit.tasks.scaling import as_input
+from seqkit.tasks.scaling import as_input, as_output
 from seqkit.tasks.settings import EarlyStopping, Settings, network, optimizer
 from seqkit.training.trainer import Callback
 
@@ -78,8 +78,8 @@ def predict(model: Sequential, series: Series) -> np.ndarray:
     """
     window, scale = model.metadata["window"], model.metadata["scale"]
     x = sliding_window_view(series.values, window)
-    change = model.predict(_relative(x, scale, series.name))
-    return x[:, -1] + scale * np.asarray(change, dtype=np.float64)[:, 0]
+    change = as_output(model.predict(_relative(x, scale, series.name)), series.name)
+    return x[:, -1] + scale * change[:, 0]
 
 
 def held_out_forecasts(model: Sequential, series: Series) -> np.ndarray:

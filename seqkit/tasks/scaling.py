@@ -1,10 +1,11 @@
-"""Checks around scaling: what does not vary, and what is out of all proportion."""
+"""Checks around scaling: what does not vary, and what is too large to compute with."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from seqkit.errors import DataError
+from seqkit.errors import DataError, NonFiniteError
 
 FARTHEST = 1e30
 """Largest scaled value that a float32 network can still compute with."""
@@ -27,3 +28,17 @@ def as_input(scaled: np.ndarray, owner: str) -> np.ndarray:
     if largest > FARTHEST:
         raise DataError(f"{owner}: a value is {largest:.0e} standard deviations off the training data; correct it.")
     return scaled
+
+
+def as_output(y: ArrayLike, owner: str) -> np.ndarray:
+    """What a network gave, in float64.
+
+    Raises
+    ------
+    NonFiniteError
+        If a value is NaN or infinite.
+    """
+    values = np.asarray(y, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise NonFiniteError(f"{owner}: the model's output is not finite; train it with a lower --learning-rate.")
+    return values

@@ -18,7 +18,7 @@ from seqkit.data.dataset import Sequences
 from seqkit.data.files import Columns, read_sequences
 from seqkit.errors import DataError
 from seqkit.model import Sequential
-from seqkit.tasks.scaling import as_input, is_constant
+from seqkit.tasks.scaling import as_input, as_output, is_constant
 from seqkit.tasks.settings import CosineDecay, Settings, optimizer
 from seqkit.training.trainer import Callback
 
@@ -100,7 +100,7 @@ def scaled(model: Sequential, data: Sequences) -> list[np.ndarray]:
 
 def outputs(model: Sequential, data: Sequences) -> np.ndarray:
     """What the model gives for each sequence, (N, K) in float64."""
-    return np.asarray(model.predict(scaled(model, data), SEQUENCES_AT_ONCE), dtype=np.float64)
+    return as_output(model.predict(scaled(model, data), SEQUENCES_AT_ONCE), data.name)
 
 
 def chunks(

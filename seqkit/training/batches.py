@@ -8,7 +8,7 @@ Legend: S sequences (samples), B batch, T time, F features, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,6 +108,28 @@ class Samples:
             if len(row) != len(sequence):
                 raise ShapeError(f"{what}[{number}] has {len(row)} steps but x[{number}] has {len(sequence)}.")
         return checked
+
+
+class Part(NamedTuple):
+    """Some samples of a data set, by their numbers."""
+
+    samples: Samples
+    rows: np.ndarray
+
+    @classmethod
+    def whole(cls, samples: Samples) -> Part:
+        """All samples in their order."""
+        return cls(samples, np.arange(len(samples)))
+
+    def split(self, share: float) -> tuple[Part, Part]:
+        """The first samples, and the last ones, which are `share` of all."""
+        kept = int(len(self.rows) * (1.0 - share))
+        return Part(self.samples, self.rows[:kept]), Part(self.samples, self.rows[kept:])
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """The samples in order, `size` at a time; no samples are one empty batch."""
+        for start in range(0, max(len(self.rows), 1), size):
+            yield self.samples.take(self.rows[start : start + size])
 
 
 def _inputs(x: Any) -> np.ndarray:

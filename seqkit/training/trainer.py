@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from seqkit.errors import ConfigError, NonFiniteError
 from seqkit.sequences import valid_steps
 from seqkit.stack import Stack
 from seqkit.training import losses, metrics, optimizers
-from seqkit.training.batches import Batch, Samples
+from seqkit.training.batches import Batch, Part
 
 Logs = dict[str, float]
 
@@ -50,13 +50,6 @@ class History:
         self.epoch.append(len(self.epoch))
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
-
-
-class Part(NamedTuple):
-    """Some samples of a data set."""
-
-    samples: Samples
-    rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -129,17 +122,11 @@ def fit(
 def evaluate(model: Stack, recipe: Recipe, part: Part, batch_size: int) -> Logs:
     """Loss and metrics of some samples, as means over all of them."""
     means = _Means()
-    for batch in batches(part, batch_size):
+    for batch in part.batches(batch_size):
         y_pred, _ = model.forward(batch.x, batch.lengths, training=False)
         value, _ = recipe.loss(batch.y, y_pred, batch.sample_weight, _lengths_of(y_pred, batch))
         means.add({"loss": value, **_measure(recipe, y_pred, batch)}, _count(y_pred, batch))
     return means.result()
-
-
-def batches(part: Part, batch_size: int) -> Iterator[Batch]:
-    """The samples in order, `batch_size` at a time; an empty part is one empty batch."""
-    for start in range(0, max(len(part.rows), 1), batch_size):
-        yield part.samples.take(part.rows[start : start + batch_size])
 
 
 def reports(verbose: str | int) -> bool:
@@ -151,7 +138,7 @@ def reports(verbose: str | int) -> bool:
 
 def _train_epoch(model: Stack, recipe: Recipe, part: Part, batch_size: int, epoch: int) -> Logs:
     means = _Means()
-    for number, batch in enumerate(batches(part, batch_size)):
+    for number, batch in enumerate(part.batches(batch_size)):
         # A diverging model is reported by name below, not by NumPy's warnings.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             value, y_pred = _train_step(model, recipe, batch, f"epoch {epoch + 1}, batch {number + 1}")

@@ -19,8 +19,8 @@ def fill(layer: Any, seed: int = 0) -> Any:
     """Give every parameter random values; biases too, so that no part of an equation is idle."""
     rng = np.random.default_rng(seed)
     for name, value in layer.params.items():
-        inputs = value.shape[1] if name.startswith("weight") and value.ndim == 2 and value.shape[0] > 3 else 1
-        layer.params[name] = rng.normal(size=value.shape) / np.sqrt(1 + inputs)
+        product = name in ("weight_ih", "weight_hh") or value.shape == (layer.units, layer.units)
+        layer.params[name] = rng.normal(size=value.shape) / np.sqrt(1 + value.shape[1] if product else 2)
     return layer
 
 

@@ -123,7 +123,7 @@ def _run_direction(
     rows = []
     for b, length in enumerate(spec.inside.sum(axis=1)):
         state = [leaves[name][direction, b] for name in spec.states]
-        y = [0 * state[0]] * spec.time
+        y = [state[0] - state[0]] * spec.time  # 0, but differentiable if no sequence has a step
         for t in range(length) if spec.directions[direction] == "forward" else range(length - 1, -1, -1):
             state = step(leaves["x"][b, t], state, *weights)
             y[t] = state[0]

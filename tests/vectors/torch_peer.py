@@ -106,10 +106,9 @@ def differentiate(
 
     rows: list[Arrays] = []
     for name, output in outputs.items():
-        upstream = given["upstream/y"] if name == "y" else spec.stack(given, "upstream", name)
-        grads = torch.autograd.grad(
-            output, list(leaves.values()), torch.tensor(upstream).to(output), retain_graph=True, materialize_grads=True
-        )
+        upstream = np.nan_to_num(given["upstream/y"]) if name == "y" else spec.stack(given, "upstream", name)
+        weights = torch.tensor(upstream).to(output)
+        grads = torch.autograd.grad(output, list(leaves.values()), weights, retain_graph=True, materialize_grads=True)
         arrays = {key: grad.numpy() for key, grad in zip(leaves, grads, strict=True)}
         rows.append({"x": arrays["x"], **spec.unstack("state", arrays), **to_params(arrays)})
     values = {name: output.detach().numpy() for name, output in outputs.items()}

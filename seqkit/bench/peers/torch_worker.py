@@ -1,0 +1,112 @@
+"""PyTorch: ``torch.nn.RNN``, ``LSTM`` and ``GRU``, time-major as it likes them.
+
+Legend: B batch, T time, I input features, H units, D directions.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from seqkit.bench.peers.protocol import Arrays, Prepare, Run, serve
+
+MODULES = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+SUFFIXES = {"forward": "_l0", "backward": "_l0_reverse"}
+
+
+def load(threads: int) -> tuple[str, Prepare]:
+    """Import PyTorch."""
+    torch: Any = import_module("torch")
+    torch.set_num_threads(threads)
+    return f"PyTorch {torch.__version__}", partial(prepare, torch)
+
+
+def prepare(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, Run]:
+    """Results of a case, and the call to time."""
+    if case["cell"] not in MODULES:
+        raise NotImplementedError(f"there is no module for {case['cell']}")
+    net = getattr(torch.nn, MODULES[case["cell"]])(
+        case["features"], case["units"], bidirectional=case["bidirectional"], dtype=getattr(torch, case["dtype"])
+    )
+    with torch.no_grad():
+        for name, array in to_torch(case["cell"], arrays).items():
+            getattr(net, name).copy_(torch.from_numpy(array))
+    x, dy = (torch.from_numpy(np.ascontiguousarray(arrays[name].transpose(1, 0, 2))) for name in ("x", "dy"))
+    torch.set_grad_enabled(case["mode"] == "train")
+    if case["mode"] == "train":
+        return _train(net, case["cell"], x, dy)
+    return _step(net, x) if case["mode"] == "step" else _infer(net, x)
+
+
+def _infer(net: Any, x: Any) -> tuple[Arrays, Run]:
+    return {"y": _batch_major(net(x)[0])}, lambda: net(x)
+
+
+def _train(net: Any, cell: str, x: Any, dy: Any) -> tuple[Arrays, Run]:
+    def run() -> Any:
+        net.zero_grad(set_to_none=True)
+        y, _ = net(x)
+        y.backward(dy)
+        return y
+
+    y = _batch_major(run().detach())
+    grads = {name: weight.grad.numpy() for name, weight in net.named_parameters()}
+    return {"y": y} | from_torch(cell, grads), run
+
+
+def _step(net: Any, x: Any) -> tuple[Arrays, Run]:
+    outputs, state = [], None
+    for x_t in x:
+        y, state = net(x_t[None], state)
+        outputs.append(y[0].numpy())
+
+    def run() -> None:
+        nonlocal state
+        _, state = net(x[:1], state)
+
+    return {"y": np.stack(outputs, axis=1)}, run
+
+
+def _batch_major(y: Any) -> np.ndarray:
+    array: np.ndarray = y.numpy().transpose(1, 0, 2)
+    return array
+
+
+def to_torch(cell: str, arrays: Arrays) -> Arrays:
+    """seqkit's parameters under PyTorch's names; the order of gates is the same.
+
+    PyTorch has a second bias, which is 0 here except for ``bias_hn`` of the GRU: its last third.
+    """
+    given: Arrays = {}
+    for direction, suffix in SUFFIXES.items():
+        if f"{direction}.bias" not in arrays:
+            continue
+        bias = arrays[f"{direction}.bias"]
+        recurrent = np.zeros_like(bias)
+        if cell == "gru":
+            recurrent[-len(bias) // 3 :] = arrays[f"{direction}.bias_hn"]
+        own = {"bias_ih": bias, "bias_hh": recurrent}
+        own |= {name: arrays[f"{direction}.{name}"] for name in ("weight_ih", "weight_hh")}
+        given |= {name + suffix: array for name, array in own.items()}
+    return given
+
+
+def from_torch(cell: str, grads: Arrays) -> Arrays:
+    """PyTorch's gradients under seqkit's names."""
+    found: Arrays = {}
+    for direction, suffix in SUFFIXES.items():
+        if "bias_ih" + suffix not in grads:
+            continue
+        own = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias_ih"}
+        found |= {f"{direction}.{name}": grads[theirs + suffix] for name, theirs in own.items()}
+        if cell == "gru":
+            recurrent = grads["bias_hh" + suffix]
+            found[f"{direction}.bias_hn"] = recurrent[-len(recurrent) // 3 :]
+    return found
+
+
+if __name__ == "__main__":
+    serve(load)

@@ -1,0 +1,82 @@
+"""Layers that run over sequences on the engine: what one direction and two have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from seqkit.errors import ShapeError
+from seqkit.layer import Layer, State
+from seqkit.rows import Rows
+from seqkit.sequences import is_ragged
+
+
+class SequenceLayer(Layer):
+    """A layer with a state that reads arrays, arrays with lengths, or lists of sequences.
+
+    A subclass defines :meth:`run`; its caches have a `state`, the final one.
+    """
+
+    return_state: bool = False
+
+    @abstractmethod
+    def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Any, Any]:
+        """Output (Rows where steps come out, else an array; or a tuple of such) and cache."""
+
+    def forward(
+        self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
+    ) -> tuple[Any, Any]:
+        """Output, (B, T, features) or (B, features), and a cache whose `state` is the final state.
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            If x, lengths or state do not fit the layer.
+        """
+        self._ensure_built(x)
+        rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
+        y, cache = self.run(rows, state, training)
+        return arrays_of(y), cache
+
+    def __call__(
+        self,
+        x: Any,
+        lengths: Any = None,
+        training: bool = False,
+        *,
+        state: State | None = None,
+        return_state: bool | None = None,
+    ) -> Any:
+        """Output of an array, an array with lengths, or a list of (time_i, features) arrays.
+
+        A list gives a list where the layer returns sequences; nothing is padded.  With
+        `return_state`, or the layer's own option, the result is ``(y, state)``.
+        """
+        if is_ragged(x):
+            self._ensure_built(x[0])
+            y, cache = self.run(Rows.of_list(x, self.dtype, self.name, self.input_size), state, training)
+            y = each(y, lambda part: part.split() if isinstance(part, Rows) else part)
+        else:
+            y, cache = self.forward(x, lengths, state, training)
+        wanted = self.return_state if return_state is None else return_state
+        return (y, cache.state) if wanted else y
+
+    def _ensure_built(self, x: Any) -> None:
+        if not self.built:
+            shape = np.shape(x)
+            if len(shape) < 2:
+                raise ShapeError(f"{self.name}: x has shape {shape}, expected (batch, time, features).")
+            self.build(shape[-1])
+
+
+def each(y: Any, change: Callable[[Any], Any]) -> Any:
+    """`change` of an output, or of each where there are several."""
+    return tuple(map(change, y)) if isinstance(y, tuple) else change(y)
+
+
+def arrays_of(y: Any) -> Any:
+    """Rows as their arrays."""
+    return each(y, lambda part: part.array if isinstance(part, Rows) else part)
