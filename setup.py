@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def openmp_flags() -> list[str]:
     """The compiler's OpenMP switch, after a look whether it works."""
     if os.environ.get("SEQKIT_NO_OPENMP", "") not in ("", "0"):
         return []
-    compiler = os.environ.get("CC", "cc").split()
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.c")
         source.write_text(OPENMP_PROBE)

@@ -25,7 +25,7 @@ _HOMES = {
     "seqkit.layers.dropout": ("Dropout",),
     "seqkit.layers.embedding": ("Embedding",),
     "seqkit.layers.last_step": ("LastStep",),
-    "seqkit.model": ("Sequential",),
+    "seqkit.model": ("Sequential", "load"),
     "seqkit.recurrent": ("Recurrent",),
     "seqkit.registry": ("create", "register"),
 }

@@ -300,3 +300,8 @@ class Sequential(Stack):
     def _build_for(self, samples: Samples, rng: np.random.Generator) -> None:
         if not self.built:
             self.build(1 if self.accepts_ids else samples.features, rng)
+
+
+def load(path: str | os.PathLike[str]) -> Sequential:
+    """A model from a file, see :meth:`Sequential.load`."""
+    return Sequential.load(path)

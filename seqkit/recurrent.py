@@ -130,7 +130,6 @@ class Recurrent(SequenceLayer):
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.input_shape = tuple(input_shape) if input_shape is not None else None
         self.options = options
-        self._state: State | None = None
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments without the cell."""
@@ -317,10 +316,6 @@ class Recurrent(SequenceLayer):
         direction = self.bind_forward(rows, y, state, training=False)
         run_calls([direction.forward.call], direction.execution)
         return y, self.finish_forward(direction, training=False).state
-
-    def reset_states(self) -> None:
-        """Let a stateful layer start from zero again."""
-        self._state = None
 
     def trace(
         self, x: Any, names: Sequence[str], lengths: Any = None, state: State | None = None

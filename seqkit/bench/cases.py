@@ -114,7 +114,7 @@ def cell_of(name: str) -> Cell:
     """
     layer = registry.create(name, 1) if is_cell(name) else None
     if not isinstance(layer, Recurrent):
-        raise ConfigError(f"{name!r} has no equations, so its operations cannot be counted; choose a cell such as lstm.")
+        raise ConfigError(f"{name!r} has no equations, so nothing can be counted; choose a cell such as lstm.")
     return layer.cell
 
 
@@ -144,13 +144,11 @@ def grid(
     """
     found = []
     for cell, mode in product(cells, modes):
-        if mode == "step" and bidirectional:
+        stream = mode == "step"
+        if stream and bidirectional:
             continue
-        sizes: Iterable[tuple[int, int, int]] = (QUICK if quick else USUAL)[mode]
+        shapes: Iterable[tuple[int, int, int]] = (QUICK if quick else USUAL)[mode]
         if batch or time or features or units:
-            times = (1,) if mode == "step" else time or (100,)
-            sizes = product(batch or (1 if mode == "step" else 32,), times, units or (128,))
-        found += [
-            Case(cell, mode, b, t, i, h, bidirectional, dtype) for b, t, h in sizes for i in features or (h,)
-        ]
+            shapes = product(batch or (1 if stream else 32,), (1,) if stream else time or (100,), units or (128,))
+        found += [Case(cell, mode, b, t, i, h, bidirectional, dtype) for b, t, h in shapes for i in features or (h,)]
     return found

@@ -135,7 +135,7 @@ def _measure(case: Case, peers: Sequence[Peer], peak: float, effort: Effort, fol
     workload = Workload(case)
     results = workload.results()
     error = verify(workload, results)
-    np.savez(folder / "inputs.npz", **workload.inputs)
+    np.savez(folder / "inputs.npz", allow_pickle=False, **workload.inputs)
     rivals = {peer.name: _prepare(peer, case, results, folder) for peer in peers}
     turns: dict[str, Turn] = {OWN: lambda seconds: take_turn(workload.run, seconds)}
     turns |= {peer.name: peer.turn for peer in peers if rivals[peer.name].status == "ok"}

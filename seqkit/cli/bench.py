@@ -20,6 +20,7 @@ from seqkit.cli.info import environment
 from seqkit.cli.options import POSITIVE, layer_name
 
 SCHEMA = "seqkit.bench/1"
+PEERS = ",".join(WORKERS)
 SHORT = {"onnxruntime": "ort"}
 """Names of peers that are too long for a heading."""
 
@@ -55,7 +56,7 @@ several = partial(click.option, multiple=True)
 
 @click.command()
 @several("--cell", "cells", callback=cell_names, metavar="NAME", help="Cell to measure.  [default: all]")
-@several("--mode", "modes", type=click.Choice(MODES), help="What to time.  [default: all]")
+@several("--mode", "modes", type=click.Choice(MODES), default=MODES, help="What to time.  [default: all]")
 @several("--batch", type=POSITIVE, help="Sequences of a call, B.")
 @several("--time", type=POSITIVE, help="Steps of a sequence, T.")
 @several("--features", type=POSITIVE, help="Input features, I.  [default: as many as units]")
@@ -63,14 +64,10 @@ several = partial(click.option, multiple=True)
 @click.option("--bidirectional", is_flag=True, help="Read sequences from their end, too.")
 @click.option("--dtype", type=click.Choice(list(TOLERANCE)), default="float32", show_default=True)
 @click.option("--threads", type=POSITIVE, help="Threads of seqkit and of its peers.  [default: all processors]")
-@click.option(
-    "--against", default="auto", callback=peer_names, metavar="PEERS", help=f"{','.join(WORKERS)} or none.  [default: all]"
-)
+@click.option("--against", default="auto", callback=peer_names, metavar="PEERS", help=f"{PEERS} or none.  [default: all]")
 @click.option("--quick", is_flag=True, help="Small sizes and little time: to see that it works.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def bench(
-    cells: tuple[str, ...], modes: tuple[str, ...], threads: int | None, against: list[str], quick: bool, as_json: bool, **sizes: Any
-) -> None:
+def bench(threads: int | None, against: list[str], quick: bool, as_json: bool, **choices: Any) -> None:
     """Measure the speed of recurrent cells.
 
     \b
@@ -83,7 +80,8 @@ def bench(
     equations before it is timed.  PyTorch and ONNX Runtime, where they are installed,
     get the same weights and data, and their results are compared too.
     """
-    cases = grid(cells or all_cells(), modes or MODES, quick=quick, **sizes)
+    choices["cells"] = choices["cells"] or all_cells()
+    cases = grid(quick=quick, **choices)
     if not cases:
         raise click.UsageError("--bidirectional and --mode step exclude each other: a stream has no end to start from.")
     with using_threads(threads):
@@ -101,7 +99,7 @@ def measure(cases: list[Case], against: list[str], effort: Effort, as_json: bool
         if as_json:
             print_json(document(machine, peers, peaks, list(rows)))
             return
-        print_table(heading(machine, peers, peaks, cases))
+        print_table(heading(machine, peers, peaks, cases[0].bidirectional))
         table = Table(cases, [peer.name for peer in peers])
         for row in rows:
             table.add(row)
@@ -133,12 +131,13 @@ def document(machine: Facts, peers: Sequence[Peer], peaks: dict[str, float], row
     }
 
 
-def heading(machine: Facts, peers: Sequence[Peer], peaks: dict[str, float], cases: Sequence[Case]) -> list[tuple[str, str]]:
+def heading(machine: Facts, peers: Sequence[Peer], peaks: dict[str, float], both: bool) -> list[tuple[str, str]]:
     """What the figures were taken on, and how to read them."""
     lines = [(name.replace("_", " "), str(machine[name])) for name in ("processor", "instruction_set", "threads")]
-    lines += [("peak", f"{value:.0f} GFLOP/s {dtype}, multiply-adds on registers alone") for dtype, value in peaks.items()]
-    directions = ", both directions" if cases[0].bidirectional else ""
-    lines += [("sizes", f"B sequences, T steps, I input features, H units{directions}")]
+    for dtype, value in peaks.items():
+        lines.append(("peak", f"{value:.0f} GFLOP/s {dtype}, multiply-adds on registers alone"))
+    directions = ", in each of two directions" if both else ""
+    lines.append(("sizes", f"B sequences, T steps, I input features, H units{directions}"))
     if peers:
         versions = ", ".join(peer.version for peer in peers)
         lines += [("beside", versions), ("ratio", "their time / seqkit's time: above 1, seqkit is faster")]

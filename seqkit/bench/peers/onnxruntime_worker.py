@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.bench.peers.protocol import Arrays, Prepare, Run, serve
+from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, serve
 
 OPERATORS = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "peephole": "LSTM"}
 GATES = {"RNN": (0,), "LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
@@ -97,29 +97,22 @@ def _in_place(places: Sequence[str], given: Collection[str]) -> list[str]:
 
 
 def to_onnx(operator: str, arrays: Arrays) -> Arrays:
-    """seqkit's parameters as W, R, B = [Wb, Rb] and P, directions first.
-
-    Rb is 0 except for ``bias_hn`` of the GRU; the peepholes are i o f.
-    """
-    found: dict[str, list[np.ndarray]] = {}
-    for direction in ("forward", "backward"):
-        own = {name.removeprefix(f"{direction}."): array for name, array in arrays.items() if name.startswith(direction)}
-        if not own:
-            continue
-        gates = list(GATES[operator])
-        w, r, b = (_reorder(own[name], gates) for name in ("weight_ih", "weight_hh", "bias"))
-        recurrent = np.zeros_like(b)
-        if "bias_hn" in own:
-            recurrent[-len(own["bias_hn"]) :] = own["bias_hn"]
-        given = {"W": w, "R": r, "B": np.concatenate([b, recurrent])}
-        if "weight_ch" in own:
-            given["P"] = own["weight_ch"][[0, 2, 1]].ravel()
-        for name, array in given.items():
-            found.setdefault(name, []).append(array)
-    return {name: np.stack(array) for name, array in found.items()}
+    """seqkit's parameters as W, R, B = [Wb, Rb] and P, directions first."""
+    each = [_of_direction(operator, own) for own in by_direction(arrays).values()]
+    return {name: np.stack([given[name] for given in each]) for name in each[0]}
 
 
-def _reorder(array: np.ndarray, gates: list[int]) -> np.ndarray:
+def _of_direction(operator: str, own: Arrays) -> Arrays:
+    """One direction; Rb is 0 except for ``bias_hn`` of the GRU, peepholes come as i o f."""
+    w, r, b = (_reorder(own[name], GATES[operator]) for name in ("weight_ih", "weight_hh", "bias"))
+    recurrent = np.zeros_like(b)
+    if "bias_hn" in own:
+        recurrent[-len(own["bias_hn"]) :] = own["bias_hn"]
+    given = {"W": w, "R": r, "B": np.concatenate([b, recurrent])}
+    return given | ({"P": own["weight_ch"][[0, 2, 1]].ravel()} if "weight_ch" in own else {})
+
+
+def _reorder(array: np.ndarray, gates: Sequence[int]) -> np.ndarray:
     blocks = np.split(array, len(gates))
     return np.concatenate([blocks[gate] for gate in gates])
 

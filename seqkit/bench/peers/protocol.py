@@ -54,12 +54,28 @@ def serve(load: Callable[[int], tuple[str, Prepare]]) -> None:
                 continue
             with np.load(request["inputs"]) as arrays:
                 results, run = prepare(request["prepare"], dict(arrays))
-            np.savez(request["results"], **results)
+            np.savez(request["results"], allow_pickle=False, **results)
             _reply(replies)
         except NotImplementedError as reason:
             _reply(replies, unsupported=str(reason))
         except Exception as error:  # one case that fails says so; the next may work
             _reply(replies, error=f"{type(error).__name__}: {error}")
+
+
+def by_direction(arrays: Arrays) -> dict[str, Arrays]:
+    """Parameters (or gradients) of each direction that there is, by name.
+
+    Examples
+    --------
+    >>> by_direction({"x": np.ones(2), "forward.bias": np.ones(1)})
+    {'forward': {'bias': array([1.])}}
+    """
+    found: dict[str, Arrays] = {}
+    for path, array in arrays.items():
+        direction, _, name = path.rpartition(".")
+        if direction:
+            found.setdefault(direction, {})[name] = array
+    return found
 
 
 def _only_for_replies() -> TextIO:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.bench.peers.protocol import Arrays, Prepare, Run, serve
+from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, serve
 
 MODULES = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 SUFFIXES = {"forward": "_l0", "backward": "_l0_reverse"}
@@ -81,16 +81,13 @@ def to_torch(cell: str, arrays: Arrays) -> Arrays:
     PyTorch has a second bias, which is 0 here except for ``bias_hn`` of the GRU: its last third.
     """
     given: Arrays = {}
-    for direction, suffix in SUFFIXES.items():
-        if f"{direction}.bias" not in arrays:
-            continue
-        bias = arrays[f"{direction}.bias"]
-        recurrent = np.zeros_like(bias)
+    for direction, own in by_direction(arrays).items():
+        recurrent = np.zeros_like(own["bias"])
         if cell == "gru":
-            recurrent[-len(bias) // 3 :] = arrays[f"{direction}.bias_hn"]
-        own = {"bias_ih": bias, "bias_hh": recurrent}
-        own |= {name: arrays[f"{direction}.{name}"] for name in ("weight_ih", "weight_hh")}
-        given |= {name + suffix: array for name, array in own.items()}
+            recurrent[-len(own["bias_hn"]) :] = own["bias_hn"]
+        theirs = {name: own[name] for name in ("weight_ih", "weight_hh")}
+        theirs |= {"bias_ih": own["bias"], "bias_hh": recurrent}
+        given |= {name + SUFFIXES[direction]: array for name, array in theirs.items()}
     return given
 
 
@@ -100,11 +97,10 @@ def from_torch(cell: str, grads: Arrays) -> Arrays:
     for direction, suffix in SUFFIXES.items():
         if "bias_ih" + suffix not in grads:
             continue
-        own = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias_ih"}
-        found |= {f"{direction}.{name}": grads[theirs + suffix] for name, theirs in own.items()}
+        names = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias_ih"}
+        found |= {f"{direction}.{own}": grads[theirs + suffix] for own, theirs in names.items()}
         if cell == "gru":
-            recurrent = grads["bias_hh" + suffix]
-            found[f"{direction}.bias_hn"] = recurrent[-len(recurrent) // 3 :]
+            found[f"{direction}.bias_hn"] = np.split(grads["bias_hh" + suffix], 3)[2]
     return found
 
 
