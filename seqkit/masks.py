@@ -5,6 +5,9 @@ Legend: B batch, T time, F features.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from seqkit.rows import Rows
@@ -13,6 +16,15 @@ from seqkit.rows import Rows
 def draw_mask(rng: np.random.Generator, shape: tuple[int, int], rate: float, dtype: np.dtype) -> np.ndarray:
     """0 with probability `rate`, else 1 / (1 - rate), so that the mean is 1."""
     return (rng.random(shape) >= rate).astype(dtype) / dtype.type(1 - rate)
+
+
+@contextmanager
+def unmoved(*generators: np.random.Generator) -> Iterator[None]:
+    """Whatever is drawn inside the block, the generators go on as if it had not been."""
+    states = [rng.bit_generator.state for rng in generators]
+    yield
+    for rng, state in zip(generators, states, strict=True):
+        rng.bit_generator.state = state
 
 
 def masked_rows(rows: Rows, mask: np.ndarray) -> Rows:

@@ -20,7 +20,7 @@ from seqkit.equations import Cell, make_cell
 from seqkit.errors import SeqkitError, ShapeError
 from seqkit.execution import Backward, Execution, Forward, run_calls
 from seqkit.layer import State
-from seqkit.masks import draw_mask, masked_rows
+from seqkit.masks import draw_mask, masked_rows, unmoved
 from seqkit.options import fraction, positive_integer
 from seqkit.rows import Rows, last_place
 from seqkit.sequence_layer import SequenceLayer
@@ -179,9 +179,7 @@ class Recurrent(SequenceLayer):
 
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Rows | np.ndarray, Cache]:
         """Run one direction over rows."""
-        y: Rows | np.ndarray = (
-            rows.new(self.units) if self.return_sequences else np.zeros((len(rows.lengths), self.units), self.dtype)
-        )
+        y = self._room(rows)
         if state is None and self.stateful:
             state = self._state
         direction = self.bind_forward(rows, y, state, training)
@@ -190,6 +188,14 @@ class Recurrent(SequenceLayer):
         if self.stateful:
             self._state = cache.state
         return y, cache
+
+    def _room(self, rows: Rows) -> Rows | np.ndarray:
+        """Where the output goes."""
+        return rows.new(self.units) if self.return_sequences else np.zeros((len(rows.lengths), self.units), self.dtype)
+
+    def _calls(self, rows: Rows, training: bool) -> list[_core.Call]:
+        with unmoved(self._rng):
+            return [self.bind_forward(rows, self._room(rows), None, training).forward.call]
 
     def bind_forward(
         self, rows: Rows, y: Rows | np.ndarray, state: State | None, training: bool, aligned: bool = False

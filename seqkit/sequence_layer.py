@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from seqkit import _core
 from seqkit.errors import ShapeError
 from seqkit.layer import Layer, State
+from seqkit.plan import Plan, plan_calls
 from seqkit.rows import Rows
 from seqkit.sequences import is_ragged
 
@@ -63,6 +65,29 @@ class SequenceLayer(Layer):
             y, cache = self.forward(x, lengths, state, training)
         wanted = self.return_state if return_state is None else return_state
         return (y, cache.state) if wanted else y
+
+    def plan(self, shape: Sequence[int], training: bool = False) -> Plan:
+        """How a call on a (batch, time, features) array will run; nothing is computed.
+
+        Examples
+        --------
+        >>> import seqkit
+        >>> layer = seqkit.LSTM(128, return_sequences=True)
+        >>> with seqkit.threads(1):
+        ...     layer.plan((32, 100, 64)).tasks
+        (1,)
+        """
+        batch, time, features = shape
+        if not self.built:
+            self.build(features)
+        rows = Rows.of_array(
+            np.zeros((batch, time, features), self.dtype), None, self.dtype, self.name, self.input_size
+        )
+        return plan_calls(self._calls(rows, training), batch)
+
+    @abstractmethod
+    def _calls(self, rows: Rows, training: bool) -> list[_core.Call]:
+        """The calls that `run` would make, bound but not run."""
 
     def _ensure_built(self, x: Any) -> None:
         if not self.built:

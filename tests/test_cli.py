@@ -184,6 +184,20 @@ def test_seed_and_threads(run):
     assert rmse("--seed", "1", "--threads", "1") != rmse("--seed", "2", "--threads", "1")
 
 
+def test_threads_are_used_while_it_runs(run, monkeypatch):
+    used, predict, before = [], seqkit.Sequential.predict, seqkit.num_threads()
+
+    def watched(*arguments, **options):
+        used.append(seqkit.num_threads())
+        return predict(*arguments, **options)
+
+    monkeypatch.setattr(seqkit.Sequential, "predict", watched)
+    run("fit", "sunspots", "--units", "3", "--epochs", "1", "--threads", "3")
+    run("predict", "sunspots.safetensors", "sunspots", "--threads", "5")
+    assert set(used) == {3, 5}
+    assert seqkit.num_threads() == before
+
+
 def test_without_matplotlib_the_model_is_saved_and_the_picture_is_not(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = run("fit", "sunspots", *FAST, "--json")

@@ -128,6 +128,12 @@ cdef class Call:
         elif d.taped:
             d.saved = tape.take(p.saved * rows * row)
 
+    def nbytes(self):
+        """(bytes of tape, bytes of working memory)."""
+        cdef int64_t i, taped = sum([self.data.vector_taped[i] for i in range(self.data.program.vector_count)])
+        tape = tape_bytes(self.data.program, self.data.batch, taped) if self.data.taped else 0
+        return tape, work_bytes(self.data.program, self.data.batch)
+
     def copy_saved(self, out):
         """Copy the saved values of a taped call into `out` (panels, tape rows, saved, width)."""
         cdef ProgramData *p = self.data.program

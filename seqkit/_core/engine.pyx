@@ -365,39 +365,47 @@ cdef int64_t parts_of(CallData *c, int64_t threads):
     return max(1, min(parts, c.batch.size))
 
 
+def plan(list calls, int64_t threads):
+    """How `run` would go: (threads, tasks of each call, bytes of scratch memory per thread).
+
+    Directions get threads of their own, then rows of the batch are shared; what is tiny stays
+    on one thread.
+    """
+    cdef Call call
+    cdef Scratch scratch
+    cdef int64_t operations = 0, share = 0, rows
+    for call in calls:
+        operations += operations_of(&call.data)
+    threads = threads_for(operations, threads)
+    parts = [parts_of(&(<Call>c).data, (threads + len(calls) - 1) // len(calls)) for c in calls]
+    for call, n in zip(calls, parts):
+        rows = (call.data.batch.size + n - 1) // n
+        share = max(share, lay_out(&scratch, &call.data, rows, NULL))
+    return min(threads, sum(parts)), parts, (share + 127) // 64 * 64
+
+
 def run(list calls, int64_t threads, Arena arena):
     """Run calls (directions of one layer) to their end; thread-parallel, without the GIL.
 
     Raises whatever a signal handler raised meanwhile (KeyboardInterrupt on Ctrl-C).
     """
-    cdef int64_t i, k, parts, rows, share = 0, threads_used
+    cdef int64_t i, part, k = 0
     cdef Call call
     cdef Work work
-    cdef Scratch scratch
-    cdef int64_t operations = sum([operations_of(&(<Call>c).data) for c in calls])
-    threads_used = threads_for(operations, threads)
-    plan = []
-    for i, call in enumerate(calls):
-        parts = parts_of(&call.data, (threads_used + len(calls) - 1) // len(calls))
-        plan.append(parts)
-        rows = (call.data.batch.size + parts - 1) // parts
-        share = max(share, lay_out(&scratch, &call.data, rows, NULL))
-    share = (share + 127) // 64 * 64
-    work.count = sum(plan)
-    threads_used = min(threads_used, work.count)
-    arena.reserve(threads_used * (share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + 64 * 4)
-    work.memory, work.share = arena.take(threads_used * share), share
-    work.scratch = <Scratch *>arena.take(threads_used * sizeof(Scratch))
+    threads, parts, work.share = plan(calls, threads)
+    work.count, work.stop, work.asked = sum(parts), 0, sk_seconds()
+    arena.reserve(threads * (work.share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + 64 * 4)
+    work.memory = arena.take(threads * work.share)
+    work.scratch = <Scratch *>arena.take(threads * sizeof(Scratch))
     work.tasks = <Task *>arena.take(work.count * sizeof(Task))
     work.calls = <CallData **>arena.take(len(calls) * sizeof(void *))
-    work.stop, work.asked, k = 0, sk_seconds(), 0
     for i, call in enumerate(calls):
         work.calls[i] = &call.data
-        for part in range(plan[i]):
-            work.tasks[k].call, work.tasks[k].first, work.tasks[k].stride = i, part, plan[i]
+        for part in range(parts[i]):
+            work.tasks[k].call, work.tasks[k].first, work.tasks[k].stride = i, part, parts[i]
             k += 1
     with nogil:
-        parallel(run_tasks, &work, threads_used)
+        parallel(run_tasks, &work, threads)
     raise_if(work.stop)
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from seqkit import _core
 from seqkit.errors import ConfigError, ShapeError
+from seqkit.execution import run_calls
 from seqkit.layer import State
+from seqkit.masks import unmoved
 from seqkit.parameters import JoinedParameters
-from seqkit.recurrent import Cache, Recurrent, run_calls
+from seqkit.recurrent import Cache, Direction, Recurrent
 from seqkit.registry import from_spec, spec
 from seqkit.rows import Rows
 from seqkit.sequence_layer import SequenceLayer, arrays_of
@@ -130,16 +133,24 @@ class Bidirectional(SequenceLayer):
         """Run both directions over rows."""
         layers = (self.forward_layer, self.backward_layer)
         whole, halves = self._outputs(rows)
-        passes = [
-            layer.bind_forward(rows, y, part, training, aligned=True)
-            for layer, y, part in zip(layers, halves, self._split_state(state), strict=True)
-        ]
+        passes = self._bind(rows, halves, state, training)
         run_calls([one.forward.call for one in passes], self.forward_layer.execution)
         first, second = (layer.finish_forward(one, training) for layer, one in zip(layers, passes, strict=True))
         merged = whole if self.merge_mode == "concat" else self._merge(*halves)
         return merged, BothCaches(
             first, second, arrays_of(tuple(halves)) if training and self.merge_mode == "mul" else None
         )
+
+    def _bind(self, rows: Rows, halves: list[Any], state: State | None, training: bool) -> list[Direction]:
+        layers, states = (self.forward_layer, self.backward_layer), self._split_state(state)
+        return [
+            layer.bind_forward(rows, y, part, training, aligned=True)
+            for layer, y, part in zip(layers, halves, states, strict=True)
+        ]
+
+    def _calls(self, rows: Rows, training: bool) -> list[_core.Call]:
+        with unmoved(self.forward_layer._rng, self.backward_layer._rng):
+            return [one.forward.call for one in self._bind(rows, self._outputs(rows)[1], None, training)]
 
     def _outputs(self, rows: Rows) -> tuple[Any, list[Any]]:
         """Where the directions write: halves of one array, or an array each."""

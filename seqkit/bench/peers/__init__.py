@@ -42,8 +42,8 @@ class Peer:
     def __init__(self, name: str, threads: int) -> None:
         self.name = name
         self.version = ""
-        # The worker finds the same modules as this process, and none in the current folder (-P).
-        paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": str(threads)}
+        # The worker finds modules where this process does, and only there (-P).
+        paths = {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "OMP_NUM_THREADS": str(threads)}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKERS[name], str(threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | paths,

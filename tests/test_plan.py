@@ -1,0 +1,53 @@
+"""The plan says what runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import seqkit
+
+
+@pytest.mark.parametrize(
+    ("batch", "threads", "tasks"),
+    [(32, 1, (1,)), (32, 2, (2,)), (1, 2, (1,)), (300, 2, (4,)), (3, 5, (3,))],
+)
+def test_rows_are_shared_out(batch: int, threads: int, tasks: tuple[int, ...]) -> None:
+    """One task for each thread, none of more than 96 rows, none without a row."""
+    with seqkit.threads(threads):
+        assert seqkit.LSTM(128).plan((batch, 50, 64)).tasks == tasks
+
+
+def test_directions_come_first() -> None:
+    layer = seqkit.Bidirectional(seqkit.LSTM(128))
+    with seqkit.threads(2):
+        plan = layer.plan((1, 50, 64))
+    assert (plan.threads, plan.tasks) == (2, (1, 1))
+
+
+def test_tiny_work_stays_on_one_thread() -> None:
+    with seqkit.threads(4):
+        assert seqkit.LSTM(4).plan((4, 2, 3)).threads == 1
+
+
+def test_stages_and_tape() -> None:
+    """The GRU with the reset before the product needs two rounds; the tape holds h, the saved values and r*h."""
+    layer = seqkit.GRU(16, reset_after=False)
+    layer.build(3, dtype="float64")
+    plan = layer.plan((2, 10, 3), training=True)
+    rows, row_bytes = 20, 16 * 8
+    assert plan.stages == 2
+    assert plan.tape_bytes >= (rows * (1 + 3 + 1) + 2) * row_bytes
+    assert layer.plan((2, 10, 3)).tape_bytes == 0
+
+
+def test_planning_changes_nothing() -> None:
+    """Masks drawn while planning are not missed by the next call."""
+    x = np.random.default_rng(0).standard_normal((3, 4, 5))
+    outputs = []
+    for planned in (False, True):
+        layer = seqkit.GRU(6, dropout=0.5, recurrent_dropout=0.5).build(5, seed=0)
+        if planned:
+            layer.plan((3, 4, 5), training=True)
+        outputs.append(layer.forward(x, training=True)[0])
+    np.testing.assert_array_equal(*outputs)
