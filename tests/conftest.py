@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+from seqkit.cli import main
 from seqkit.layer import Layer, State
 from seqkit.sequences import valid_steps
 
@@ -114,3 +117,37 @@ class Ragged:
 def ragged() -> Ragged:
     """Sequences of every length from 0 to 5."""
     return Ragged()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    """Write a file into an empty folder and give its path."""
+
+    def put(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return put
+
+
+@pytest.fixture
+def jagged() -> list[np.ndarray]:
+    """Distinct random sequences of different lengths with three features."""
+    rng = np.random.default_rng(5)
+    return [rng.normal(size=(length, 3)) for length in (4, 1, 6, 2)]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run ``seqkit`` with some arguments in an empty folder and check its exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, arguments, prog_name="seqkit")
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert "Traceback" not in result.output
+        return result
+
+    return call

@@ -16,25 +16,6 @@ from seqkit.errors import DataError
 SHARED = Path(os.environ.get("SEQKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Write a file and give its path."""
-
-    def put(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return put
-
-
-@pytest.fixture
-def jagged():
-    """Distinct random sequences of different lengths."""
-    rng = np.random.default_rng(5)
-    return [rng.normal(size=(length, 3)) for length in (4, 1, 6, 2)]
-
-
 # npz
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,31 +15,12 @@ from seqkit.errors import DataError
 TS = "@classLabel true up down\n@data\n"
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Write a file and give its path."""
-
-    def put(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return put
-
-
-@pytest.fixture
-def jagged():
-    """Distinct random sequences of different lengths."""
-    rng = np.random.default_rng(5)
-    return [rng.normal(size=(length, 3)) for length in (4, 1, 6, 2)]
-
-
 # CSV: layout
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_separator(write, separator):
-    table = read_csv(write("a.csv", separator.join("ab") + "\n" + separator.join(["1.5", "x, y"]).replace(", ", " ")))
+    table = read_csv(write("a.csv", f"a{separator}b\n1.5{separator}x y\n"))
     assert table.columns == ("a", "b")
     assert table.rows == [["1.5", "x y"]]
 

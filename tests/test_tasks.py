@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqkit._core import threads
 from seqkit.data.dataset import Sequences
 from seqkit.data.files import Columns, companion, read_sequences
 from seqkit.errors import ConfigError, DataError
@@ -184,7 +185,8 @@ def test_japanese_vowels(cell):
     path = SHARED / "JapaneseVowels" / "JapaneseVowels_TRAIN.ts"
     train, test = (read_sequences(file, Columns())[0] for file in (path, companion(path)))
     settings = replace(classify.DEFAULTS, cell=cell, bidirectional=True)
-    models = [classify.fit(train, Columns(), replace(settings, seed=seed)) for seed in range(3)]
+    with threads(1):
+        models = [classify.fit(train, Columns(), replace(settings, seed=seed)) for seed in range(3)]
     accuracies = [classify.report(model, test)["accuracy"] for model in models]
     assert np.mean(accuracies) >= 0.97
 

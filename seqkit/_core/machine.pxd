@@ -35,8 +35,8 @@ cdef extern from "threads.h" nogil:
     void *sk_aligned(int64_t bytes)
 
 cdef inline int64_t threads_for(int64_t operations, int64_t threads) noexcept nogil:
-    """`threads`, or 1 where there is less work (multiply-adds, some 20 us) than threads pay for."""
-    return threads if operations >= 2_000_000 else 1
+    """`threads`, or 1 where there is less work (multiply-adds, some 80 us) than threads pay for."""
+    return threads if operations >= 8_000_000 else 1
 
 cdef const sk_kernels *kernels_of(str dtype) except NULL
 cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil

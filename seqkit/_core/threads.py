@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MAX_THREADS = 1024  # an OpenMP runtime that cannot start its threads ends the process
 _chosen: int | None = None
 
 
@@ -17,7 +18,7 @@ def _default() -> int:
     for variable in ("SEQKIT_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(variable, "").split(",")[0].strip()
         if text.isdigit() and int(text) > 0:
-            return int(text)
+            return min(int(text), MAX_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -34,11 +35,11 @@ def set_num_threads(n: int | None) -> None:
     Raises
     ------
     ValueError
-        If `n` is not a positive integer.
+        If `n` is not an integer from 1 to 1024.
     """
     global _chosen
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ValueError(f"set_num_threads: expected a positive integer or None, got {n!r}.")
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_THREADS):
+        raise ValueError(f"set_num_threads: expected an integer from 1 to {MAX_THREADS} or None, got {n!r}.")
     _chosen = n
 
 

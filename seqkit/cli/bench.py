@@ -64,7 +64,7 @@ several = partial(click.option, multiple=True)
 @click.option("--bidirectional", is_flag=True, help="Read sequences from their end, too.")
 @click.option("--dtype", type=click.Choice(list(TOLERANCE)), default="float32", show_default=True)
 @click.option("--threads", type=POSITIVE, help="Threads of seqkit and of its peers.  [default: all processors]")
-@click.option("--against", metavar="PEERS", default="auto", callback=peer_names, help=f"{PEERS} or none.  [default: all]")
+@click.option("--against", metavar="PEERS", default="auto", callback=peer_names, help=f"{PEERS}; none; or auto: all.")
 @click.option("--quick", is_flag=True, help="Small sizes and little time: to see that it works.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def bench(threads: int | None, against: list[str], quick: bool, as_json: bool, **choices: Any) -> None:

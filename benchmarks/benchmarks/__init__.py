@@ -1,0 +1,1 @@
+"""The history of seqkit's speed, memory and accuracy; run by asv, see README.md beside this folder."""
