@@ -24,14 +24,15 @@ def is_ragged(x: Any, ndim: int = 2) -> bool:
 
 
 def as_numbers(x: Any, dtype: np.dtype, owner: str, what: str = "x") -> np.ndarray:
-    """`x` as an array of `dtype`; integers, booleans and the other float are converted."""
+    """`x` as an aligned array of `dtype`; integers, booleans and the other float are converted."""
     try:
         array = np.asarray(x)
     except ValueError as error:
         raise ShapeError(f"{owner}: {what} is not a rectangular array ({error}).") from None
     if array.dtype.kind not in "fiub":
         raise DTypeError(f"{owner}: {what} must hold real numbers, got dtype {array.dtype}; convert it to {dtype}.")
-    return array.astype(dtype, copy=False)
+    array = array.astype(dtype, copy=False)
+    return array if array.flags.aligned else array.copy()
 
 
 def as_sequences(x: Any, dtype: np.dtype, owner: str, features: int | None = None) -> np.ndarray:
@@ -52,7 +53,7 @@ def as_sequences(x: Any, dtype: np.dtype, owner: str, features: int | None = Non
             f"{owner}: x has {array.shape[2]} features but input_size is {features}; x.shape is {array.shape}, "
             f"expected (batch, time, {features})."
         )
-    if (array.shape[2] > 1 and array.strides[2] != array.itemsize) or not array.flags.aligned:
+    if array.shape[2] > 1 and array.strides[2] != array.itemsize:
         array = np.ascontiguousarray(array)
     return array
 
@@ -70,7 +71,7 @@ def as_lengths(lengths: Any, batch: int, time: int, owner: str) -> np.ndarray | 
     array = np.asarray(lengths)
     if array.shape != (batch,):
         raise ShapeError(f"{owner}: lengths has shape {array.shape}, expected ({batch},), one per sequence.")
-    if array.dtype.kind not in "iu":
+    if array.size and array.dtype.kind not in "iu":
         raise DTypeError(f"{owner}: lengths must be integers, got dtype {array.dtype}.")
     array = array.astype(np.int64)
     wrong = np.flatnonzero((array < 0) | (array > time))
@@ -103,7 +104,7 @@ def as_gradient(dy: Any, shape: tuple[int, ...], dtype: np.dtype, owner: str) ->
     if array.shape != shape:
         raise ShapeError(f"{owner}: dy has shape {array.shape}, expected {shape}, that of the output.")
     contiguous = shape[-1] < 2 or array.strides[-1] == array.itemsize
-    return array if contiguous and array.flags.aligned else np.ascontiguousarray(array)
+    return array if contiguous else np.ascontiguousarray(array)
 
 
 def pad(rows: Sequence[Any], owner: str) -> tuple[np.ndarray, np.ndarray]:

@@ -101,10 +101,21 @@ cdef void set_user_rows(CallData *c, Task task, int64_t t, int64_t n, Scratch *s
             s.user_rows[j] = row_at(&c.y, c.batch.order[row], when)
 
 
+cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns, int64_t rows) noexcept nogil:
+    """Start the columns that x has no part in, which are the last ones, at 0 (or the bias)."""
+    cdef int64_t k, r, first = 0, size = p.width * p.kernels.size
+    for k in range(stage.run, stage.run_end):
+        if p.runs[k].operand == OPERAND_X:
+            first = max(first, p.runs[k].column + p.runs[k].count)
+    if first < stage.columns:
+        for r in range(rows):
+            memcpy(columns + (r * stage.columns + first) * size, bias + first * size, (stage.columns - first) * size)
+
+
 cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil:
     """Start the columns of the steps from t0 on: bias, and the product with x; returns the end."""
     cdef ProgramData *p = c.program
-    cdef int64_t t = t0, rows = 0, n = 0, j, row, k, r, m, line, stage
+    cdef int64_t t = t0, rows = 0, n = 0, j, row, k, m, line, stage
     cdef char *columns = s.columns
     cdef char *bias = c.bias
     cdef sk_product product
@@ -124,11 +135,11 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
         line = p.stages[stage].columns * p.width
         product.z_row = line
         for m in range(p.panels):
-            for r in range(rows):
-                memcpy(columns + (m * s.chunk_rows + r) * line * p.kernels.size, bias + m * line * p.kernels.size, line * p.kernels.size)
+            start_products(p, &p.stages[stage], bias + m * line * p.kernels.size, columns + m * s.chunk_rows * line * p.kernels.size, rows)
             for k in range(p.stages[stage].run, p.stages[stage].run_end):
                 if p.runs[k].operand == OPERAND_X:
                     product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+                    product.bias = bias + (m * line + p.runs[k].column * p.width) * p.kernels.size
                     p.kernels.product(
                         &product, p.runs[k].count * p.vectors, rows, s.x_rows,
                         c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * p.kernels.size,
@@ -167,7 +178,7 @@ cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, 
             set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * capacity)
     product.step = product.segments = 1
     product.segment = 0
-    product.z_row = line
+    product.z_row, product.bias = line, NULL
     block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.slots
     block.vectors, block.units, block.user_rows = p.vectors, p.units, s.user_rows
     for m in range(p.panels):
@@ -206,7 +217,7 @@ cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, 
     cdef char *weight
     cdef sk_product product
     product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
-    product.z_row = p.padded * task.stride
+    product.z_row, product.bias = p.padded * task.stride, NULL
     for k in range(stage.post, stage.post_end):
         for j in range(n):
             s.operands[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * size

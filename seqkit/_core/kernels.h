@@ -51,6 +51,7 @@ typedef struct {
 typedef struct {
     int64_t step, segments, length, segment; /* of a: numbers, not bytes */
     int64_t w_row, z_row;                    /* numbers between rows of w and of z */
+    const char *bias;                        /* what every row of z starts from; NULL: from what it holds */
 } sk_product;
 
 typedef struct {

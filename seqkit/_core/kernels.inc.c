@@ -38,8 +38,12 @@
                 }                                                                                         \
             }                                                                                             \
         }                                                                                                 \
+        const REAL *start = p->bias ? (const REAL *)p->bias : z;                                          \
+        const int64_t start_row = p->bias ? 0 : p->z_row;                                                 \
         UNROLL for (int m = 0; m < M; m++)                                                                \
-            UNROLL for (int v = 0; v < V; v++) *(vec *)(z + m * p->z_row + v * LANES) += acc[m][v];       \
+            UNROLL for (int v = 0; v < V; v++)                                                            \
+                *(vec *)(z + m * p->z_row + v * LANES) =                                                  \
+                    *(const vec *)(start + m * start_row + v * LANES) + acc[m][v];                        \
     }
 #define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
 #define TILE_TABLE(M) {0, FN(tile_1_##M), FN(tile_2_##M), FN(tile_3_##M), FN(tile_4_##M)}
@@ -202,7 +206,10 @@ static void FN(gather)(char *dst, char *const *rows, int64_t count, int64_t m0, 
     REAL *d = (REAL *)dst;
     for (int64_t k = 0; k < count; k++, d += TILE_ROWS) {
         const REAL *row = (const REAL *)rows[k] + m0;
-        for (int64_t m = 0; m < TILE_ROWS; m++) d[m] = m < valid ? row[m] : 0;
+        if (valid >= TILE_ROWS)
+            memcpy(d, row, TILE_ROWS * sizeof(REAL)); /* of constant size: one or two moves */
+        else
+            for (int64_t m = 0; m < TILE_ROWS; m++) d[m] = m < valid ? row[m] : 0;
     }
 }
 

@@ -17,6 +17,7 @@ cdef extern from "kernels.h" nogil:
         char **user_rows
     ctypedef struct sk_product:
         int64_t step, segments, length, segment, w_row, z_row
+        const char *bias
     ctypedef struct sk_kernels:
         const char *isa
         int64_t size, lanes, tile_rows

@@ -104,7 +104,7 @@ cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory) noexc
     cdef char *gathered = memory + (GATHER_ROWS + 64) * sizeof(void *)
     cdef sk_product product
     product.step, product.segments, product.segment = height, 1, 0
-    product.w_row, product.z_row = p.columns * p.width, line
+    product.w_row, product.z_row, product.bias = p.columns * p.width, line, NULL
     for m in range(p.panels):
         memset(g.packed + (m * g.tiles + first) * height * line * size, 0, (last - first) * height * line * size)
     for start from 0 <= start < batch.rows by GATHER_ROWS:
@@ -232,6 +232,7 @@ cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept no
     cdef char *z = w.memory + thread * w.share + 64 * sizeof(void *)
     cdef sk_product product
     product.step, product.segments, product.segment, product.z_row = 1, p.panels, batch.rows * line, total
+    product.bias = NULL
     for r from begin <= r < end by BLOCK_ROWS:
         rows = min(end - r, BLOCK_ROWS)
         memset(z, 0, rows * total * size)

@@ -40,6 +40,9 @@ class Workload:
             layer = registry.create("bidirectional", layer)
         self.case = case
         self.layer: Layer = layer.build(case.features, rng, case.dtype)
+        with self.layer.params.editing() as arrays:
+            for array in arrays.values():
+                array += rng.uniform(-0.05, 0.05, array.shape)  # a bias of 0 could be lost unnoticed
         time = CHECKED_STEPS if case.mode == "step" else case.time
         self.x = rng.standard_normal((case.batch, time, case.features)).astype(case.dtype)
         self.dy = rng.standard_normal((case.batch, time, layer.output_size)).astype(case.dtype)
