@@ -11,9 +11,10 @@ b. Forward and backward run the same loop: per step, stages; per stage, panels; 
    gradients it has just written (`Post`).
 c. The input projection of a few steps is computed at once, by the thread that consumes it,
    into columns that stay in its L2.
-d. Threads look at `stop` every step; thread 0 asks for Ctrl-C every 50 ms.
+d. Threads look every step whether Ctrl-C was pressed.
 """
 
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
@@ -21,15 +22,12 @@ from seqkit._core.calls cimport (
     TEMP, VECTOR, BatchData, Call, CallData, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
 )
 from seqkit._core.machine cimport (
-    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, interrupted, parallel, sk_block, sk_product, sk_seconds, sk_slot, threads_for,
+    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, Watch, finish, go_on, new_watch, parallel, sk_block, sk_product, sk_slot, threads_for,
 )
-
-from libc.stdint cimport int64_t
 
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
 cdef int64_t CHUNK_ROWS = 192
 cdef int64_t MAX_TASK_ROWS = 96         # more rows gain nothing and cost memory
-cdef double POLL_SECONDS = 0.05
 
 
 # ---- one task ---------------------------------------------------------------------------
@@ -290,19 +288,7 @@ cdef struct Work:
     Scratch *scratch            # one per thread
     char *memory                # `share` bytes per thread
     int64_t share
-    int stop
-    double asked                # when Ctrl-C was last looked for
-
-
-cdef bint keep_going(Work *work, int64_t thread) noexcept nogil:
-    cdef double now
-    if thread == 0:
-        now = sk_seconds()
-        if now - work.asked > POLL_SECONDS:
-            work.asked = now
-            if interrupted():
-                work.stop = 1
-    return not work.stop
+    Watch watch
 
 
 cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
@@ -316,7 +302,7 @@ cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
         n = task_rows(c.batch, task, c.batch.active[t])
         if n == 0:
             continue
-        if not keep_going(work, thread):
+        if not go_on(&work.watch, thread):
             return
         if not c.program.backward and t >= end:
             start, end = t, project(c, task, t, s)
@@ -328,7 +314,7 @@ cdef void run_tasks(void *context, int64_t thread, int64_t threads) noexcept nog
     cdef Work *work = <Work *>context
     cdef int64_t i
     for i from thread <= i < work.count by threads:
-        if not work.stop:
+        if not work.watch.stopped:
             run_task(work, work.tasks[i], thread)
 
 
@@ -404,7 +390,7 @@ def run(list calls, int64_t threads, Arena arena):
     cdef Call call
     cdef Work work
     threads, parts, work.share = plan(calls, threads)
-    work.count, work.stop, work.asked = sum(parts), 0, sk_seconds()
+    work.count, work.watch = sum(parts), new_watch()
     arena.reserve(threads * (work.share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + 64 * 4)
     work.memory = arena.take(threads * work.share)
     work.scratch = <Scratch *>arena.take(threads * sizeof(Scratch))
@@ -417,9 +403,4 @@ def run(list calls, int64_t threads, Arena arena):
             k += 1
     with nogil:
         parallel(run_tasks, &work, threads)
-    raise_if(work.stop)
-
-
-cdef int raise_if(int stopped) except -1:
-    """The exception is the one that `interrupted` left set."""
-    return -1 if stopped else 0
+    finish(&work.watch)

@@ -41,7 +41,13 @@ cdef inline int64_t threads_for(int64_t operations, int64_t threads) noexcept no
 
 cdef const sk_kernels *kernels_of(str dtype) except NULL
 cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil
-cdef int interrupted() noexcept nogil
+cdef struct Watch:      # whether a parallel region should go on
+    int stopped
+    double asked        # when Ctrl-C was last looked for
+
+cdef Watch new_watch() noexcept nogil
+cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil
+cdef int finish(Watch *watch) except -1
 cdef char *address(object array, bint writable=*) except? NULL
 
 cdef class Arena:

@@ -4,22 +4,27 @@ a. The kernels exist once per instruction set; the best one that the processor h
    when this module is imported.  SEQKIT_ISA forces another one, for tests.
 b. Threads are only ever started by `parallel`, so that the one memory of who started the pool
    (see threads.h) is shared by all compiled modules.
-c. Every size handed to an Arena has been computed with overflow checks by its caller.
+c. Work in a parallel region comes in slices of at most some ms, with a look at `go_on` between.
+d. Every size handed to an Arena has been computed with overflow checks by its caller.
 """
 
 import os
 
 from cpython.buffer cimport PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer, Py_buffer
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdlib cimport free
 
 from seqkit.errors import BuildError
+
+cdef double POLL_SECONDS = 0.05
 
 cdef extern from "isa.c":
     const char *sk_isa_name(int n)
     const sk_kernels *sk_isa_kernels(const char *name, int is_double)
     const char *sk_operation_names[]
     int SK_OPERATION_COUNT
+
+cdef extern from "Python.h":
+    int check_signals "PyErr_CheckSignals"() noexcept  # leaves the exception set, which `finish` raises
 
 cdef extern from "threads.h" nogil:
     int sk_openmp()
@@ -87,13 +92,28 @@ def fma_peak(str dtype, int64_t threads):
     return 2e-9 * SK_PEAK_CHAINS * probe.kernels.lanes * probe.repeats * probe.threads / best
 
 
-cdef int interrupted() noexcept nogil:
-    """Whether a signal handler raised (Ctrl-C); the exception stays set for the caller.
+cdef Watch new_watch() noexcept nogil:
+    cdef Watch watch
+    watch.stopped, watch.asked = 0, sk_seconds()
+    return watch
 
-    Only the thread that called into the core may ask.
-    """
-    with gil:
-        return PyErr_CheckSignals() != 0
+
+cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil:
+    """Whether to go on.  Thread 0, the one that called into the core, looks for Ctrl-C now and
+    then; the exception that a signal handler raised stays set for `finish`."""
+    cdef double now
+    if thread == 0 and not watch.stopped:
+        now = sk_seconds()
+        if now - watch.asked > POLL_SECONDS:
+            watch.asked = now
+            with gil:
+                watch.stopped = check_signals() != 0
+    return not watch.stopped
+
+
+cdef int finish(Watch *watch) except -1:
+    """Raise what a signal handler raised meanwhile."""
+    return -1 if watch.stopped else 0
 
 
 cdef char *address(object array, bint writable=False) except? NULL:

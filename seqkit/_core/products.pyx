@@ -10,7 +10,9 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, kernels_of, parallel, sk_kernels, sk_product, threads_for
+from seqkit._core.machine cimport (
+    SK_MAX_VECTORS, Arena, Watch, address, finish, go_on, kernels_of, new_watch, parallel, sk_kernels, sk_product, threads_for,
+)
 from seqkit._core.threads import num_threads
 
 cdef struct Matmul:
@@ -23,6 +25,7 @@ cdef struct Matmul:
     char *product                               # (m, vectors*lanes)
     char *out                                   # (m, n)
     char **rows
+    Watch watch
 
 
 cdef int64_t BLOCK_ROWS = 48              # rows of a that stay in cache over all groups of b
@@ -47,6 +50,8 @@ cdef void multiply_rows(void *context, int64_t thread, int64_t threads) noexcept
     for r in range(begin, end):
         w.rows[r] = w.a + r * w.a_row * size
     for r from begin <= r < end by BLOCK_ROWS:
+        if not go_on(&w.watch, thread):
+            return
         rows = min(end - r, BLOCK_ROWS)
         for g in range(w.groups):
             first = g * SK_MAX_VECTORS * lanes
@@ -70,7 +75,7 @@ def matmul(a, b):
     [[11.0]]
     """
     a, b = np.asarray(a), np.asarray(b)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype or not a.dtype.isnative:
         raise ValueError(f"matmul: cannot multiply {a.dtype} {a.shape} by {b.dtype} {b.shape}.")
     cdef Matmul w
     cdef Arena arena = Arena()
@@ -87,9 +92,11 @@ def matmul(a, b):
     w.packed, w.product, w.rows = arena.take(line * w.k), arena.take(line * w.m), <char **>arena.take(w.m * sizeof(void *))
     w.a, w.b, w.out = address(a), address(b), address(out, True)
     threads = threads_for(w.m * w.n * w.k, num_threads())
+    w.watch = new_watch()
     with nogil:
         parallel(pack_groups, &w, threads)
         parallel(multiply_rows, &w, threads)
+    finish(&w.watch)
     return out
 
 

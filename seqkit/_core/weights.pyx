@@ -15,8 +15,12 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from seqkit._core.calls cimport OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot
-from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, kernels_of, parallel, sk_kernels, sk_product, threads_for
+from seqkit._core.calls cimport (
+    OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot,
+)
+from seqkit._core.machine cimport (
+    SK_MAX_VECTORS, Arena, Watch, address, finish, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
+)
 
 cdef int64_t GATHER_ROWS = 128  # tape rows at a time: their gradient columns fit into L1
 cdef int64_t BLOCK_ROWS = 24
@@ -79,6 +83,7 @@ cdef struct Gradients:
     Gradient *list
     int64_t count, tiles, share # tiles of all runs; bytes of a thread
     char *memory
+    Watch watch
 
 
 cdef char *operand_row(Gradient *g, int64_t t, int64_t b) noexcept nogil:
@@ -91,7 +96,7 @@ cdef char *operand_row(Gradient *g, int64_t t, int64_t b) noexcept nogil:
     return c.vector[g.run.index] + (c.batch.offset[t] + b) * row
 
 
-cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory) noexcept nogil:
+cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory, Watch *watch, int64_t thread) noexcept nogil:
     """Sum over the tape into tiles [first, last) of one run's gradient."""
     cdef CallData *c = g.backward
     cdef ProgramData *p = c.program
@@ -108,6 +113,8 @@ cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory) noexc
     for m in range(p.panels):
         memset(g.packed + (m * g.tiles + first) * height * line * size, 0, (last - first) * height * line * size)
     for start from 0 <= start < batch.rows by GATHER_ROWS:
+        if not go_on(watch, thread):
+            return
         rows = min(batch.rows - start, GATHER_ROWS)
         for i in range(rows):
             sources[i] = operand_row(g, t, b)
@@ -145,7 +152,7 @@ cdef void weight_gradients(void *context, int64_t thread, int64_t threads) noexc
     for n in range(w.count):
         first, last = max(begin - offset, <int64_t>0), min(end - offset, w.list[n].tiles)
         if first < last:
-            add_rows(&w.list[n], first, last, w.memory + thread * w.share)
+            add_rows(&w.list[n], first, last, w.memory + thread * w.share, &w.watch, thread)
         offset += w.list[n].tiles
 
 
@@ -186,9 +193,12 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena):
         g.packed = arena.take(g.forward.program.padded * g.run.count * g.tiles * g.forward.program.kernels.tile_rows * g.forward.program.kernels.size)
     w.share = w.share // 64 * 64
     w.memory = arena.take(threads * w.share)
+    w.watch = new_watch()
     with nogil:
         parallel(weight_gradients, &w, threads)
-        parallel(unpack_gradients, &w, threads)
+        if not w.watch.stopped:
+            parallel(unpack_gradients, &w, threads)
+    finish(&w.watch)
 
 
 def column_sums(Call backward, columns):
@@ -217,6 +227,7 @@ cdef struct InputGradient:
     char *weight[64]
     Rows dx
     char *memory
+    Watch watch
 
 
 cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept nogil:
@@ -234,6 +245,8 @@ cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept no
     product.step, product.segments, product.segment, product.z_row = 1, p.panels, batch.rows * line, total
     product.bias = NULL
     for r from begin <= r < end by BLOCK_ROWS:
+        if not go_on(&w.watch, thread):
+            return
         rows = min(end - r, BLOCK_ROWS)
         memset(z, 0, rows * total * size)
         for n in range(w.count):
@@ -268,5 +281,7 @@ def input_gradient(Call forward, Call backward, runs, weights, dx, int64_t featu
     threads = threads_for(backward.data.batch.rows * features * backward.data.program.columns * backward.data.program.padded, threads)
     arena.reserve(threads * w.share + 64)
     w.memory = arena.take(threads * w.share)
+    w.watch = new_watch()
     with nogil:
         parallel(input_rows, &w, threads)
+    finish(&w.watch)

@@ -41,8 +41,8 @@ class Workload:
         self.case = case
         self.layer: Layer = layer.build(case.features, rng, case.dtype)
         with self.layer.params.editing() as arrays:
-            for array in arrays.values():
-                array += rng.uniform(-0.05, 0.05, array.shape)  # a bias of 0 could be lost unnoticed
+            for bias in (array for array in arrays.values() if array.ndim == 1):
+                bias += rng.uniform(-0.1, 0.1, bias.shape)  # one that is 0 could be lost unnoticed
         time = CHECKED_STEPS if case.mode == "step" else case.time
         self.x = rng.standard_normal((case.batch, time, case.features)).astype(case.dtype)
         self.dy = rng.standard_normal((case.batch, time, layer.output_size)).astype(case.dtype)
@@ -88,6 +88,8 @@ class Workload:
         return y
 
     def _train(self, dy: np.ndarray | None = None) -> np.ndarray:
+        with self.layer.params.editing():
+            pass  # as an optimizer would: weights must be packed anew
         self.layer.zero_grads()
         y, cache = self.layer.forward(self.x, training=True)
         self.layer.backward(self.dy if dy is None else dy, cache, input_grad=False)

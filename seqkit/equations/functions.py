@@ -16,12 +16,14 @@ import numpy as np
 from seqkit.equations.symbols import Symbol, operation
 
 
-def _function(name: str, on_arrays: Callable[..., Any]) -> Callable[..., Any]:
+def _function(name: str, on_arrays: Callable[..., Any], operands: int = 1) -> Callable[..., Any]:
     def call(*values: Any) -> Any:
+        if len(values) != operands:
+            raise TypeError(f"{name} takes {operands} argument(s), got {len(values)}")
         if any(isinstance(value, Symbol) for value in values):
             return operation(name, *values)
         with np.errstate(over="ignore"):
-            return on_arrays(*values)
+            return on_arrays(*values)[()]  # a number for numbers
 
     call.__name__ = call.__qualname__ = name
     return call
@@ -40,9 +42,9 @@ log = _function("log", np.log)
 softplus = _function("softplus", lambda x: np.logaddexp(x, 0.0))
 sqrt = _function("sqrt", np.sqrt)
 absolute = _function("abs", np.abs)
-maximum = _function("maximum", np.maximum)
-minimum = _function("minimum", np.minimum)
-where = _function("where", np.where)
+maximum = _function("maximum", np.maximum, 2)
+minimum = _function("minimum", np.minimum, 2)
+where = _function("where", np.where, 3)
 mean = _function("mean", lambda x: np.broadcast_to(np.mean(x, axis=-1, keepdims=True), np.shape(x)))
 
 sigmoid.__doc__ = "Logistic function 1 / (1 + exp(-x))."

@@ -11,6 +11,8 @@ from __future__ import annotations
 import linecache
 import sys
 from dataclasses import dataclass, field
+from numbers import Real
+from types import FrameType
 from typing import Any, NoReturn
 
 from seqkit.errors import EquationError
@@ -55,11 +57,21 @@ class Recorder:
 
 
 def author_line() -> str:
-    """File, line and text of the innermost frame outside this package: the author's."""
+    """File, line and text of the innermost frame that is the author's: not of this package, not of NumPy."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+    while frame.f_back is not None and not is_authors(frame):
         frame = frame.f_back
-    path, number = frame.f_code.co_filename, frame.f_lineno
+    return line_text(frame, frame.f_lineno)
+
+
+def is_authors(frame: FrameType) -> bool:
+    """Whether a frame runs code of the author of a cell."""
+    return not f"{frame.f_globals.get('__name__', '')}.".startswith((f"{__package__}.", "numpy."))
+
+
+def line_text(frame: FrameType, number: int) -> str:
+    """File, line and text of a line of a frame's code."""
+    path = frame.f_code.co_filename
     return f"{path}:{number}: {linecache.getline(path, number).strip()}"
 
 
@@ -80,8 +92,8 @@ def _operand(recorder: Recorder, name: str, value: Any) -> Node:
         if value.recorder is not recorder:
             fail(f"{name}: a symbol of another cell or of an earlier call cannot be used here; compute it inside step.")
         return value.node
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return recorder.constant(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return recorder.constant(float(value))
     fail(
         f"{name}: expected a symbol or a number, got {type(value).__name__}; "
         "declare arrays in parameters() and use them as p.<name>."
@@ -146,6 +158,12 @@ class Symbol:
 
     def __le__(self, other: Any) -> Symbol:
         return operation("greater_equal", other, self)
+
+    def __eq__(self, other: Any) -> Any:
+        fail("symbols cannot be compared with == or !=: equality of computed numbers decides nothing; use > and <.")
+
+    __ne__ = __eq__
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         fail(

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqkit.equations.cell import Cell, Parameter
 from seqkit.equations.program import Program, reachable
-from seqkit.equations.symbols import Node, Recorder, Symbol, fail
+from seqkit.equations.symbols import Node, Recorder, Symbol, fail, is_authors, line_text
 from seqkit.errors import EquationError, SeqkitError
 
 
@@ -167,18 +167,23 @@ def _call_step(cell: Cell, title: str, arguments: tuple[Any, ...]) -> tuple[Any,
     except SeqkitError:
         raise
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        lines = [line_text(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if is_authors(frame)]
         raise EquationError(
             f"{title}: step cannot be traced ({type(error).__name__}: {error}); "
-            f"use the functions of seqkit.equations on symbols.\n  {place.filename}:{place.lineno}: {place.line}"
+            f"use the functions of seqkit.equations on symbols.\n  {lines[-1] if lines else _definition(cell)}"
         ) from error
     finally:
         sys.setprofile(before)
 
 
+def _definition(cell: Cell) -> str:
+    """Where the cell's step is defined."""
+    code = type(cell).step.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}: {code.co_name}"
+
+
 def _check_results(cell: Cell, title: str, returned: Any, recorder: Recorder) -> dict[str, Node]:
-    code = cell.step.__func__.__code__  # type: ignore[attr-defined]
-    place = f"\n  {code.co_filename}:{code.co_firstlineno}: {code.co_name}"
+    place = f"\n  {_definition(cell)}"
     if not isinstance(returned, dict) or set(returned) != set(cell.states):
         got = f"keys {', '.join(map(repr, returned))}" if isinstance(returned, dict) else type(returned).__name__
         expected = ", ".join(f"{state!r}: ..." for state in cell.states)
@@ -289,10 +294,9 @@ def _check_all_used(cell: Cell, title: str, program: Program, parameters: dict[s
         if p.square and ("matrix", name) not in {t[:2] for t in terms}
     ]
     if idle:
-        code = cell.step.__func__.__code__  # type: ignore[attr-defined]
         raise EquationError(
             f"{title}: {', '.join(idle)} declared but no new state depends on it; use it in step or remove it."
-            f"\n  {code.co_filename}:{code.co_firstlineno}: {code.co_name}"
+            f"\n  {_definition(cell)}"
         )
     if not any(kind == "x" for kind, _, _ in terms):
         raise EquationError(f"{title}: step never reads the input; use x.<gate> for at least one gate.")
