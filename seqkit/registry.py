@@ -155,6 +155,25 @@ def from_spec(description: dict[str, Any]) -> Layer:
     return Recurrent(target, **config) if issubclass(target, Cell) else target.from_config(config)
 
 
+def is_cell(name: str) -> bool:
+    """Whether a name leads to a recurrent layer made of equations."""
+    return issubclass(get(name), (Cell, Recurrent))
+
+
+def cell_of(name: str) -> Cell:
+    """The equations of a registered recurrent layer, with its default options.
+
+    Raises
+    ------
+    ConfigError
+        If the layer is not made of equations.
+    """
+    layer = create(name, 1) if is_cell(name) else None
+    if not isinstance(layer, Recurrent):
+        raise ConfigError(f"layer {name!r} has no equations; choose a recurrent one such as 'lstm'.")
+    return layer.cell
+
+
 def names() -> list[str]:
     """Every registered name, sorted; imports nothing."""
     return sorted({*_registered, *BUILT_IN, *_entry_points()})

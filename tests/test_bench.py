@@ -13,7 +13,7 @@ import pytest
 import seqkit
 from seqkit import _core, registry
 from seqkit.bench import check
-from seqkit.bench.cases import Case, cell_of, count_products, grid, is_cell, operations
+from seqkit.bench.cases import Case, count_products, grid, operations
 from seqkit.bench.timing import Timing, interleave, settle, take_turn
 from seqkit.bench.workload import Workload
 from seqkit.equations import matrix, sigmoid, tanh
@@ -75,9 +75,9 @@ def test_products_of_a_gru_that_resets_first_are_as_many():
 
 
 def test_a_layer_without_equations_is_no_case():
-    assert not is_cell("dense")
+    assert not registry.is_cell("dense")
     with pytest.raises(ConfigError, match="'dense' has no equations"):
-        cell_of("dense")
+        registry.cell_of("dense")
 
 
 def test_grid_is_all_combinations_of_what_is_given():
@@ -245,7 +245,7 @@ def suite(monkeypatch):
 
 
 def test_every_built_in_cell_has_benchmarks(suite):
-    cells = sorted(name for name in registry.BUILT_IN if is_cell(name))
+    cells = sorted(name for name in registry.BUILT_IN if registry.is_cell(name))
     assert sorted(suite["common"].CELLS) == cells, "a cell that is added must be added to the benchmarks too"
     for benchmark in (suite["cells"].Sequences, suite["cells"].Streams):
         assert benchmark.params[0] == suite["common"].CELLS

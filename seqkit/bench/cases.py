@@ -11,8 +11,6 @@ from itertools import product
 
 from seqkit import registry
 from seqkit.equations import Cell, trace
-from seqkit.errors import ConfigError
-from seqkit.recurrent import Recurrent
 
 MODES = ("infer", "train", "step")
 
@@ -76,7 +74,7 @@ def operations(case: Case) -> int:
     >>> operations(Case("lstm", "infer", batch=1, time=1, features=10, units=100))  # 2 * 4 * (10 + 100) * 100
     88000
     """
-    inputs, recurrent = count_products(cell_of(case.cell))
+    inputs, recurrent = count_products(registry.cell_of(case.cell))
     x, u = inputs * case.features * case.units, recurrent * case.units**2
     each = 2 * x + 3 * u if case.mode == "train" else x + u
     return 2 * case.steps * each * (2 if case.bidirectional else 1)
@@ -91,31 +89,6 @@ def count_products(cell: Cell) -> tuple[int, int]:
     }
     inputs = sum(kind == "x" for kind, _, _ in terms)
     return inputs, len(terms) - inputs
-
-
-def is_cell(name: str) -> bool:
-    """Whether a registered name leads to a recurrent layer made of equations.
-
-    Raises
-    ------
-    PluginError, UnknownLayerError
-        If the name leads to nothing that can be imported.
-    """
-    return issubclass(registry.get(name), (Cell, Recurrent))
-
-
-def cell_of(name: str) -> Cell:
-    """The equations of a registered cell with its default options.
-
-    Raises
-    ------
-    ConfigError
-        If the layer has none.
-    """
-    layer = registry.create(name, 1) if is_cell(name) else None
-    if not isinstance(layer, Recurrent):
-        raise ConfigError(f"{name!r} has no equations, so nothing can be counted; choose a cell such as lstm.")
-    return layer.cell
 
 
 def grid(

@@ -10,7 +10,7 @@ import click
 
 from seqkit import registry
 from seqkit._core import threads as using_threads
-from seqkit.bench.cases import MODES, Case, grid, is_cell
+from seqkit.bench.cases import MODES, Case, grid
 from seqkit.bench.check import TOLERANCE
 from seqkit.bench.machine import peak, processor
 from seqkit.bench.peers import WORKERS, Peer, start
@@ -35,7 +35,7 @@ Facts = dict[str, Any]
 def cell_names(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
     """Registered cells; anything else is wrong usage."""
     for name in names:
-        if not is_cell(str(layer_name(ctx, param, name))):
+        if not registry.is_cell(str(layer_name(ctx, param, name))):
             raise click.BadParameter(f"{name!r} is not a recurrent cell; choose one such as lstm or gru.")
     return names
 
@@ -111,7 +111,7 @@ def all_cells() -> list[str]:
     for entry in entries:
         if entry.error:
             remark(f"{entry.name} is left out: {entry.error}")
-    return [entry.name for entry in entries if not entry.error and is_cell(entry.name)]
+    return [entry.name for entry in entries if not entry.error and registry.is_cell(entry.name)]
 
 
 def remark(text: str) -> None:

@@ -9,9 +9,7 @@ import click
 from seqkit import registry
 from seqkit.cli.console import print_json, print_table
 from seqkit.cli.options import layer_name
-from seqkit.equations import Cell, describe_equations, describe_program
-from seqkit.errors import ConfigError
-from seqkit.recurrent import Recurrent
+from seqkit.equations import describe_equations, describe_program
 
 
 @click.command()
@@ -29,7 +27,7 @@ def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> N
     if name is None:
         list_layers(as_json)
         return
-    cell, texts = cell_of(name), {}
+    cell, texts = registry.cell_of(name), {}
     if equations or not program:
         texts["equations"] = describe_equations(cell)
     if program:
@@ -38,20 +36,6 @@ def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> N
         print_json({"name": name, **texts})
     else:
         click.echo("\n\n".join(texts.values()))
-
-
-def cell_of(name: str) -> Cell:
-    """The cell of a layer, with its default options.
-
-    Raises
-    ------
-    ConfigError
-        If the layer is not made of a cell.
-    """
-    layer = registry.create(name, 1) if issubclass(registry.get(name), (Cell, Recurrent)) else None
-    if not isinstance(layer, Recurrent):
-        raise ConfigError(f"layer {name!r} has no equations: it is not made of a recurrent cell.")
-    return layer.cell
 
 
 def list_layers(as_json: bool) -> None:

@@ -35,6 +35,7 @@ class _Derivation:
         self.gradient: dict[Node, Node] = {}
         self.values: dict[Node, Node] = {}
         self.state_of = {node: state for state, node in program.results.items() if not node.leaf}
+        self.given = self._find_given()
         self.saved: list[Node] = []
 
     def run(self) -> Program:
@@ -108,18 +109,19 @@ class _Derivation:
         if node in self.state_of:
             return self.recorder.node("next", detail=self.state_of[node])
         from_column = node.operation == "column" or any(operand.operation == "column" for operand in node.operands)
-        if from_column or (node.operation in COSTLY and not self._given(node)):
+        if from_column or (node.operation in COSTLY and node not in self.given):
             self.saved.append(node)
             return self.recorder.node("saved", detail=node)
         return self.op(node.operation, *map(self.value, node.operands))
 
-    def _given(self, node: Node) -> bool:
-        """Whether a value can be had without saving anything; a mean would cost a stage."""
-        if node.operation in ("column", "mean"):
-            return False
-        return node in self.state_of or all(
-            self._given(operand) for operand in node.operands if operand not in self.state_of
-        )
+    def _find_given(self) -> set[Node]:
+        """Values that can be had without saving anything; a mean would cost a stage."""
+        given: set[Node] = set()
+        for node in self.program.nodes:
+            computed = node.operation not in ("column", "mean") and given.issuperset(node.operands)
+            if computed or node in self.state_of:
+                given.add(node)
+        return given
 
 
 def _is(node: Node, number: float) -> bool:

@@ -103,9 +103,7 @@ def outputs(model: Sequential, data: Sequences) -> np.ndarray:
     return as_output(model.predict(scaled(model, data), SEQUENCES_AT_ONCE), data.name)
 
 
-def chunks(
-    model: Sequential, path: Path, label: str | None = None, target: str | None = None
-) -> Iterator[Sequences]:
+def chunks(model: Sequential, path: Path, label: str | None = None, target: str | None = None) -> Iterator[Sequences]:
     """The sequences of a file, some at a time.
 
     Parameters

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqkit import registry
-from seqkit.equations import Cell
 from seqkit.errors import ConfigError
 from seqkit.layer import Layer
 from seqkit.model import Sequential
-from seqkit.recurrent import Recurrent
 from seqkit.training.optimizers import Adam, Optimizer
 from seqkit.training.trainer import Logs
 
@@ -69,10 +67,9 @@ class Settings:
 
 def is_recurrent(name: str) -> bool:
     """Whether the layer of this name takes units and turns sequences into vectors."""
-    target = registry.get(name)
-    if issubclass(target, (Cell, Recurrent)):
-        return True
-    return {"units", "return_sequences"} <= set(inspect.signature(target).parameters)
+    return registry.is_cell(name) or {"units", "return_sequences"} <= set(
+        inspect.signature(registry.get(name)).parameters
+    )
 
 
 def network(settings: Settings, features: int, outputs: int, activation: str | None = None) -> Sequential:
