@@ -18,7 +18,10 @@ from seqkit.equations.lower import backward_tables, forward_tables
 from seqkit.equations.symbols import Node
 from seqkit.errors import ConfigError
 from seqkit.layer import State
-from seqkit.rows import Rows, engine_batch
+from seqkit.parameters import JoinedParameters, Parameters
+from seqkit.rows import Rows, engine_batch, last_place
+
+Versioned = Parameters | JoinedParameters
 
 
 class ArenaPool:
@@ -92,6 +95,7 @@ class Execution:
         self.inference = self.forward_program([])
         self.pool = ArenaPool()
         self._packed: Packed | None = None
+        self._bound: tuple[tuple[int, int] | None, _core.Stepper | None] = (None, None)
 
     def forward_program(self, saved: list[Node]) -> _core.Program:
         """The forward program that keeps `saved` values on its tape."""
@@ -186,6 +190,32 @@ class Execution:
             taped_vectors=range(len(self.layout.vector_nodes)) if program else (),
         )
         return Forward(call, x, final, batch, tape, work, packed)
+
+    def step(self, x: np.ndarray, state: State | None, params: Versioned) -> tuple[np.ndarray, State]:
+        """One step of a stream; small ones on a call that stays bound for the next."""
+        shape = (len(x), self.units)
+        y = np.empty(shape, self.dtype)
+        stepper = self._stepper(len(x), params)
+        if stepper is None:
+            rows = Rows.of_array(x[:, None], None, self.dtype, self.program.name, self.input_size)
+            forward = self.forward(rows, last_place(y), state, self.packed(params, params.version), last_only=True)
+            run_calls([forward.call], self)
+            self.pool.give_back(forward.work)
+            return y, forward.final
+        final = tuple([np.empty(shape, self.dtype) for _ in self.cell.states])
+        stepper.run(x, y, state or (None,) * len(final), final)
+        return y, final
+
+    def _stepper(self, batch: int, params: Versioned) -> _core.Stepper | None:
+        """A bound call for this batch size and version of the weights; None where the work is large."""
+        key = (batch, params.version)
+        if self._bound[0] != key:
+            x = np.zeros((batch, 1, self.input_size), self.dtype)
+            rows = Rows.of_array(x, None, self.dtype, self.program.name, self.input_size)
+            y = last_place(np.zeros((batch, self.units), self.dtype))
+            call = self.forward(rows, y, None, self.packed(params, params.version), last_only=True).call
+            self._bound = (key, _core.Stepper(call) if _core.Stepper.fits(call) else None)
+        return self._bound[1]
 
     def trace(
         self, x: Rows, state: State | None, packed: Packed, names: Sequence[str], reverse: bool

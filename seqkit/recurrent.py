@@ -17,14 +17,14 @@ import numpy as np
 
 from seqkit import _core, initializers
 from seqkit.equations import Cell, make_cell
-from seqkit.errors import SeqkitError, ShapeError
+from seqkit.errors import SeqkitError
 from seqkit.execution import Backward, Execution, Forward, run_calls
 from seqkit.layer import State
 from seqkit.masks import draw_mask, masked_rows, unmoved
 from seqkit.options import fraction, positive_integer
 from seqkit.rows import Rows, last_place
 from seqkit.sequence_layer import SequenceLayer
-from seqkit.sequences import as_gradient, as_state
+from seqkit.sequences import as_gradient, as_state, as_vectors
 
 # Constructor arguments that are kept as attributes of the same name; the others are the cell's.
 OPTIONS = (
@@ -313,15 +313,9 @@ class Recurrent(SequenceLayer):
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """One step of a stream: (B, I) to (B, H), and the state after it."""
-        x_t = np.asarray(x_t)
-        if x_t.ndim != 2:
-            raise ShapeError(f"{self.name}: x_t has shape {x_t.shape}, expected (batch, features).")
         self._ensure_built(x_t)
-        rows = Rows.of_array(x_t[:, None], None, self.dtype, self.name, self.input_size)
-        y = np.empty((len(x_t), self.units), self.dtype)
-        direction = self.bind_forward(rows, y, state, training=False)
-        run_calls([direction.forward.call], direction.execution)
-        return y, self.finish_forward(direction, training=False).state
+        x_t = as_vectors(x_t, self.dtype, self.name, self.input_size)
+        return self.execution.step(x_t, self._check_state(state, len(x_t)), self.params)
 
     def trace(
         self, x: Any, names: Sequence[str], lengths: Any = None, state: State | None = None

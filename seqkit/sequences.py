@@ -58,6 +58,14 @@ def as_sequences(x: Any, dtype: np.dtype, owner: str, features: int | None = Non
     return array
 
 
+def as_vectors(x: Any, dtype: np.dtype, owner: str, features: int) -> np.ndarray:
+    """`x` as a contiguous (B, F) array of `dtype`."""
+    array = as_numbers(x, dtype, owner)
+    if array.ndim != 2 or array.shape[1] != features:
+        raise ShapeError(f"{owner}: x_t has shape {array.shape}, expected (batch, {features}).")
+    return np.ascontiguousarray(array)
+
+
 def as_lengths(lengths: Any, batch: int, time: int, owner: str) -> np.ndarray | None:
     """`lengths` as an int64 array (B,), or None where all are full.
 

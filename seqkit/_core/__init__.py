@@ -4,7 +4,7 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 """
 
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
-from seqkit._core.engine import plan, run
+from seqkit._core.engine import Stepper, plan, run
 from seqkit._core.machine import OPERATIONS, Arena, fma_peak, isa, lanes, openmp, supported_isas
 from seqkit._core.products import matmul
 from seqkit._core.threads import num_threads, set_num_threads, threads
@@ -19,6 +19,7 @@ __all__ = [
     "Batch",
     "Call",
     "Program",
+    "Stepper",
     "add_weight_gradients",
     "aligned",
     "column_sums",

@@ -22,7 +22,7 @@ from seqkit._core.calls cimport (
     TEMP, VECTOR, BatchData, Call, CallData, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
 )
 from seqkit._core.machine cimport (
-    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, Watch, finish, go_on, new_watch, parallel, sk_block, sk_product, sk_slot, threads_for,
+    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, Watch, address, finish, go_on, new_watch, parallel, sk_block, sk_product, sk_slot, threads_for,
 )
 
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
@@ -404,3 +404,44 @@ def run(list calls, int64_t threads, Arena arena):
     with nogil:
         parallel(run_tasks, &work, threads)
     finish(&work.watch)
+
+
+# ---- streams ----------------------------------------------------------------------------
+
+cdef class Stepper:
+    """A bound call of one step, run again and again on other arrays of the same shape.
+
+    It keeps the GIL, so that threads that share a layer take turns; it is for small work.
+    """
+
+    cdef Call call
+    cdef Arena arena
+    cdef Scratch scratch
+    cdef Work work
+    cdef Task task
+    cdef CallData *calls
+
+    def __cinit__(self, Call call):
+        cdef int64_t share = lay_out(&self.scratch, &call.data, call.data.batch.size, NULL)
+        self.call, self.arena, self.calls = call, Arena(), &call.data
+        self.arena.reserve(share + 64)
+        self.task.call, self.task.first, self.task.stride = 0, 0, 1
+        self.work.memory, self.work.share = self.arena.take(share), share
+        self.work.calls, self.work.tasks, self.work.scratch, self.work.count = &self.calls, &self.task, &self.scratch, 1
+
+    @staticmethod
+    def fits(Call call):
+        """Whether the work of `call` is small enough."""
+        return threads_for(operations_of(&call.data), 2) == 1
+
+    def run(self, x, y, tuple initial, tuple final):
+        """One step: x (batch, features), y (batch, units), states (batch, units) or None for 0; contiguous."""
+        cdef CallData *c = self.calls
+        cdef int64_t i
+        c.x.base, c.y.base = address(x), address(y, True)
+        for i in range(c.program.states):
+            c.initial[i] = NULL if initial[i] is None else address(initial[i])
+            c.final[i] = address(final[i], True)
+        self.work.watch = new_watch()
+        parallel(run_tasks, &self.work, 1)
+        finish(&self.work.watch)

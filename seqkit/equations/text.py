@@ -25,14 +25,12 @@ def describe_equations(cell: Cell) -> str:
     h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1]
     """
     program = trace(cell)
-    named = {node: name for name, node in program.names.items()}
-    named |= {node: name for name, node in program.results.items()}
-    lines = [
-        f"{named[node]}[t] = {_text(node, named, top=True)}"
-        for node in program.nodes
-        if node in named and not (node.leaf and node.operation != "column")
-    ]
-    lines += [f"{name}[t] = {leaf_text(node)}" for name, node in program.results.items() if node.operation == "state"]
+    named: dict[Node, str] = {}
+    for name, node in [*program.results.items(), *program.names.items()]:
+        if not node.leaf or node.operation == "column":
+            named.setdefault(node, name)
+    lines = [f"{named[node]}[t] = {_text(node, named, top=True)}" for node in program.nodes if node in named]
+    lines += [f"{name}[t] = {_text(node, named)}" for name, node in program.results.items() if named.get(node) != name]
     return "\n".join(lines)
 
 
