@@ -187,11 +187,13 @@ class Table:
 
 
 def digits(value: float) -> str:
-    """Four significant digits of a time.
+    """A time in at most seven characters: four significant digits, three of very short ones.
 
     Examples
     --------
-    >>> digits(0.0123), digits(12345.6)
-    ('0.01230', '12346')
+    >>> digits(0.0123), digits(0.0034567), digits(12345.6)
+    ('0.01230', '0.00346', '12346')
     """
-    return f"{value:#.4g}" if value < 1000 else f"{value:.0f}"
+    if value >= 1000:
+        return f"{value:.0f}"
+    return f"{value:#.4g}" if value >= 0.01 else f"{value:#.3g}"
