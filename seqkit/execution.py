@@ -32,7 +32,10 @@ class ArenaPool:
 
     def take(self) -> _core.Arena:
         """A block, the last one given back if there is one."""
-        return self._idle.pop() if self._idle else _core.Arena()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _core.Arena()
 
     def give_back(self, arena: _core.Arena) -> None:
         """Offer a block for the next call."""
@@ -87,7 +90,7 @@ class Execution:
 
     def __init__(self, cell: Cell, units: int, input_size: int, dtype: np.dtype, masked: bool = False) -> None:
         self.program = trace(cell, masked)
-        self.cell, self.units, self.input_size, self.dtype = cell, units, input_size, dtype
+        self.cell, self.units, self.input_size, self.dtype, self.masked = cell, units, input_size, dtype, masked
         self.layout: Layout = lay_out(self.program, units, dtype.name)
         terms = {term for run in self.layout.runs for term in run.terms}
         self.input_gates = tuple(gate for gate in cell.gates if ("x", gate) in terms)
@@ -96,6 +99,10 @@ class Execution:
         self.pool = ArenaPool()
         self._packed: Packed | None = None
         self._bound: tuple[tuple[int, int] | None, _core.Stepper | None] = (None, None)
+
+    def __reduce__(self) -> tuple[type[Execution], tuple[object, ...]]:
+        """A copy or a pickle holds the equations; programs and memory are made anew."""
+        return Execution, (self.cell, self.units, self.input_size, self.dtype, self.masked)
 
     def forward_program(self, saved: list[Node]) -> _core.Program:
         """The forward program that keeps `saved` values on its tape."""
@@ -209,13 +216,14 @@ class Execution:
     def _stepper(self, batch: int, params: Versioned) -> _core.Stepper | None:
         """A bound call for this batch size and version of the weights; None where the work is large."""
         key = (batch, params.version)
-        if self._bound[0] != key:
+        bound = self._bound  # read once: another thread may bind a step of its own meanwhile
+        if bound[0] != key:
             x = np.zeros((batch, 1, self.input_size), self.dtype)
             rows = Rows.of_array(x, None, self.dtype, self.program.name, self.input_size)
             y = last_place(np.zeros((batch, self.units), self.dtype))
             call = self.forward(rows, y, None, self.packed(params, params.version), last_only=True).call
-            self._bound = (key, _core.Stepper(call) if _core.Stepper.fits(call) else None)
-        return self._bound[1]
+            bound = self._bound = (key, _core.Stepper(call) if _core.Stepper.fits(call) else None)
+        return bound[1]
 
     def trace(
         self, x: Rows, state: State | None, packed: Packed, names: Sequence[str], reverse: bool

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seqkit.errors import SeqkitError, ShapeError
+from seqkit.errors import DTypeError, SeqkitError, ShapeError
 
 
 class Parameters(MutableMapping[str, np.ndarray]):
@@ -52,6 +52,8 @@ class Parameters(MutableMapping[str, np.ndarray]):
         own, new = self._arrays[name], np.asarray(value)
         if new.shape != own.shape:
             raise ShapeError(f"{self._owner}: parameter {name!r} has shape {own.shape}, got {new.shape}.")
+        if new.dtype.kind not in "fiub":
+            raise DTypeError(f"{self._owner}: parameter {name!r} must hold real numbers, got dtype {new.dtype}.")
         own[...] = new
         self.version += 1
 

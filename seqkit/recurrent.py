@@ -201,6 +201,7 @@ class Recurrent(SequenceLayer):
         self, rows: Rows, y: Rows | np.ndarray, state: State | None, training: bool, aligned: bool = False
     ) -> Direction:
         """Prepare a call that writes to `y`; with `aligned`, outputs stay at the time of their input."""
+        state = self._check_state(state, len(rows.lengths))  # first: an error must not draw masks
         masks: list[np.ndarray] = []
         execution = self.execution
         if training and self.recurrent_dropout:
@@ -217,7 +218,7 @@ class Recurrent(SequenceLayer):
         forward = execution.forward(
             rows,
             y.place if isinstance(y, Rows) else last_place(y),
-            self._check_state(state, len(rows.lengths)),
+            state,
             packed,
             masks=masks,
             program=execution.gradient.forward_program if training else None,

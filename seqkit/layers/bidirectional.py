@@ -79,6 +79,8 @@ class Bidirectional(SequenceLayer):
             )
         layer = _direction(layer)
         backward_layer = _direction(from_spec(spec(layer)) if backward_layer is None else backward_layer)
+        if backward_layer is layer:
+            raise ConfigError("bidirectional: one layer cannot be both directions; give a second one, or none.")
         if layer.go_backwards or layer.return_sequences != backward_layer.return_sequences:
             raise ConfigError(
                 "bidirectional: the forward layer must not go backwards, and return_sequences must be equal in both."
