@@ -200,7 +200,7 @@ def _import(name: str, path: str, package: str) -> Target:
     try:
         cls = getattr(import_module(module), attribute)
         valid = isinstance(cls, type) and issubclass(cls, (Layer, Cell))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"layer {name!r} of {package} ({path}) cannot be imported: {type(error).__name__}: {error}. "
             f"Update or uninstall {package}."

@@ -19,7 +19,7 @@ from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
     CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, MASK, NEXT, OPERAND_STATE, OPERAND_X, PARAMETER, PREVIOUS, SAVED, TARGET_CARRY,
-    TEMP, VECTOR, BatchData, Call, CallData, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
+    TEMP, VECTOR, BatchData, Call, CallData, Mean, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
 )
 from seqkit._core.machine cimport (
     SK_MAX_ROWS, SK_MAX_VECTORS, Arena, Watch, address, finish, go_on, new_watch, parallel, sk_block, sk_product, sk_slot, threads_for,
@@ -110,13 +110,37 @@ cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns
             memcpy(columns + (r * stage.columns + first) * size, bias + first * size, (stage.columns - first) * size)
 
 
+cdef void project_stage(CallData *c, Stage *stage, int64_t rows, Scratch *s, char *columns, char *bias) noexcept nogil:
+    """Start the columns of one stage: bias and products with x."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width
+    cdef sk_product product
+    cdef Run run
+    product.step, product.segments, product.segment, product.z_row = 1, 1, 0, line
+    for m in range(p.panels):
+        start_products(p, stage, bias + m * line * size, columns + m * s.chunk_rows * line * size, rows)
+        for k in range(stage.run, stage.run_end):
+            run = p.runs[k]
+            if run.operand != OPERAND_X:
+                continue
+            product.length, product.w_row = run.inner, run.count * p.width
+            product.bias = bias + (m * line + run.column * p.width) * size
+            if rows > 1:
+                p.kernels.product(
+                    &product, run.count * p.vectors, rows, s.x_rows, c.weight[run.weight] + m * run.inner * product.w_row * size,
+                    columns + (m * s.chunk_rows * line + run.column * p.width) * size)
+            elif m == 0:                        # a single row: all panels at once
+                p.kernels.line(
+                    &product, run.count * p.vectors, p.panels, s.x_rows[0], c.weight[run.weight],
+                    run.inner * product.w_row * size, columns + run.column * p.width * size, s.chunk_rows * line * size, line * size)
+
+
 cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil:
     """Start the columns of the steps from t0 on: bias, and the product with x; returns the end."""
     cdef ProgramData *p = c.program
-    cdef int64_t t = t0, rows = 0, n = 0, j, row, k, m, line, stage
+    cdef int64_t t = t0, rows = 0, n = 0, j, row, line, stage
     cdef char *columns = s.columns
     cdef char *bias = c.bias
-    cdef sk_product product
     while t < c.batch.time:
         n = task_rows(c.batch, task, c.batch.active[t])
         if n == 0 or (t > t0 and rows + n > s.chunk_rows):
@@ -127,21 +151,9 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
             s.x_rows[rows + j] = row_at(&c.x, c.batch.order[row], input_time(c, row, t))
         rows += n
         t += 1
-    product.step = product.segments = 1
-    product.segment = 0
     for stage in range(p.stage_count):
         line = p.stages[stage].columns * p.width
-        product.z_row = line
-        for m in range(p.panels):
-            start_products(p, &p.stages[stage], bias + m * line * p.kernels.size, columns + m * s.chunk_rows * line * p.kernels.size, rows)
-            for k in range(p.stages[stage].run, p.stages[stage].run_end):
-                if p.runs[k].operand == OPERAND_X:
-                    product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
-                    product.bias = bias + (m * line + p.runs[k].column * p.width) * p.kernels.size
-                    p.kernels.product(
-                        &product, p.runs[k].count * p.vectors, rows, s.x_rows,
-                        c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * p.kernels.size,
-                        columns + (m * s.chunk_rows * line + p.runs[k].column * p.width) * p.kernels.size)
+        project_stage(c, &p.stages[stage], rows, s, columns, bias)
         columns += p.panels * s.chunk_rows * line * p.kernels.size
         bias += p.panels * line * p.kernels.size
     return t
@@ -158,40 +170,81 @@ cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, ch
         rows[j] = base + (start + task.first + j * task.stride) * size
 
 
+cdef void reduce_means(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t k, size = p.kernels.size, start
+    cdef Mean mean
+    for k in range(stage.mean, stage.mean_end):
+        mean = p.mean_list[k]
+        start = (c.batch.offset[t] if c.vector_taped[mean.source] else 0) + task.first
+        p.kernels.row_mean(
+            c.mean[mean.target] + task.first * p.width * size, p.width * size * task.stride,
+            c.vector[mean.source] + start * p.padded * size, p.padded * size * task.stride, n, p.units, p.width)
+
+
 cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s, char *columns, int64_t column_row) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t k
+    cdef sk_block block
+    for k in range(p.slot_count):
+        place_slot(c, task, t, p.slots[k], s, stage.columns, column_row, columns, &s.slots[k])
+    reduce_means(c, task, t, n, stage)
+    for k in range(stage.run, stage.run_end):
+        if p.runs[k].operand != OPERAND_X:
+            set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * s.chunk_rows)
+    block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.slots
+    block.vectors, block.units, block.user_rows, block.by_panel = p.vectors, p.units, s.user_rows, n == 1
+    columns += column_row * stage.columns * p.width * p.kernels.size
+    if n == 1:
+        run_line(c, stage, s, columns, &block)
+    else:
+        run_rows(c, n, stage, s, columns, &block)
+
+
+cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
+    """Products and interpreter, panel by panel, on blocks that stay in L1."""
     cdef ProgramData *p = c.program
     cdef int64_t k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
     cdef sk_product product
-    cdef sk_block block
     cdef char *z
-    for k in range(p.slot_count):
-        place_slot(c, task, t, p.slots[k], s, stage.columns, column_row, columns, &s.slots[k])
-    for k in range(stage.mean, stage.mean_end):
-        p.kernels.row_mean(
-            c.mean[p.mean_list[k].target] + task.first * p.width * size, p.width * size * task.stride,
-            c.vector[p.mean_list[k].source] + ((c.batch.offset[t] if c.vector_taped[p.mean_list[k].source] else 0) + task.first) * p.padded * size,
-            p.padded * size * task.stride, n, p.units, p.width)
-    for k in range(stage.run, stage.run_end):
-        if p.runs[k].operand != OPERAND_X:
-            set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * capacity)
-    product.step = product.segments = 1
-    product.segment = 0
-    product.z_row, product.bias = line, NULL
-    block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.slots
-    block.vectors, block.units, block.user_rows = p.vectors, p.units, s.user_rows
+    product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
     for m in range(p.panels):
         block.panel = m
         for r0 from 0 <= r0 < n by SK_MAX_ROWS:
             block.first_row = r0
             block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
-            z = columns + ((m * capacity + column_row + r0) * line) * size
+            z = columns + (m * capacity + r0) * line * size
             for k in range(stage.run, stage.run_end):
                 if p.runs[k].operand != OPERAND_X:
                     product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
                     p.kernels.product(
                         &product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
                         c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * size, z + p.runs[k].column * p.width * size)
-            p.kernels.pointwise(&block)
+            p.kernels.pointwise(block)
+
+
+cdef void run_line(CallData *c, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
+    """The same for a single row: several panels at a time, as if they were rows."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size
+    cdef sk_product product
+    product.step, product.segments, product.segment, product.bias = 1, 1, 0, NULL
+    for k in range(stage.run, stage.run_end):
+        if p.runs[k].operand != OPERAND_X:
+            product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+            p.kernels.line(
+                &product, p.runs[k].count * p.vectors, p.panels, s.operands[(k - stage.run) * s.chunk_rows],
+                c.weight[p.runs[k].weight], product.length * product.w_row * size,
+                columns + p.runs[k].column * p.width * size, s.chunk_rows * line, 0)
+    for k in range(p.slot_count):
+        if p.slots[k].kind != TEMP:
+            s.slots[k].row = s.slots[k].block = s.slots[k].panel
+            s.slots[k].panel = 0
+    block.panel = 0
+    for m from 0 <= m < p.panels by SK_MAX_ROWS:
+        block.first_row = m
+        block.rows = min(p.panels - m, <int64_t>SK_MAX_ROWS)
+        p.kernels.pointwise(block)
 
 
 cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
@@ -226,7 +279,13 @@ cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, 
         product.length = p.posts[k].count * p.width
         inner = product.length * p.panels
         weight = c.weight[p.posts[k].weight]
-        for g from 0 <= g < total by SK_MAX_VECTORS:
+        g = 0
+        if n == 1:                              # whole groups at once, then what is left
+            product.w_row = SK_MAX_VECTORS * p.kernels.lanes
+            g = total // SK_MAX_VECTORS * SK_MAX_VECTORS
+            p.kernels.line(&product, SK_MAX_VECTORS, total // SK_MAX_VECTORS, s.operands[0], weight,
+                           product.w_row * inner * size, target, product.w_row * size, 0)
+        for g from g <= g < total by SK_MAX_VECTORS:
             vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
             product.w_row = vectors * p.kernels.lanes
             p.kernels.product(&product, vectors, n, s.operands, weight + g * p.kernels.lanes * inner * size, target + g * p.kernels.lanes * size)

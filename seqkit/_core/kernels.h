@@ -44,6 +44,7 @@ typedef struct {
     int64_t panel, first_row, rows, vectors; /* this block; vectors per panel */
     int64_t units;                           /* of the layer: where rows of user arrays end */
     char *const *user_rows;                  /* rows of y or dy, NULL: skip or zero */
+    int64_t by_panel;                        /* a single row: its panels stand in for rows, from first_row on */
 } sk_block;
 
 /* z[row][0:n] += sum over k of a[row][k] * w[k][0:n], k ascending and never split.
@@ -58,6 +59,9 @@ typedef struct {
     const char *isa;
     int64_t size, lanes, tile_rows; /* bytes of a number, numbers of a vector, rows of a tile */
     void (*product)(const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z);
+    /* the same for one row and several panels; w, z and the bias of the next panel are so many bytes further on */
+    void (*line)(const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel,
+                 char *z, int64_t z_panel, int64_t bias_panel);
     void (*pointwise)(const sk_block *block);
     /* dst[row][0:width] = mean of src[row][0:units], the same in every lane */
     void (*row_mean)(char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t units, int64_t width);

@@ -78,6 +78,55 @@ static void FN(product)(
     }
 }
 
+/* One row: so few accumulators that several panels are needed to keep the multipliers busy. */
+#define LINE(V, Q)                                                                                        \
+    static __attribute__((noinline)) void FN(line_##V##_##Q)(                                             \
+        const sk_product *p, const REAL *a, const REAL *w, int64_t w_panel, REAL *z, int64_t z_panel,     \
+        const REAL *start, int64_t start_panel)                                                           \
+    {                                                                                                     \
+        vec acc[Q][V];                                                                                    \
+        UNROLL for (int q = 0; q < Q; q++) UNROLL for (int v = 0; v < V; v++) acc[q][v] = (vec){};        \
+        const int64_t w_row = p->w_row, step = p->step, length = p->length * p->step;                     \
+        for (int64_t s = 0; s < p->segments; s++) {                                                       \
+            const int64_t begin = s * p->segment;                                                         \
+            for (int64_t k = begin; k < begin + length; k += step, w += w_row) {                          \
+                const vec x = FN(splat)(a[k]);                                                            \
+                UNROLL for (int q = 0; q < Q; q++)                                                        \
+                    UNROLL for (int v = 0; v < V; v++)                                                    \
+                        acc[q][v] = FMA(x, *(const vec *)(w + q * w_panel + v * LANES), acc[q][v]);       \
+            }                                                                                             \
+        }                                                                                                 \
+        UNROLL for (int q = 0; q < Q; q++)                                                                \
+            UNROLL for (int v = 0; v < V; v++)                                                            \
+                *(vec *)(z + q * z_panel + v * LANES) =                                                   \
+                    *(const vec *)(start + q * start_panel + v * LANES) + acc[q][v];                      \
+    }
+#define LINES(Q) LINE(1, Q) LINE(2, Q) LINE(3, Q) LINE(4, Q)
+#define LINE_TABLE(Q) {0, FN(line_1_##Q), FN(line_2_##Q), FN(line_3_##Q), FN(line_4_##Q)}
+LINES(1) LINES(2) LINES(4)
+
+typedef void (*FN(line_kernel))(
+    const sk_product *, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, int64_t);
+static const FN(line_kernel) FN(lines)[][SK_MAX_VECTORS + 1] = {LINE_TABLE(1), LINE_TABLE(2), LINE_TABLE(4)};
+
+static void FN(line)(
+    const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel, char *z,
+    int64_t z_panel, int64_t bias_panel)
+{
+    const int64_t size = sizeof(REAL), start_panel = p->bias ? bias_panel : z_panel;
+    const char *start = p->bias ? p->bias : z;
+    while (panels > 0) {
+        int log = panels >= 4 && LINE_PANELS >= 4 ? 2 : panels >= 2 && LINE_PANELS >= 2 ? 1 : 0;
+        FN(lines)[log][vectors](
+            p, (const REAL *)a, (const REAL *)w, w_panel / size, (REAL *)z, z_panel / size, (const REAL *)start,
+            start_panel / size);
+        panels -= 1 << log;
+        w += w_panel << log;
+        z += z_panel << log;
+        start += start_panel << log;
+    }
+}
+
 /* ---- pointwise interpreter ------------------------------------------------------------- */
 
 typedef struct {
@@ -91,25 +140,32 @@ static inline FN(operand) FN(locate)(const sk_block *b, int32_t index)
     return (FN(operand)){s->base + b->panel * s->panel + b->first_row * s->block, s->row};
 }
 
+/* Where row r of the block lies in the user's array, and how many of its numbers are units; NULL: nowhere. */
+static inline char *FN(user_row)(const sk_block *b, int64_t r, int64_t *valid)
+{
+    int64_t width = b->vectors * LANES, start = (b->by_panel ? b->first_row + r : b->panel) * width;
+    char *row = b->user_rows[b->by_panel ? 0 : b->first_row + r];
+    *valid = b->units - start < width ? b->units - start : width;
+    return row ? row + start * sizeof(REAL) : NULL;
+}
+
 static void FN(read_rows)(const sk_block *b, FN(operand) target)
 {
-    int64_t width = b->vectors * LANES, start = b->panel * width;
-    int64_t valid = b->units - start < width ? b->units - start : width;
+    int64_t width = b->vectors * LANES, valid;
     for (int64_t r = 0; r < b->rows; r++) {
         char *d = target.at + r * target.row;
-        const char *source = b->user_rows[b->first_row + r];
+        const char *source = FN(user_row)(b, r, &valid);
         if (!source || valid < width) memset(d, 0, width * sizeof(REAL));
-        if (source) memcpy(d, source + start * sizeof(REAL), valid * sizeof(REAL));
+        if (source) memcpy(d, source, valid * sizeof(REAL));
     }
 }
 
 static void FN(write_rows)(const sk_block *b, FN(operand) source)
 {
-    int64_t width = b->vectors * LANES, start = b->panel * width;
-    int64_t valid = b->units - start < width ? b->units - start : width;
+    int64_t valid;
     for (int64_t r = 0; r < b->rows; r++) {
-        char *target = b->user_rows[b->first_row + r];
-        if (target) memcpy(target + start * sizeof(REAL), source.at + r * source.row, valid * sizeof(REAL));
+        char *target = FN(user_row)(b, r, &valid);
+        if (target) memcpy(target, source.at + r * source.row, valid * sizeof(REAL));
     }
 }
 
@@ -234,13 +290,16 @@ static double FN(peak)(int64_t repeats)
 }
 
 const sk_kernels FN(sk) = {
-    ISA, sizeof(REAL), VECTOR_BYTES / sizeof(REAL), TILE_ROWS, FN(product), FN(pointwise), FN(row_mean),
+    ISA, sizeof(REAL), VECTOR_BYTES / sizeof(REAL), TILE_ROWS, FN(product), FN(line), FN(pointwise), FN(row_mean),
     FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
 };
 
 #undef TILE
 #undef TILES
 #undef TILE_TABLE
+#undef LINE
+#undef LINES
+#undef LINE_TABLE
 #undef EACH
 #undef LANES
 #undef UNROLL

@@ -3,6 +3,7 @@
 #define SET avx512
 #define VECTOR_BYTES 64
 #define TILE_ROWS 6
+#define LINE_PANELS 4
 #define FMA_F32(a, b, c) ((vec)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define FMA_F64(a, b, c) ((vec)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #include "kernels_both.inc.c"
