@@ -1,344 +1,24 @@
-"""The time loops: a program of equations run over a batch of sequences.
-
-Legend: t time, j row of a task, m panel of units, r row of a block.
+"""Calls on threads: tasks, how a call is split into them, streams.
 
 a. A *task* is one direction of one layer and every n-th row of the sorted batch (row = first +
    j*stride).  It runs its whole time loop by itself: no barrier, no neighbour.  Because rows
    are sorted by length and dealt like cards, the tasks of a call have nearly equal work.
-b. Forward and backward run the same loop: per step, stages; per stage, panels; per panel the
-   products into the accumulator columns and the interpreter on the block while it is in L1.
-   A backward program has no input projection and ends its stages with products of the
-   gradients it has just written (`Post`).
-c. The input projection of a few steps is computed at once, by the thread that consumes it,
-   into columns that stay in its L2.
-d. Threads look every step whether Ctrl-C was pressed.
+b. The units of a single row are shared by a team of threads that meets after every stage.
+c. Threads look every step whether Ctrl-C was pressed.
 """
 
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from seqkit._core.calls cimport (
-    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, MASK, NEXT, OPERAND_STATE, OPERAND_X, PARAMETER, PREVIOUS, SAVED, TARGET_CARRY,
-    TEMP, VECTOR, BatchData, Call, CallData, Mean, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
-)
+from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData
 from seqkit._core.machine cimport (
-    SK_MAX_ROWS, SK_MAX_VECTORS, Arena, Watch, address, finish, go_on, new_watch, parallel, sk_block, sk_product, sk_slot, threads_for,
+    Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_work, threads_for,
 )
+from seqkit._core.steps cimport Scratch, Task, Team, begin_task, end_task, lay_out, project, run_step, task_rows
 
-cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
-cdef int64_t CHUNK_ROWS = 192
 cdef int64_t MAX_TASK_ROWS = 96         # more rows gain nothing and cost memory
+cdef int64_t TEAM_OPERATIONS = 32_768   # multiply-adds of a step that are worth a meeting of threads
 
-
-# ---- one task ---------------------------------------------------------------------------
-
-cdef struct Scratch:        # of one thread
-    sk_slot *slots
-    char **x_rows           # of a chunk of steps
-    char **user_rows        # of y or dy at this step
-    char **operands         # of the runs of a stage: [run][row]
-    int64_t *chunk_offset   # column row of each step of a chunk
-    char *columns           # [stage][panel][chunk row][stage columns][width]
-    char *temps
-    int64_t chunk_rows
-
-cdef struct Task:
-    int64_t call, first, stride
-
-
-cdef int64_t task_rows(BatchData *b, Task task, int64_t count) noexcept nogil:
-    """How many of the first `count` sorted rows belong to the task."""
-    return 0 if count <= task.first else (count - task.first + task.stride - 1) // task.stride
-
-
-cdef void place_slot(CallData *c, Task task, int64_t t, Slot slot, Scratch *s, int64_t stage_columns, int64_t column_row, char *columns, sk_slot *out) noexcept nogil:
-    cdef ProgramData *p = c.program
-    cdef int64_t size = p.kernels.size, vector = p.width * size, row = p.padded * size
-    cdef int64_t kind = slot.kind, i = slot.index
-    out.panel, out.row, out.block = vector, row * task.stride, row * task.stride
-    if kind == TEMP:
-        out.base, out.panel, out.row, out.block = s.temps + i * SK_MAX_ROWS * vector, 0, vector, 0
-    elif kind == CONSTANT:
-        out.base, out.panel, out.row, out.block = p.constants + i * vector, 0, 0, 0
-    elif kind == PARAMETER:
-        out.base, out.row, out.block = c.parameters + i * row, 0, 0
-    elif kind == COLUMN:
-        out.row = out.block = stage_columns * vector
-        out.base = columns + column_row * out.row + i * vector
-        out.panel = s.chunk_rows * out.row
-    elif kind == PREVIOUS:
-        out.base = c.state[i] + (time_slot(c, t - 1) + task.first) * row
-    elif kind == NEXT:
-        out.base = c.state[i] + (time_slot(c, t) + task.first) * row
-    elif kind == VECTOR:
-        out.base = c.vector[i] + ((c.batch.offset[t] if c.vector_taped[i] else 0) + task.first) * row
-    elif kind == SAVED or kind == GRAD:
-        out.row = out.block = slot.columns * vector * task.stride
-        out.base = (c.saved if kind == SAVED else c.grad) + ((c.batch.offset[t] + task.first) * slot.columns + i) * vector
-        out.panel = c.batch.rows * slot.columns * vector
-    elif kind == CARRY_IN:
-        out.base = c.carry[i] + (((t + 1) & 1) * c.batch.size + task.first) * row
-    elif kind == CARRY_OUT:
-        out.base = c.carry[i] + ((t & 1) * c.batch.size + task.first) * row
-    elif kind == MASK:
-        out.base = c.mask[i] + task.first * row
-    else:
-        out.base, out.panel = c.mean[i] + task.first * vector, 0
-        out.row = out.block = vector * task.stride
-
-
-cdef void set_user_rows(CallData *c, Task task, int64_t t, int64_t n, Scratch *s) noexcept nogil:
-    cdef int64_t j, row, length, when
-    for j in range(n):
-        row = task.first + j * task.stride
-        length = c.batch.length[row]
-        if c.y.base is NULL or (c.last_only and t != length - 1):
-            s.user_rows[j] = NULL
-        else:
-            when = 0 if c.last_only else (length - 1 - t if c.reverse_output else t)
-            s.user_rows[j] = row_at(&c.y, c.batch.order[row], when)
-
-
-cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns, int64_t rows) noexcept nogil:
-    """Start the columns that x has no part in, which are the last ones, at 0 (or the bias)."""
-    cdef int64_t k, r, first = 0, size = p.width * p.kernels.size
-    for k in range(stage.run, stage.run_end):
-        if p.runs[k].operand == OPERAND_X:
-            first = max(first, p.runs[k].column + p.runs[k].count)
-    if first < stage.columns:
-        for r in range(rows):
-            memcpy(columns + (r * stage.columns + first) * size, bias + first * size, (stage.columns - first) * size)
-
-
-cdef void project_stage(CallData *c, Stage *stage, int64_t rows, Scratch *s, char *columns, char *bias) noexcept nogil:
-    """Start the columns of one stage: bias and products with x."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width
-    cdef sk_product product
-    cdef Run run
-    product.step, product.segments, product.segment, product.z_row = 1, 1, 0, line
-    for m in range(p.panels):
-        start_products(p, stage, bias + m * line * size, columns + m * s.chunk_rows * line * size, rows)
-        for k in range(stage.run, stage.run_end):
-            run = p.runs[k]
-            if run.operand != OPERAND_X:
-                continue
-            product.length, product.w_row = run.inner, run.count * p.width
-            product.bias = bias + (m * line + run.column * p.width) * size
-            if rows > 1:
-                p.kernels.product(
-                    &product, run.count * p.vectors, rows, s.x_rows, c.weight[run.weight] + m * run.inner * product.w_row * size,
-                    columns + (m * s.chunk_rows * line + run.column * p.width) * size)
-            elif m == 0:                        # a single row: all panels at once
-                p.kernels.line(
-                    &product, run.count * p.vectors, p.panels, s.x_rows[0], c.weight[run.weight],
-                    run.inner * product.w_row * size, columns + run.column * p.width * size, s.chunk_rows * line * size, line * size)
-
-
-cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil:
-    """Start the columns of the steps from t0 on: bias, and the product with x; returns the end."""
-    cdef ProgramData *p = c.program
-    cdef int64_t t = t0, rows = 0, n = 0, j, row, line, stage
-    cdef char *columns = s.columns
-    cdef char *bias = c.bias
-    while t < c.batch.time:
-        n = task_rows(c.batch, task, c.batch.active[t])
-        if n == 0 or (t > t0 and rows + n > s.chunk_rows):
-            break
-        s.chunk_offset[t - t0] = rows
-        for j in range(n):
-            row = task.first + j * task.stride
-            s.x_rows[rows + j] = row_at(&c.x, c.batch.order[row], input_time(c, row, t))
-        rows += n
-        t += 1
-    for stage in range(p.stage_count):
-        line = p.stages[stage].columns * p.width
-        project_stage(c, &p.stages[stage], rows, s, columns, bias)
-        columns += p.panels * s.chunk_rows * line * p.kernels.size
-        bias += p.panels * line * p.kernels.size
-    return t
-
-
-cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, char **rows) noexcept nogil:
-    cdef int64_t j, size = c.program.padded * c.program.kernels.size, start
-    cdef char *base
-    if run.operand == OPERAND_STATE:
-        base, start = c.state[run.index], time_slot(c, t - 1)
-    else:
-        base, start = c.vector[run.index], c.batch.offset[t] if c.vector_taped[run.index] else 0
-    for j in range(n):
-        rows[j] = base + (start + task.first + j * task.stride) * size
-
-
-cdef void reduce_means(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
-    cdef ProgramData *p = c.program
-    cdef int64_t k, size = p.kernels.size, start
-    cdef Mean mean
-    for k in range(stage.mean, stage.mean_end):
-        mean = p.mean_list[k]
-        start = (c.batch.offset[t] if c.vector_taped[mean.source] else 0) + task.first
-        p.kernels.row_mean(
-            c.mean[mean.target] + task.first * p.width * size, p.width * size * task.stride,
-            c.vector[mean.source] + start * p.padded * size, p.padded * size * task.stride, n, p.units, p.width)
-
-
-cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s, char *columns, int64_t column_row) noexcept nogil:
-    cdef ProgramData *p = c.program
-    cdef int64_t k
-    cdef sk_block block
-    for k in range(p.slot_count):
-        place_slot(c, task, t, p.slots[k], s, stage.columns, column_row, columns, &s.slots[k])
-    reduce_means(c, task, t, n, stage)
-    for k in range(stage.run, stage.run_end):
-        if p.runs[k].operand != OPERAND_X:
-            set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * s.chunk_rows)
-    block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.slots
-    block.vectors, block.units, block.user_rows, block.by_panel = p.vectors, p.units, s.user_rows, n == 1
-    columns += column_row * stage.columns * p.width * p.kernels.size
-    if n == 1:
-        run_line(c, stage, s, columns, &block)
-    else:
-        run_rows(c, n, stage, s, columns, &block)
-
-
-cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
-    """Products and interpreter, panel by panel, on blocks that stay in L1."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
-    cdef sk_product product
-    cdef char *z
-    product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
-    for m in range(p.panels):
-        block.panel = m
-        for r0 from 0 <= r0 < n by SK_MAX_ROWS:
-            block.first_row = r0
-            block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
-            z = columns + (m * capacity + r0) * line * size
-            for k in range(stage.run, stage.run_end):
-                if p.runs[k].operand != OPERAND_X:
-                    product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
-                    p.kernels.product(
-                        &product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
-                        c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * size, z + p.runs[k].column * p.width * size)
-            p.kernels.pointwise(block)
-
-
-cdef void run_line(CallData *c, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
-    """The same for a single row: several panels at a time, as if they were rows."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size
-    cdef sk_product product
-    product.step, product.segments, product.segment, product.bias = 1, 1, 0, NULL
-    for k in range(stage.run, stage.run_end):
-        if p.runs[k].operand != OPERAND_X:
-            product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
-            p.kernels.line(
-                &product, p.runs[k].count * p.vectors, p.panels, s.operands[(k - stage.run) * s.chunk_rows],
-                c.weight[p.runs[k].weight], product.length * product.w_row * size,
-                columns + p.runs[k].column * p.width * size, s.chunk_rows * line, 0)
-    for k in range(p.slot_count):
-        if p.slots[k].kind != TEMP:
-            s.slots[k].row = s.slots[k].block = s.slots[k].panel
-            s.slots[k].panel = 0
-    block.panel = 0
-    for m from 0 <= m < p.panels by SK_MAX_ROWS:
-        block.first_row = m
-        block.rows = min(p.panels - m, <int64_t>SK_MAX_ROWS)
-        p.kernels.pointwise(block)
-
-
-cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
-    """Zero the lanes past the last unit in gradients, which products read whole."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, j, size = p.kernels.size, valid = p.units - (p.panels - 1) * p.width
-    cdef char *last = c.grad + ((p.panels - 1) * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
-    if valid < p.width:
-        for k in range(stage.clear, stage.clear_end):
-            for j in range(n):
-                memset(last + ((j * task.stride * p.columns + p.clears[k]) * p.width + valid) * size, 0, (p.width - valid) * size)
-
-
-cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s) noexcept nogil:
-    """target[row] += gradient columns @ weights, over all panels of the gradient at once."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, j, g, vectors, size = p.kernels.size, total = (p.units + p.kernels.lanes - 1) // p.kernels.lanes
-    cdef int64_t inner, line = p.columns * p.width
-    cdef char *target
-    cdef char *grad = c.grad + (c.batch.offset[t] + task.first) * line * size
-    cdef char *weight
-    cdef sk_product product
-    product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
-    product.z_row, product.bias = p.padded * task.stride, NULL
-    for k in range(stage.post, stage.post_end):
-        for j in range(n):
-            s.operands[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * size
-        if p.posts[k].target == TARGET_CARRY:
-            target = c.carry[p.posts[k].index] + ((t & 1) * c.batch.size + task.first) * p.padded * size
-        else:
-            target = c.vector[p.posts[k].index] + task.first * p.padded * size
-        product.length = p.posts[k].count * p.width
-        inner = product.length * p.panels
-        weight = c.weight[p.posts[k].weight]
-        g = 0
-        if n == 1:                              # whole groups at once, then what is left
-            product.w_row = SK_MAX_VECTORS * p.kernels.lanes
-            g = total // SK_MAX_VECTORS * SK_MAX_VECTORS
-            p.kernels.line(&product, SK_MAX_VECTORS, total // SK_MAX_VECTORS, s.operands[0], weight,
-                           product.w_row * inner * size, target, product.w_row * size, 0)
-        for g from g <= g < total by SK_MAX_VECTORS:
-            vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
-            product.w_row = vectors * p.kernels.lanes
-            p.kernels.product(&product, vectors, n, s.operands, weight + g * p.kernels.lanes * inner * size, target + g * p.kernels.lanes * size)
-
-
-cdef void run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:
-    cdef ProgramData *p = c.program
-    cdef int64_t stage
-    cdef char *columns = s.columns
-    set_user_rows(c, task, t, n, s)
-    for stage in range(p.stage_count):
-        run_stage(c, task, t, n, &p.stages[stage], s, columns, column_row)
-        if p.backward:
-            clear_padding(c, task, t, n, &p.stages[stage])
-            run_posts(c, task, t, n, &p.stages[stage], s)
-        columns += p.panels * s.chunk_rows * p.stages[stage].columns * p.width * p.kernels.size
-
-
-cdef void copy_rows(CallData *c, Task task, char *buffer, char *user, bint into_buffer) noexcept nogil:
-    """Between rows (sorted, padded) of the engine and (batch, units) of the user; NULL is zero."""
-    cdef ProgramData *p = c.program
-    cdef int64_t row, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
-    for row from task.first <= row < c.batch.size by task.stride:
-        if not into_buffer:
-            memcpy(user + c.batch.order[row] * line, buffer + row * padded, line)
-            continue
-        memset(buffer + row * padded, 0, padded)
-        if user is not NULL:
-            memcpy(buffer + row * padded, user + c.batch.order[row] * line, line)
-
-
-cdef void begin_task(CallData *c, Task task) noexcept nogil:
-    cdef int64_t i, half = c.batch.size * c.program.padded * c.program.kernels.size
-    for i in range(c.program.states):
-        if c.program.backward:
-            copy_rows(c, task, c.carry[i], c.initial[i], True)
-            copy_rows(c, task, c.carry[i] + half, c.initial[i], True)
-        else:
-            copy_rows(c, task, c.state[i], c.initial[i], True)
-
-
-cdef void end_task(CallData *c, Task task) noexcept nogil:
-    cdef ProgramData *p = c.program
-    cdef int64_t i, row, slot, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
-    for i in range(p.states):
-        if c.final[i] is NULL:
-            continue
-        for row from task.first <= row < c.batch.size by task.stride:
-            slot = 0 if p.backward else time_slot(c, c.batch.length[row] - 1)
-            memcpy(c.final[i] + c.batch.order[row] * line, (c.carry[i] if p.backward else c.state[i]) + (slot + row) * padded, line)
-
-
-# ---- all tasks --------------------------------------------------------------------------
 
 cdef struct Work:
     CallData **calls
@@ -347,6 +27,7 @@ cdef struct Work:
     Scratch *scratch            # one per thread
     char *memory                # `share` bytes per thread
     int64_t share
+    sk_progress *progress       # of a team, or NULL
     Watch watch
 
 
@@ -355,7 +36,8 @@ cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
     cdef Scratch *s = &work.scratch[thread]
     lay_out(s, c, task_rows(c.batch, task, c.batch.size), work.memory + thread * work.share)
     cdef int64_t k, t, n, end = 0, start = 0
-    begin_task(c, task)
+    if not begin_task(c, task):
+        return
     for k in range(c.batch.time):
         t = c.batch.time - 1 - k if c.program.backward else k
         n = task_rows(c.batch, task, c.batch.active[t])
@@ -365,8 +47,17 @@ cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
             return
         if not c.program.backward and t >= end:
             start, end = t, project(c, task, t, s)
-        run_step(c, task, t, n, s, 0 if c.program.backward else s.chunk_offset[t - start])
+        if not run_step(c, task, t, n, s, 0 if c.program.backward else s.chunk_offset[t - start]):
+            return
     end_task(c, task)
+
+
+cdef Task whole_task(CallData *c, int64_t call, int64_t first, int64_t stride) noexcept nogil:
+    """A task of all panels, without a team."""
+    cdef Task task
+    task.call, task.first, task.stride = call, first, stride
+    task.panel, task.panel_end, task.team, task.member = 0, c.program.panels, NULL, 0
+    return task
 
 
 cdef void run_tasks(void *context, int64_t thread, int64_t threads) noexcept nogil:
@@ -377,31 +68,16 @@ cdef void run_tasks(void *context, int64_t thread, int64_t threads) noexcept nog
             run_task(work, work.tasks[i], thread)
 
 
-cdef int64_t chunk_rows_of(CallData *c, int64_t rows) noexcept nogil:
-    """Rows of the input projection that stay in L2; at least one step of the task."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, columns = 1
-    for k in range(p.stage_count):
-        columns += p.stages[k].columns
-    return max(rows, min(CHUNK_ROWS, CHUNK_BYTES // (columns * p.padded * p.kernels.size)))
-
-
-cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexcept nogil:
-    """Cut a thread's memory for tasks of `rows` rows; returns the bytes they take."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, runs = 1, columns = 0
-    s.chunk_rows = chunk_rows_of(c, rows)
-    for k in range(p.stage_count):
-        columns += p.stages[k].columns
-        runs = max(runs, p.stages[k].run_end - p.stages[k].run)
-    s.columns = memory
-    s.temps = s.columns + columns * s.chunk_rows * p.padded * p.kernels.size
-    s.slots = <sk_slot *>(s.temps + p.temps * SK_MAX_ROWS * p.width * p.kernels.size)
-    s.x_rows = <char **>(s.slots + p.slot_count)
-    s.user_rows = s.x_rows + s.chunk_rows
-    s.chunk_offset = <int64_t *>(s.user_rows + s.chunk_rows)
-    s.operands = <char **>(s.chunk_offset + s.chunk_rows)
-    return <char *>(s.operands + runs * s.chunk_rows) - memory
+cdef void run_team(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    """All threads on the only task, each on panels of its own."""
+    cdef Work *work = <Work *>context
+    cdef Task task = work.tasks[0]
+    cdef int64_t panels = work.calls[0].program.panels
+    cdef Team team
+    team.progress, team.members, team.watch = work.progress, threads, &work.watch
+    task.team, task.member = &team, thread
+    task.panel, task.panel_end = panels * thread // threads, panels * (thread + 1) // threads
+    run_task(work, task, thread)
 
 
 cdef int64_t operations_of(CallData *c):
@@ -421,11 +97,22 @@ cdef int64_t parts_of(CallData *c, int64_t threads):
     return max(1, min(parts, c.batch.size))
 
 
-def plan(list calls, int64_t threads):
-    """How `run` would go: (threads, tasks of each call, bytes of scratch memory per thread).
+cdef bint by_units(list calls):
+    """Whether a team of threads can share the units of the only row, and a step is long enough."""
+    cdef CallData *c = &(<Call>calls[0]).data
+    cdef ProgramData *p = c.program
+    cdef int64_t k, operations = 0
+    for k in range(p.run_count):
+        operations += p.runs[k].count * p.padded * p.runs[k].inner if p.runs[k].operand != OPERAND_X else 0
+    return len(calls) == 1 and c.batch.size == 1 and not p.backward and p.means == 0 and operations >= TEAM_OPERATIONS
 
-    Directions get threads of their own, then rows of the batch are shared; what is tiny stays
-    on one thread.
+
+def plan(list calls, int64_t threads):
+    """How `run` would go: (threads, tasks of each call, bytes of scratch memory per thread, whether
+    the threads share the units of one row).
+
+    Directions get threads of their own, then rows of the batch are shared, then the units of a
+    single row; what is tiny stays on one thread.
     """
     cdef Call call
     cdef Scratch scratch
@@ -437,7 +124,10 @@ def plan(list calls, int64_t threads):
     for call, n in zip(calls, parts):
         rows = (call.data.batch.size + n - 1) // n
         share = max(share, lay_out(&scratch, &call.data, rows, NULL))
-    return min(threads, sum(parts)), parts, (share + 127) // 64 * 64
+    share = (share + 127) // 64 * 64
+    if by_units(calls):
+        return min(threads, (<Call>calls[0]).data.program.panels), parts, share, True
+    return min(threads, sum(parts)), parts, share, False
 
 
 def run(list calls, int64_t threads, Arena arena):
@@ -448,21 +138,26 @@ def run(list calls, int64_t threads, Arena arena):
     cdef int64_t i, part, k = 0
     cdef Call call
     cdef Work work
-    threads, parts, work.share = plan(calls, threads)
+    cdef sk_work work_on
+    cdef bint team
+    threads, parts, work.share, team = plan(calls, free_threads(threads))
     work.count, work.watch = sum(parts), new_watch()
-    arena.reserve(threads * (work.share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + 64 * 4)
+    arena.reserve(threads * (work.share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + threads * sizeof(sk_progress) + 64 * 8)
     work.memory = arena.take(threads * work.share)
     work.scratch = <Scratch *>arena.take(threads * sizeof(Scratch))
     work.tasks = <Task *>arena.take(work.count * sizeof(Task))
     work.calls = <CallData **>arena.take(len(calls) * sizeof(void *))
+    work.progress = <sk_progress *>arena.take(threads * sizeof(sk_progress))
+    memset(work.progress, 0, threads * sizeof(sk_progress))
     for i, call in enumerate(calls):
         work.calls[i] = &call.data
         for part in range(parts[i]):
-            work.tasks[k].call, work.tasks[k].first, work.tasks[k].stride = i, part, parts[i]
+            work.tasks[k] = whole_task(&call.data, i, part, parts[i])
             k += 1
+    work_on = run_team if team and threads > 1 else run_tasks
     with nogil:
-        parallel(run_tasks, &work, threads)
-    finish(&work.watch)
+        parallel(work_on, &work, threads)
+    finish(&work.watch, sum([operations_of(&(<Call>c).data) for c in calls]), threads)
 
 
 # ---- streams ----------------------------------------------------------------------------
@@ -484,7 +179,7 @@ cdef class Stepper:
         cdef int64_t share = lay_out(&self.scratch, &call.data, call.data.batch.size, NULL)
         self.call, self.arena, self.calls = call, Arena(), &call.data
         self.arena.reserve(share + 64)
-        self.task.call, self.task.first, self.task.stride = 0, 0, 1
+        self.task = whole_task(&call.data, 0, 0, 1)
         self.work.memory, self.work.share = self.arena.take(share), share
         self.work.calls, self.work.tasks, self.work.scratch, self.work.count = &self.calls, &self.task, &self.scratch, 1
 
@@ -503,4 +198,4 @@ cdef class Stepper:
             c.final[i] = address(final[i], True)
         self.work.watch = new_watch()
         parallel(run_tasks, &self.work, 1)
-        finish(&self.work.watch)
+        finish(&self.work.watch, 0, 1)

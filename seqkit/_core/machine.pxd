@@ -34,22 +34,28 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "threads.h" nogil:
     ctypedef void (*sk_work)(void *context, int64_t thread, int64_t threads) noexcept nogil
+    ctypedef struct sk_progress:
+        int64_t count
+    void sk_publish(sk_progress *own, int64_t count)
+    int sk_await(sk_progress *team, int64_t members, int64_t count, const int *stopped)
     double sk_seconds()
     void *sk_aligned(int64_t bytes)
+
+cdef const sk_kernels *kernels_of(str dtype) except NULL
+cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil
+cdef struct Watch:      # of a parallel region
+    int stopped         # it should not go on
+    double began
+    double asked        # when Ctrl-C was last looked for
 
 cdef inline int64_t threads_for(int64_t operations, int64_t threads) noexcept nogil:
     """`threads`, or 1 where there is less work (multiply-adds, some 80 us) than threads pay for."""
     return threads if operations >= 8_000_000 else 1
 
-cdef const sk_kernels *kernels_of(str dtype) except NULL
-cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil
-cdef struct Watch:      # whether a parallel region should go on
-    int stopped
-    double asked        # when Ctrl-C was last looked for
-
+cdef int64_t free_threads(int64_t threads) noexcept nogil
 cdef Watch new_watch() noexcept nogil
 cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil
-cdef int finish(Watch *watch) except -1
+cdef int finish(Watch *watch, int64_t operations, int64_t threads) except -1
 cdef char *address(object array, bint writable=*) except? NULL
 
 cdef class Arena:

@@ -5,7 +5,10 @@ a. The kernels exist once per instruction set; the best one that the processor h
 b. Threads are only ever started by `parallel`, so that the one memory of who started the pool
    (see threads.h) is shared by all compiled modules.
 c. Work in a parallel region comes in slices of at most some ms, with a look at `go_on` between.
-d. Every size handed to an Arena has been computed with overflow checks by its caller.
+d. Threads of a region wait for each other.  Where other programs keep the processors busy, each
+   such wait costs a time slice, many times the work of a small call: a call that took far too
+   long sends the next ones, for half a second, to one thread.  Results do not depend on it.
+e. Every size handed to an Arena has been computed with overflow checks by its caller.
 """
 
 import os
@@ -16,6 +19,9 @@ from libc.stdlib cimport free
 from seqkit.errors import BuildError
 
 cdef double POLL_SECONDS = 0.05
+cdef double SLOW_SECONDS = 4e-10    # per multiply-add: slower than any processor that has one to itself
+cdef double CROWDED_SECONDS = 0.5   # how long to do without threads that would wait for each other
+cdef double crowded_until = 0.0
 
 cdef extern from "isa.c":
     const char *sk_isa_name(int n)
@@ -92,9 +98,15 @@ def fma_peak(str dtype, int64_t threads):
     return 2e-9 * SK_PEAK_CHAINS * probe.kernels.lanes * probe.repeats * probe.threads / best
 
 
+cdef int64_t free_threads(int64_t threads) noexcept nogil:
+    """`threads`, or 1 where they have just been seen waiting for a processor."""
+    return 1 if threads > 1 and sk_seconds() < crowded_until else threads
+
+
 cdef Watch new_watch() noexcept nogil:
     cdef Watch watch
-    watch.stopped, watch.asked = 0, sk_seconds()
+    watch.stopped = 0
+    watch.began = watch.asked = sk_seconds()
     return watch
 
 
@@ -111,8 +123,12 @@ cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil:
     return not watch.stopped
 
 
-cdef int finish(Watch *watch) except -1:
-    """Raise what a signal handler raised meanwhile."""
+cdef int finish(Watch *watch, int64_t operations, int64_t threads) except -1:
+    """Raise what a signal handler raised meanwhile; note whether the threads had processors."""
+    global crowded_until
+    cdef double now = sk_seconds()
+    if threads > 1 and now - watch.began > 0.002 + SLOW_SECONDS * operations:
+        crowded_until = now + CROWDED_SECONDS
     return -1 if watch.stopped else 0
 
 

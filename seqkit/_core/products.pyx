@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from seqkit._core.machine cimport (
-    SK_MAX_VECTORS, Arena, Watch, address, finish, go_on, kernels_of, new_watch, parallel, sk_kernels, sk_product, threads_for,
+    SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, kernels_of, new_watch, parallel, sk_kernels, sk_product, threads_for,
 )
 from seqkit._core.threads import num_threads
 
@@ -91,12 +91,12 @@ def matmul(a, b):
     arena.reserve(line * w.k + line * w.m + w.m * sizeof(void *) + 64 * 4)
     w.packed, w.product, w.rows = arena.take(line * w.k), arena.take(line * w.m), <char **>arena.take(w.m * sizeof(void *))
     w.a, w.b, w.out = address(a), address(b), address(out, True)
-    threads = threads_for(w.m * w.n * w.k, num_threads())
+    threads = threads_for(w.m * w.n * w.k, free_threads(num_threads()))
     w.watch = new_watch()
     with nogil:
         parallel(pack_groups, &w, threads)
         parallel(multiply_rows, &w, threads)
-    finish(&w.watch)
+    finish(&w.watch, w.m * w.n * w.k, threads)
     return out
 
 

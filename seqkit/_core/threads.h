@@ -1,6 +1,7 @@
 /* The one door to OpenMP, and what a thread must set up: what Cython cannot say. */
 #ifndef SEQKIT_THREADS_H
 #define SEQKIT_THREADS_H
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
@@ -50,6 +51,32 @@ static inline void sk_parallel(sk_work work, void *context, int64_t threads)
     }
 #endif
     sk_work_flushing(work, context, 0, 1);
+}
+
+/* How far each thread of a team is; a counter for each, on cache lines of their own. */
+typedef struct {
+    int64_t count;
+    char padding[56];
+} sk_progress;
+
+static inline void sk_publish(sk_progress *own, int64_t count)
+{
+    __atomic_store_n(&own->count, count, __ATOMIC_RELEASE);
+}
+
+/* Waits until all of the team have come to `count`; spins, then yields.  0 if `stopped` is set meanwhile. */
+static inline int sk_await(sk_progress *team, int64_t members, int64_t count, const int *stopped)
+{
+    enum { SPINS = 2000 };
+    for (int64_t member = 0; member < members; member++)
+        for (int spins = 0; __atomic_load_n(&team[member].count, __ATOMIC_ACQUIRE) < count; spins++) {
+            if (__atomic_load_n(stopped, __ATOMIC_RELAXED)) return 0;
+            if (spins > SPINS) sched_yield();
+#ifdef __SSE2__
+            else _mm_pause();
+#endif
+        }
+    return 1;
 }
 
 static inline double sk_seconds(void)

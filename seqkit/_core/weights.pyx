@@ -19,7 +19,7 @@ from seqkit._core.calls cimport (
     OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot,
 )
 from seqkit._core.machine cimport (
-    SK_MAX_VECTORS, Arena, Watch, address, finish, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
+    SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
 )
 
 cdef int64_t GATHER_ROWS = 128  # tape rows at a time: their gradient columns fit into L1
@@ -185,7 +185,7 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena):
         operations += backward.data.batch.rows * g.run.inner * g.run.count * g.forward.program.padded
         longest = max(longest, g.tiles * height * size)
         packed += g.forward.program.padded * g.run.count * g.tiles * height * size + 64
-    threads = threads_for(operations, threads)
+    threads = threads_for(operations, free_threads(threads))
     w.share = (GATHER_ROWS + 64) * sizeof(void *) + longest * GATHER_ROWS + 64
     arena.reserve(packed + threads * w.share + 64 * 4)
     for n in range(w.count):
@@ -198,7 +198,7 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena):
         parallel(weight_gradients, &w, threads)
         if not w.watch.stopped:
             parallel(unpack_gradients, &w, threads)
-    finish(&w.watch)
+    finish(&w.watch, operations, threads)
 
 
 def column_sums(Call backward, columns):
@@ -278,10 +278,11 @@ def input_gradient(Call forward, Call backward, runs, weights, dx, int64_t featu
     bind_rows(&w.dx, dx)
     w.share = 64 * sizeof(void *) + BLOCK_ROWS * w.vectors * w.forward.program.kernels.lanes * w.forward.program.kernels.size
     w.share = (w.share + 63) // 64 * 64
-    threads = threads_for(backward.data.batch.rows * features * backward.data.program.columns * backward.data.program.padded, threads)
+    cdef int64_t operations = backward.data.batch.rows * features * backward.data.program.columns * backward.data.program.padded
+    threads = threads_for(operations, free_threads(threads))
     arena.reserve(threads * w.share + 64)
     w.memory = arena.take(threads * w.share)
     w.watch = new_watch()
     with nogil:
         parallel(input_rows, &w, threads)
-    finish(&w.watch)
+    finish(&w.watch, operations, threads)

@@ -1,0 +1,350 @@
+"""One step of a task: stages of products and pointwise operations, and what begins and ends a task.
+
+Legend: t time, j row of a task, m panel of units, r row of a block.
+
+a. Forward and backward run the same step: per stage, panels; per panel the products into the
+   accumulator columns and the interpreter on the block while it is in L1.  A backward program
+   ends its stages with products of the gradients it has just written (`Post`).
+b. The input projection of a few steps is computed at once, by the thread that consumes it,
+   into columns that stay in its L2.
+c. A task of a single row takes several panels at a time, as if they were rows; a team of
+   threads can share its panels, and then meets after every stage.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from seqkit._core.calls cimport (
+    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, MASK, NEXT, OPERAND_STATE, OPERAND_X, PARAMETER, PREVIOUS, SAVED, TARGET_CARRY,
+    TEMP, VECTOR, CallData, Mean, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
+)
+from seqkit._core.machine cimport SK_MAX_ROWS, SK_MAX_VECTORS, sk_await, sk_block, sk_product, sk_publish, sk_slot
+
+cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
+cdef int64_t CHUNK_ROWS = 192
+
+
+cdef int64_t chunk_rows_of(CallData *c, int64_t rows) noexcept nogil:
+    """Rows of the input projection that stay in L2; at least one step of the task."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, columns = 1
+    for k in range(p.stage_count):
+        columns += p.stages[k].columns
+    return max(rows, min(CHUNK_ROWS, CHUNK_BYTES // (columns * p.padded * p.kernels.size)))
+
+
+cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexcept nogil:
+    """Cut a thread's memory for tasks of `rows` rows; returns the bytes they take."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, runs = 1, columns = 0
+    s.chunk_rows = chunk_rows_of(c, rows)
+    for k in range(p.stage_count):
+        columns += p.stages[k].columns
+        runs = max(runs, p.stages[k].run_end - p.stages[k].run)
+    s.columns = memory
+    s.temps = s.columns + columns * s.chunk_rows * p.padded * p.kernels.size
+    s.slots = <sk_slot *>(s.temps + p.temps * SK_MAX_ROWS * p.width * p.kernels.size)
+    s.x_rows = <char **>(s.slots + p.slot_count)
+    s.user_rows = s.x_rows + s.chunk_rows
+    s.chunk_offset = <int64_t *>(s.user_rows + s.chunk_rows)
+    s.operands = <char **>(s.chunk_offset + s.chunk_rows)
+    return <char *>(s.operands + runs * s.chunk_rows) - memory
+
+
+cdef void place_slot(CallData *c, Task task, int64_t t, Slot slot, Scratch *s, int64_t stage_columns, int64_t column_row, char *columns, sk_slot *out) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t size = p.kernels.size, vector = p.width * size, row = p.padded * size
+    cdef int64_t kind = slot.kind, i = slot.index
+    out.panel, out.row, out.block = vector, row * task.stride, row * task.stride
+    if kind == TEMP:
+        out.base, out.panel, out.row, out.block = s.temps + i * SK_MAX_ROWS * vector, 0, vector, 0
+    elif kind == CONSTANT:
+        out.base, out.panel, out.row, out.block = p.constants + i * vector, 0, 0, 0
+    elif kind == PARAMETER:
+        out.base, out.row, out.block = c.parameters + i * row, 0, 0
+    elif kind == COLUMN:
+        out.row = out.block = stage_columns * vector
+        out.base = columns + column_row * out.row + i * vector
+        out.panel = s.chunk_rows * out.row
+    elif kind == PREVIOUS:
+        out.base = c.state[i] + (time_slot(c, t - 1) + task.first) * row
+    elif kind == NEXT:
+        out.base = c.state[i] + (time_slot(c, t) + task.first) * row
+    elif kind == VECTOR:
+        out.base = c.vector[i] + ((c.batch.offset[t] if c.vector_taped[i] else 0) + task.first) * row
+    elif kind == SAVED or kind == GRAD:
+        out.row = out.block = slot.columns * vector * task.stride
+        out.base = (c.saved if kind == SAVED else c.grad) + ((c.batch.offset[t] + task.first) * slot.columns + i) * vector
+        out.panel = c.batch.rows * slot.columns * vector
+    elif kind == CARRY_IN:
+        out.base = c.carry[i] + (((t + 1) & 1) * c.batch.size + task.first) * row
+    elif kind == CARRY_OUT:
+        out.base = c.carry[i] + ((t & 1) * c.batch.size + task.first) * row
+    elif kind == MASK:
+        out.base = c.mask[i] + task.first * row
+    else:
+        out.base, out.panel = c.mean[i] + task.first * vector, 0
+        out.row = out.block = vector * task.stride
+
+
+cdef void set_user_rows(CallData *c, Task task, int64_t t, int64_t n, Scratch *s) noexcept nogil:
+    cdef int64_t j, row, length, when
+    for j in range(n):
+        row = task.first + j * task.stride
+        length = c.batch.length[row]
+        if c.y.base is NULL or (c.last_only and t != length - 1):
+            s.user_rows[j] = NULL
+        else:
+            when = 0 if c.last_only else (length - 1 - t if c.reverse_output else t)
+            s.user_rows[j] = row_at(&c.y, c.batch.order[row], when)
+
+
+cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns, int64_t rows) noexcept nogil:
+    """Start the columns that x has no part in, which are the last ones, at 0 (or the bias)."""
+    cdef int64_t k, r, first = 0, size = p.width * p.kernels.size
+    for k in range(stage.run, stage.run_end):
+        if p.runs[k].operand == OPERAND_X:
+            first = max(first, p.runs[k].column + p.runs[k].count)
+    if first < stage.columns:
+        for r in range(rows):
+            memcpy(columns + (r * stage.columns + first) * size, bias + first * size, (stage.columns - first) * size)
+
+
+cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scratch *s, char *columns, char *bias) noexcept nogil:
+    """Start the columns of one stage: bias and products with x."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width
+    cdef sk_product product
+    cdef Run run
+    product.step, product.segments, product.segment, product.z_row = 1, 1, 0, line
+    for m in range(task.panel, task.panel_end):
+        start_products(p, stage, bias + m * line * size, columns + m * s.chunk_rows * line * size, rows)
+        for k in range(stage.run, stage.run_end):
+            run = p.runs[k]
+            if run.operand != OPERAND_X:
+                continue
+            product.length, product.w_row = run.inner, run.count * p.width
+            product.bias = bias + (m * line + run.column * p.width) * size
+            if rows > 1:
+                p.kernels.product(
+                    &product, run.count * p.vectors, rows, s.x_rows, c.weight[run.weight] + m * run.inner * product.w_row * size,
+                    columns + (m * s.chunk_rows * line + run.column * p.width) * size)
+            elif m == task.panel:               # a single row: all panels at once
+                p.kernels.line(
+                    &product, run.count * p.vectors, task.panel_end - m, s.x_rows[0],
+                    c.weight[run.weight] + m * run.inner * product.w_row * size, run.inner * product.w_row * size,
+                    columns + (m * s.chunk_rows * line + run.column * p.width) * size, s.chunk_rows * line * size, line * size)
+
+
+cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil:
+    """Start the columns of the steps from t0 on: bias, and the product with x; returns the end."""
+    cdef ProgramData *p = c.program
+    cdef int64_t t = t0, rows = 0, n = 0, j, row, line, stage
+    cdef char *columns = s.columns
+    cdef char *bias = c.bias
+    while t < c.batch.time:
+        n = task_rows(c.batch, task, c.batch.active[t])
+        if n == 0 or (t > t0 and rows + n > s.chunk_rows):
+            break
+        s.chunk_offset[t - t0] = rows
+        for j in range(n):
+            row = task.first + j * task.stride
+            s.x_rows[rows + j] = row_at(&c.x, c.batch.order[row], input_time(c, row, t))
+        rows += n
+        t += 1
+    for stage in range(p.stage_count):
+        line = p.stages[stage].columns * p.width
+        project_stage(c, task, &p.stages[stage], rows, s, columns, bias)
+        columns += p.panels * s.chunk_rows * line * p.kernels.size
+        bias += p.panels * line * p.kernels.size
+    return t
+
+
+cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, char **rows) noexcept nogil:
+    cdef int64_t j, size = c.program.padded * c.program.kernels.size, start
+    cdef char *base
+    if run.operand == OPERAND_STATE:
+        base, start = c.state[run.index], time_slot(c, t - 1)
+    else:
+        base, start = c.vector[run.index], c.batch.offset[t] if c.vector_taped[run.index] else 0
+    for j in range(n):
+        rows[j] = base + (start + task.first + j * task.stride) * size
+
+
+cdef void reduce_means(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t k, size = p.kernels.size, start
+    cdef Mean mean
+    for k in range(stage.mean, stage.mean_end):
+        mean = p.mean_list[k]
+        start = (c.batch.offset[t] if c.vector_taped[mean.source] else 0) + task.first
+        p.kernels.row_mean(
+            c.mean[mean.target] + task.first * p.width * size, p.width * size * task.stride,
+            c.vector[mean.source] + start * p.padded * size, p.padded * size * task.stride, n, p.units, p.width)
+
+
+cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s, char *columns, int64_t column_row) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t k
+    cdef sk_block block
+    for k in range(p.slot_count):
+        place_slot(c, task, t, p.slots[k], s, stage.columns, column_row, columns, &s.slots[k])
+    reduce_means(c, task, t, n, stage)
+    for k in range(stage.run, stage.run_end):
+        if p.runs[k].operand != OPERAND_X:
+            set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * s.chunk_rows)
+    block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.slots
+    block.vectors, block.units, block.user_rows, block.by_panel = p.vectors, p.units, s.user_rows, n == 1
+    columns += column_row * stage.columns * p.width * p.kernels.size
+    if n == 1:
+        run_line(c, task, stage, s, columns, &block)
+    else:
+        run_rows(c, n, stage, s, columns, &block)
+
+
+cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
+    """Products and interpreter, panel by panel, on blocks that stay in L1."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
+    cdef sk_product product
+    cdef char *z
+    product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
+    for m in range(p.panels):
+        block.panel = m
+        for r0 from 0 <= r0 < n by SK_MAX_ROWS:
+            block.first_row = r0
+            block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
+            z = columns + (m * capacity + r0) * line * size
+            for k in range(stage.run, stage.run_end):
+                if p.runs[k].operand != OPERAND_X:
+                    product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+                    p.kernels.product(
+                        &product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
+                        c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * size, z + p.runs[k].column * p.width * size)
+            p.kernels.pointwise(block)
+
+
+cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
+    """The same for a single row: several panels at a time, as if they were rows."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size, panel
+    cdef sk_product product
+    product.step, product.segments, product.segment, product.bias = 1, 1, 0, NULL
+    for k in range(stage.run, stage.run_end):
+        if p.runs[k].operand != OPERAND_X:
+            product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+            panel = product.length * product.w_row * size
+            p.kernels.line(
+                &product, p.runs[k].count * p.vectors, task.panel_end - task.panel, s.operands[(k - stage.run) * s.chunk_rows],
+                c.weight[p.runs[k].weight] + task.panel * panel, panel,
+                columns + task.panel * s.chunk_rows * line + p.runs[k].column * p.width * size, s.chunk_rows * line, 0)
+    for k in range(p.slot_count):
+        if p.slots[k].kind != TEMP:
+            s.slots[k].row = s.slots[k].block = s.slots[k].panel
+            s.slots[k].panel = 0
+    block.panel = 0
+    for m from task.panel <= m < task.panel_end by SK_MAX_ROWS:
+        block.first_row = m
+        block.rows = min(task.panel_end - m, <int64_t>SK_MAX_ROWS)
+        p.kernels.pointwise(block)
+
+
+cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
+    """Zero the lanes past the last unit in gradients, which products read whole."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, j, size = p.kernels.size, valid = p.units - (p.panels - 1) * p.width
+    cdef char *last = c.grad + ((p.panels - 1) * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
+    if valid < p.width:
+        for k in range(stage.clear, stage.clear_end):
+            for j in range(n):
+                memset(last + ((j * task.stride * p.columns + p.clears[k]) * p.width + valid) * size, 0, (p.width - valid) * size)
+
+
+cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s) noexcept nogil:
+    """target[row] += gradient columns @ weights, over all panels of the gradient at once."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, j, g, vectors, size = p.kernels.size, total = (p.units + p.kernels.lanes - 1) // p.kernels.lanes
+    cdef int64_t inner, line = p.columns * p.width
+    cdef char *target
+    cdef char *grad = c.grad + (c.batch.offset[t] + task.first) * line * size
+    cdef char *weight
+    cdef sk_product product
+    product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
+    product.z_row, product.bias = p.padded * task.stride, NULL
+    for k in range(stage.post, stage.post_end):
+        for j in range(n):
+            s.operands[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * size
+        if p.posts[k].target == TARGET_CARRY:
+            target = c.carry[p.posts[k].index] + ((t & 1) * c.batch.size + task.first) * p.padded * size
+        else:
+            target = c.vector[p.posts[k].index] + task.first * p.padded * size
+        product.length = p.posts[k].count * p.width
+        inner = product.length * p.panels
+        weight = c.weight[p.posts[k].weight]
+        g = 0
+        if n == 1:                              # whole groups at once, then what is left
+            product.w_row = SK_MAX_VECTORS * p.kernels.lanes
+            g = total // SK_MAX_VECTORS * SK_MAX_VECTORS
+            p.kernels.line(&product, SK_MAX_VECTORS, total // SK_MAX_VECTORS, s.operands[0], weight,
+                           product.w_row * inner * size, target, product.w_row * size, 0)
+        for g from g <= g < total by SK_MAX_VECTORS:
+            vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
+            product.w_row = vectors * p.kernels.lanes
+            p.kernels.product(&product, vectors, n, s.operands, weight + g * p.kernels.lanes * inner * size, target + g * p.kernels.lanes * size)
+
+
+cdef bint meet(Task task, int64_t count) noexcept nogil:
+    """Wait until all of the team have come this far; False if the call was stopped."""
+    if task.team is NULL:
+        return True
+    sk_publish(&task.team.progress[task.member], count)
+    return sk_await(task.team.progress, task.team.members, count, &task.team.watch.stopped)
+
+
+cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:
+    """One step of a task; False if the call was stopped."""
+    cdef ProgramData *p = c.program
+    cdef int64_t stage
+    cdef char *columns = s.columns
+    set_user_rows(c, task, t, n, s)
+    for stage in range(p.stage_count):
+        run_stage(c, task, t, n, &p.stages[stage], s, columns, column_row)
+        if p.backward:
+            clear_padding(c, task, t, n, &p.stages[stage])
+            run_posts(c, task, t, n, &p.stages[stage], s)
+        columns += p.panels * s.chunk_rows * p.stages[stage].columns * p.width * p.kernels.size
+        if not meet(task, 2 + t * p.stage_count + stage):
+            return False
+    return True
+
+
+cdef void copy_rows(CallData *c, Task task, char *buffer, char *user) noexcept nogil:
+    """Rows (sorted, padded) of the engine from (batch, units) of the user; NULL is zero."""
+    cdef ProgramData *p = c.program
+    cdef int64_t row, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
+    for row from task.first <= row < c.batch.size by task.stride:
+        memset(buffer + row * padded, 0, padded)
+        if user is not NULL:
+            memcpy(buffer + row * padded, user + c.batch.order[row] * line, line)
+
+
+cdef bint begin_task(CallData *c, Task task) noexcept nogil:
+    cdef int64_t i, half = c.batch.size * c.program.padded * c.program.kernels.size
+    for i in range(c.program.states if task.member == 0 else 0):
+        if c.program.backward:
+            copy_rows(c, task, c.carry[i], c.initial[i])
+            copy_rows(c, task, c.carry[i] + half, c.initial[i])
+        else:
+            copy_rows(c, task, c.state[i], c.initial[i])
+    return meet(task, 1)
+
+
+cdef void end_task(CallData *c, Task task) noexcept nogil:
+    cdef ProgramData *p = c.program
+    cdef int64_t i, row, slot, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
+    for i in range(p.states if task.member == 0 else 0):
+        if c.final[i] is NULL:
+            continue
+        for row from task.first <= row < c.batch.size by task.stride:
+            slot = 0 if p.backward else time_slot(c, c.batch.length[row] - 1)
+            memcpy(c.final[i] + c.batch.order[row] * line, (c.carry[i] if p.backward else c.state[i]) + (slot + row) * padded, line)
