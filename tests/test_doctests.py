@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import seqkit
+from seqkit import registry
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -18,6 +19,12 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(seqkit.__path__, "seqkit.")
     if not module.name.endswith(("__main__", "_worker"))
 )
+
+
+@pytest.fixture(autouse=True)
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an example registers is gone after it."""
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -64,11 +64,14 @@ def test_cosine_decay():
     assert rates == pytest.approx([0.01 * (1 + 0.5**0.5), 0.01, 0.01 * (1 - 0.5**0.5), 0.0])
 
 
-@pytest.mark.parametrize(("settings", "expected"), [
-    (SMALL, ["lstm", "dense"]),
-    (Settings(cell="gru", units=3, layers=2, dropout=0.1), ["gru", "dropout", "gru", "dropout", "dense"]),
-    (Settings(cell="peephole", units=3, bidirectional=True), ["bidirectional", "dense"]),
-])
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (SMALL, ["lstm", "dense"]),
+        (Settings(cell="gru", units=3, layers=2, dropout=0.1), ["gru", "dropout", "gru", "dropout", "dense"]),
+        (Settings(cell="peephole", units=3, bidirectional=True), ["bidirectional", "dense"]),
+    ],
+)
 def test_network(settings, expected):
     model = network(settings, features=5, outputs=2, activation="softmax")
     assert [layer.name for layer in model.layers] == expected

@@ -30,11 +30,27 @@ from checks.values import check_last_output, check_new_parameters, check_paper, 
 CHECKS = {
     check.__name__: check
     for check in (
-        check_reference, check_paper, check_last_output, check_trace, check_new_parameters,
-        check_gradients, check_gradients_in_single_precision, check_gradients_accumulate, check_without_input_gradient,
-        check_nan_in_padding, check_more_padding, check_batch, check_threads, check_split_in_time, check_steps, check_list,
-        check_layout, check_inference, check_calls_are_independent, check_inputs_are_kept,
+        check_reference,
+        check_paper,
+        check_last_output,
+        check_trace,
+        check_new_parameters,
+        check_gradients,
+        check_gradients_in_single_precision,
+        check_gradients_accumulate,
+        check_without_input_gradient,
+        check_nan_in_padding,
+        check_more_padding,
+        check_batch,
+        check_threads,
+        check_split_in_time,
+        check_steps,
+        check_list,
+        check_layout,
+        check_inference,
+        check_calls_are_independent,
+        check_inputs_are_kept,
     )
-}  # fmt: skip
+}
 
 __all__ = [*CHECKS, "CHECKS"]

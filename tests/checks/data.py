@@ -19,8 +19,8 @@ def fill(layer: Any, seed: int = 0) -> Any:
     """Give every parameter random values; biases too, so that no part of an equation is idle."""
     rng = np.random.default_rng(seed)
     for name, value in layer.params.items():
-        product = name in ("weight_ih", "weight_hh") or value.shape == (layer.units, layer.units)
-        layer.params[name] = rng.normal(size=value.shape) / np.sqrt(1 + value.shape[1] if product else 2)
+        matrix = name.endswith(("weight_ih", "weight_hh")) or value.shape == value.shape[-1:] * 2
+        layer.params[name] = rng.normal(size=value.shape) / np.sqrt(1 + value.shape[1] if matrix else 2)
     return layer
 
 
@@ -46,10 +46,16 @@ class Data:
             return rng.normal(size=shape).astype(layer.dtype)
 
         def states() -> tuple[np.ndarray, ...]:
-            return tuple(numbers(batch, layer.units) for _ in layer.cell.states)
+            return tuple(numbers(batch, units) for _, units in states_of(layer))
 
-        x, dy = numbers(batch, time, layer.input_size), numbers(batch, time, layer.units)
-        return cls(np.where(inside, x, 0).astype(layer.dtype), lengths, states(), np.where(inside, dy, 0).astype(layer.dtype), states())
+        x, dy = numbers(batch, time, layer.input_size), numbers(batch, time, layer.output_size)
+        return cls(
+            np.where(inside, x, 0).astype(layer.dtype),
+            lengths,
+            states(),
+            np.where(inside, dy, 0).astype(layer.dtype),
+            states(),
+        )
 
     def padded(self, more: int, value: float) -> Data:
         """The same sequences with `more` steps of padding and `value` in all of it."""
@@ -67,18 +73,29 @@ class Data:
         """Some sequences, cut to the longest of them."""
         time = int(self.lengths[rows].max(initial=0))
         return Data(
-            self.x[rows][:, :time], self.lengths[rows], tuple(s[rows] for s in self.state),
-            self.dy[rows][:, :time], tuple(d[rows] for d in self.dstate),
-        )  # fmt: skip
+            self.x[rows][:, :time],
+            self.lengths[rows],
+            tuple(s[rows] for s in self.state),
+            self.dy[rows][:, :time],
+            tuple(d[rows] for d in self.dstate),
+        )
+
+
+def states_of(layer: Any) -> list[tuple[str, int]]:
+    """Name and units of every state; those of both directions, where there are two."""
+    if hasattr(layer, "forward_layer"):
+        return states_of(layer.forward_layer) + states_of(layer.backward_layer)
+    return [(name, layer.units) for name in layer.cell.states]
 
 
 def run(layer: Any, data: Data) -> dict[str, np.ndarray]:
-    """Everything that a forward and a backward call give."""
+    """Copies of everything that a forward and a backward call give."""
     layer.zero_grads()
     y, cache = layer.forward(data.x, data.lengths, data.state, training=True)
-    found = {"y": y} | named("final", cache.state)
+    found = {"y": y.copy()} | named("final", [state.copy() for state in cache.state])
     dx, dinitial = layer.backward(data.dy, cache, data.dstate)
-    return found | {"dx": dx} | named("dinitial", dinitial) | {f"grad {k}": g.copy() for k, g in layer.grads.items()}
+    found |= {"dx": dx.copy()} | named("dinitial", [gradient.copy() for gradient in dinitial])
+    return found | {f"grad {name}": grad.copy() for name, grad in layer.grads.items()}
 
 
 def named(what: str, arrays: Any) -> dict[str, np.ndarray]:

@@ -5,9 +5,26 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from seqkit.equations import (
-    Cell, Parameter, absolute, clip, exp, layer_norm, log, matrix, maximum, mean, minimum, relu, sigmoid, softplus, softsign,
-    sqrt, tanh, vector, where,
-)  # fmt: skip
+    Cell,
+    Parameter,
+    absolute,
+    clip,
+    exp,
+    layer_norm,
+    log,
+    matrix,
+    maximum,
+    mean,
+    minimum,
+    relu,
+    sigmoid,
+    softplus,
+    softsign,
+    sqrt,
+    tanh,
+    vector,
+    where,
+)
 
 Step = dict[str, Any]
 
@@ -68,7 +85,9 @@ class OneMatrixInTwoColumns(Cell):
     def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
         f = sigmoid(x.f + U.f @ s.h)
         n = tanh(x.n + U.f @ (f * s.h))
-        return {"h": n + 0.3 * s.h, }
+        return {
+            "h": n + 0.3 * s.h,
+        }
 
 
 class LayerNorm(Cell):
@@ -255,11 +274,45 @@ class OnlyCompared(Cell):
         return {"h": where(x.b + U.b @ (0.5 * s.h) > p.limit, tanh(x.a + U.a @ s.h), -0.5 * x.a)}
 
 
+class NothingInTheLanes(Cell):
+    """Infinite or NaN where a vector register has lanes past the last unit: all parameters are 0 there."""
+
+    gates, states = ("a", "b"), ("h", "c")
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"v": vector("one", "two")}
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        size = p.v.one * p.v.one + p.v.two * p.v.two
+        a = tanh(0.3 * (x.a + U.a @ s.h) / sqrt(size) + 0.1 * log(size))
+        b = tanh(x.b + U.b @ (a / sqrt(size)) + mean(a))
+        return {"h": b - 0.1 * s.c / sqrt(size), "c": 0.3 * a * log(size)}
+
+
 ZOO = {
     cell.__name__: cell
     for cell in (
-        ExtraMatrices, ManyProducts, LateState, OneMatrixTwice, OneMatrixInTwoColumns, LayerNorm, Means, Kinks, Smooth,
-        ThreeStates, SharedColumn, Delay, OldOutput, NoInput, NoMatrix, Linear, BareColumn, ManyGates, ProductsOfLeaves,
-        NewState, OnlyCompared,
+        ExtraMatrices,
+        ManyProducts,
+        LateState,
+        OneMatrixTwice,
+        OneMatrixInTwoColumns,
+        LayerNorm,
+        Means,
+        Kinks,
+        Smooth,
+        ThreeStates,
+        SharedColumn,
+        Delay,
+        OldOutput,
+        NoInput,
+        NoMatrix,
+        Linear,
+        BareColumn,
+        ManyGates,
+        ProductsOfLeaves,
+        NewState,
+        OnlyCompared,
+        NothingInTheLanes,
     )
-}  # fmt: skip
+}

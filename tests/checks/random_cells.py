@@ -1,0 +1,105 @@
+"""Cells drawn at random: equations that nobody thought of."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from seqkit.equations import (
+    Cell,
+    Parameter,
+    clip,
+    exp,
+    gelu,
+    log,
+    matrix,
+    maximum,
+    mean,
+    minimum,
+    sigmoid,
+    silu,
+    softplus,
+    sqrt,
+    tanh,
+    vector,
+    where,
+)
+
+
+class RandomCell(Cell):
+    """Equations that `seed` decides: 1 to 6 gates, 1 to 4 states, extra matrices and vectors,
+    products of anything, and results that are tame enough to be compared."""
+
+    def __init__(self, seed: int = 0, kinks: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        draw = random.Random(seed)
+        self.seed, self.kinks = seed, kinks
+        self.gates = tuple("abcdef"[: draw.randint(1, 6)])  # type: ignore[misc]
+        self.states = tuple("hcmq"[: draw.randint(1, 4)])  # type: ignore[misc]
+        declared = {"V": matrix(), "Q": matrix(), "v": vector(), "w": vector("one", "two")}
+        self.declared = {name: one for name, one in declared.items() if draw.random() < 0.4}
+
+    def parameters(self) -> dict[str, Parameter]:
+        return self.declared
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
+        """The same draws for symbols and for arrays, so the same equations."""
+        draw = random.Random(self.seed + 1)
+        matrices = [getattr(U, gate) for gate in self.gates] + [
+            getattr(p, name) for name in "VQ" if name in self.declared
+        ]
+        values = [getattr(s, state) for state in self.states]
+        values += [p.v] if "v" in self.declared else []
+        values += [p.w.one, p.w.two] if "w" in self.declared else []
+        products = [m @ draw.choice(values) for m in matrices]
+        values += [tanh(getattr(x, gate) + product) for gate, product in zip(self.gates, products, strict=False)]
+        values += products[len(self.gates) :]
+        for _ in range(draw.randint(3, 14)):
+            values.append(self._draw_value(draw, x, matrices, values))
+        total = tanh(values[0])
+        for value in values[1:]:
+            total = 0.6 * total + 0.3 * tanh(value)
+        results = {state: self._draw_result(draw, s, values) for state in self.states}
+        return results | {draw.choice(self.states): tanh(total)}
+
+    def _draw_value(self, draw: random.Random, x: Any, matrices: list[Any], values: list[Any]) -> Any:
+        a, b, kind = draw.choice(values), draw.choice(values), draw.random()
+        if kind < 0.3:
+            column = draw.choice(matrices) @ a
+            if draw.random() < 0.5:
+                column = column + draw.choice(matrices) @ b
+            return getattr(x, draw.choice(self.gates)) + column if draw.random() < 0.7 else column
+        if kind < 0.4:
+            return mean(a)
+        choices = [
+            lambda: a + b,
+            lambda: a - b,
+            lambda: a * b,
+            lambda: a / (1.5 + b * b),
+            lambda: 1 - a,
+            lambda: 0.5 * a + b,
+            lambda: tanh(a),
+            lambda: sigmoid(a),
+            lambda: softplus(a),
+            lambda: exp(-a * a),
+            lambda: sqrt(1 + b**2),
+            lambda: log(2 + a * a),
+            lambda: (1.5 + sigmoid(a)) ** -2,
+            lambda: silu(a),
+            lambda: gelu(tanh(b)),
+        ]
+        if self.kinks:
+            choices += [
+                lambda: maximum(a, b),
+                lambda: minimum(a, 0.2),
+                lambda: where(a > b, a, b * a),
+                lambda: clip(a, -0.5, 0.5),
+                lambda: abs(a - 0.1),
+                lambda: where(a <= 0.1, 0.3, b),
+            ]
+        return draw.choice(choices)()
+
+    def _draw_result(self, draw: random.Random, s: Any, values: list[Any]) -> Any:
+        if draw.random() < 0.15:
+            return getattr(s, draw.choice(self.states))
+        return tanh(draw.choice(values)) * 0.7 + 0.2 * tanh(draw.choice(values))
