@@ -60,6 +60,19 @@ def test_long_sequences_and_their_pieces(name: str, dtype: str) -> None:
     assert_same_bits({"y": np.concatenate([y1, y2], axis=1)}, {"y": whole["y"]}, "two pieces")
 
 
+@pytest.mark.parametrize("name", ["ManyProducts", "ThreeStates", "ProductsOfLeaves", "NewState", "Delay", "ManyGates"])
+def test_threads_that_share_the_units_of_one_sequence(name: str) -> None:
+    """They meet after every stage, so none reads a vector that another has not written yet."""
+    layer = maker(ZOO[name], 200, 20)("float32")
+    data = Data.draw(layer, [120])
+    with seqkit.threads(1):
+        expected = run(layer, data)
+    for count in (2, 3, 5):
+        with seqkit.threads(count):
+            for _ in range(3):
+                assert_same_bits(run(layer, data), expected, f"{count} threads")
+
+
 # ---- two directions --------------------------------------------------------------------------
 
 
