@@ -57,7 +57,7 @@ LONG_CALLS = {
     "forward": "layer.forward(np.broadcast_to(x, (40, 300_000, 16)), training=False)",
     "one sequence": "layer.forward(np.broadcast_to(x, (1, 2_000_000, 16)), training=False)",
     "both directions": "both.forward(np.broadcast_to(x, (8, 1_000_000, 16)), training=False)",
-    "forward and backward": "while True: layer.backward(y[:, -1], layer.forward(small)[1])",
+    "forward and backward": "for _ in forever: layer.backward(y[:, -1], layer.forward(small)[1])",
     "steps": "for _ in forever: layer.step(small[:, 0])",
     "product": "for _ in forever: seqkit._core.matmul(np.ones((3000, 3000)), np.ones((3000, 3000)))",
 }
