@@ -18,7 +18,7 @@ from seqkit.cli.info import environment
 
 FAST = ["--units", "3", "--epochs", "2", "--threads", "1"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(seqkit.__file__).parents[1])}
-COMMAND = [sys.executable, "-c", "from seqkit.cli import main; main(prog_name='seqkit')"]
+COMMAND = [sys.executable, "-P", "-c", "from seqkit.cli import main; main(prog_name='seqkit')"]
 
 
 # the group
@@ -29,7 +29,7 @@ def test_help_lists_every_command_without_importing_numpy():
         "import sys\nfrom seqkit.cli import main\ntry: main(['--help'])\n"
         "finally: sys.stderr.write(' '.join(m for m in ('numpy', 'matplotlib') if m in sys.modules))"
     )
-    result = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-P", "-c", program], env=ENVIRONMENT, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
     listed = result.stdout.split("Commands:")[1]
     assert [line.split()[0] for line in listed.strip().splitlines()] == ["fit", "predict", "bench", "layers", "info"]

@@ -43,7 +43,11 @@ def loaded_by(code: str, *before: str, path: Path | None = None) -> dict[str, An
     folders = [str(path)] if path else []
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*folders, str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-P", "-c", textwrap.dedent(script)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     modules, changes = json.loads(done.stdout)

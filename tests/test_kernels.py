@@ -238,9 +238,11 @@ TESTS = Path(__file__).parent
 
 
 def run_with(isa: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(TESTS), str(Path(seqkit.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"SEQKIT_ISA": isa, "PYTHONPATH": path}
-    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-P", *arguments], env=environment, capture_output=True, text=True, timeout=300
+    )
 
 
 @pytest.mark.parametrize("isa", _core.supported_isas())

@@ -30,9 +30,9 @@ TESTS = Path(__file__).parent
 
 def start(script: str, **environment: str) -> subprocess.Popen[str]:
     """Run a script in a process of its own."""
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(TESTS), str(Path(seqkit.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
+        [sys.executable, "-P", "-W", "ignore", "-c", textwrap.dedent(script)],
         env=os.environ | {"PYTHONPATH": path} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
