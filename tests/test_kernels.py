@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import seqkit
 from seqkit import _core, equations
 from seqkit.equations import Cell, relu, sigmoid, softplus, tanh
 from seqkit.errors import BuildError
