@@ -18,6 +18,7 @@ from checks.values import in_reading_order
 from checks.zoo import ZOO
 
 import seqkit
+from seqkit import _core
 
 LARGE = {name: maker(name, 96, 70) for name in registered()} | {
     name: maker(ZOO[name], 90, 20) for name in ("OneMatrixTwice", "OneMatrixInTwoColumns", "LayerNorm", "ManyGates")
@@ -30,6 +31,7 @@ def test_large(subject: str, check: str) -> None:
     CHECKS[check](LARGE[subject])
 
 
+@pytest.mark.skipif(not _core.openmp, reason="built without threads")
 @pytest.mark.parametrize("name", registered())
 def test_calls_of_many_threads_use_many(name: str) -> None:
     """The thread check above compares what it says: the work is really split."""

@@ -239,6 +239,16 @@ def test_parentheses_say_what_is_computed() -> None:
     assert scope["h"] == pytest.approx(expected, rel=1e-14)
 
 
+def test_columns_inside_of_expressions() -> None:
+    """A sum stands in parentheses where something is done with it; a single product needs none."""
+
+    def step(x: Any, U: Any, s: Any, p: Any) -> Any:
+        return {"h": 2 * (x.f + U.f @ s.h) - s.h * (U.g @ tanh(s.h)) + U.g @ (U.f @ s.h)}
+
+    text = "h[t] = 2 * (W_f x[t] + b_f + U_f h[t-1]) - h[t-1] * U_g tanh(h[t-1]) + U_g U_f h[t-1]"
+    assert describe_equations(cell_of(step, gates=("f", "g"))) == text
+
+
 def test_programs_as_text() -> None:
     text = describe_program(seqkit.GRU(1, reset_after=False).cell)
     forward, backward = text.split("\n\n")
@@ -247,6 +257,7 @@ def test_programs_as_text() -> None:
     assert backward.startswith("gradient of gru\nstage 0\n")
     assert "sum of n^T d column 2" in backward
     assert backward.endswith("saved by the forward pass: z, n, r")
+    assert "\nd u[0] += v" in describe_program(ZOO["NoMatrix"]())
 
 
 # ---- functions on arrays ---------------------------------------------------------------------------

@@ -133,6 +133,8 @@ CHOICES: dict[str, tuple[Callable[[Any], Any], Callable[[np.ndarray], np.ndarray
     "abs": (abs, np.abs),
     "relu": (relu, lambda x: np.maximum(x, 0)),
     "maximum": (lambda x: equations.maximum(x, 0.5), lambda x: np.maximum(x, 0.5)),
+    "maximum of a number": (lambda x: equations.maximum(0.5, x), lambda x: np.maximum(0.5, x)),
+    "minimum of a symbol": (lambda x: equations.minimum(x, -0.5), lambda x: np.minimum(x, -0.5)),
     "minimum": (lambda x: equations.minimum(-0.5, x), lambda x: np.minimum(-0.5, x)),
     "clip": (lambda x: equations.clip(x, -1, 0.25), lambda x: np.clip(x, -1, 0.25)),
     "greater": (lambda x: equations.where(x > 0.5, x, -2.0), lambda x: np.where(x > 0.5, x, -2.0)),

@@ -79,8 +79,8 @@ def test_ctrl_c(call: str) -> None:
         before = {{name: array.copy() for name, array in layer.params.items()}}
         expected = layer(small)
         for _ in range(3):
-            print("started", flush=True)
             try:
+                print("started", flush=True)
                 {LONG_CALLS[call]}
             except KeyboardInterrupt:
                 print("stopped", flush=True)
@@ -115,7 +115,7 @@ seqkit.set_num_threads(2)
 layer = maker("lstm", 64, 16)("float32")
 data = Data.draw(layer, [30] * 40)
 expected = run(layer, data)
-assert layer.plan(data.x.shape, training=True).threads == 2
+assert layer.plan(data.x.shape, training=True).threads == 2 or not seqkit._core.openmp
 
 def same(_=None):
     found = run(layer, data)
