@@ -94,6 +94,6 @@ extensions = [
         extra_compile_args=[*FLAGS, *openmp],
         extra_link_args=openmp,
     )
-    for name in ("machine", "calls", "steps", "engine", "weights", "products")
+    for name in ("machine", "calls", "places", "steps", "engine", "weights", "products")
 ]
 setup(ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES), cmdclass={"build_ext": BuildCore})

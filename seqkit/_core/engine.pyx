@@ -36,7 +36,7 @@ cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
     cdef Scratch *s = &work.scratch[thread]
     lay_out(s, c, task_rows(c.batch, task, c.batch.size), work.memory + thread * work.share)
     cdef int64_t k, t, n, end = 0, start = 0
-    if not begin_task(c, task):
+    if not begin_task(c, task, s):
         return
     for k in range(c.batch.time):
         t = c.batch.time - 1 - k if c.program.backward else k

@@ -9,6 +9,7 @@
 
 #define SK_MAX_ROWS 24    /* rows of a block of the interpreter: its registers must stay in L1 */
 #define SK_MAX_VECTORS 4  /* vectors that one product writes per row */
+#define SK_L1_BYTES 32768 /* what surely stays in the first cache, beside what else is in use */
 #define SK_PEAK_CHAINS 12 /* independent sums of `peak`: enough to hide latency, few enough for registers */
 
 /* Operations of the pointwise interpreter: name, number of operands.  The order is the opcode;

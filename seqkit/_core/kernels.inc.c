@@ -38,12 +38,14 @@
                 }                                                                                         \
             }                                                                                             \
         }                                                                                                 \
-        const REAL *start = p->bias ? (const REAL *)p->bias : z;                                          \
-        const int64_t start_row = p->bias ? 0 : p->z_row;                                                 \
-        UNROLL for (int m = 0; m < M; m++)                                                                \
-            UNROLL for (int v = 0; v < V; v++)                                                            \
-                *(vec *)(z + m * p->z_row + v * LANES) =                                                  \
-                    *(const vec *)(start + m * start_row + v * LANES) + acc[m][v];                        \
+        const vec *bias = (const vec *)p->bias;                                                           \
+        const int64_t z_row = p->z_row;                                                                   \
+        if (bias)                                                                                         \
+            UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
+                UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] = bias[v] + acc[m][v];                   \
+        else                                                                                              \
+            UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
+                UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] += acc[m][v];                            \
     }
 #define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
 #define TILE_TABLE(M) {0, FN(tile_1_##M), FN(tile_2_##M), FN(tile_3_##M), FN(tile_4_##M)}
@@ -78,7 +80,8 @@ static void FN(product)(
     }
 }
 
-/* One row: so few accumulators that several panels are needed to keep the multipliers busy. */
+/* One row: so few accumulators that several panels are needed to keep the multipliers busy.  Weights
+ * that come from L2 come faster in a single stream, and few accumulators keep up with it. */
 #define LINE(V, Q)                                                                                        \
     static __attribute__((noinline)) void FN(line_##V##_##Q)(                                             \
         const sk_product *p, const REAL *a, const REAL *w, int64_t w_panel, REAL *z, int64_t z_panel,     \
@@ -115,8 +118,11 @@ static void FN(line)(
 {
     const int64_t size = sizeof(REAL), start_panel = p->bias ? bias_panel : z_panel;
     const char *start = p->bias ? p->bias : z;
+    const int64_t bytes = panels * p->segments * p->length * vectors * VECTOR_BYTES;
+    const int64_t enough = (bytes <= SK_L1_BYTES ? 1024 : 192) / VECTOR_BYTES; /* accumulators */
     while (panels > 0) {
-        int log = panels >= 4 && LINE_PANELS >= 4 ? 2 : panels >= 2 && LINE_PANELS >= 2 ? 1 : 0;
+        int log = 0;
+        while (vectors << log < enough && 1 << (log + 1) <= LINE_PANELS && panels >= 1 << (log + 1)) log++;
         FN(lines)[log][vectors](
             p, (const REAL *)a, (const REAL *)w, w_panel / size, (REAL *)z, z_panel / size, (const REAL *)start,
             start_panel / size);

@@ -1,10 +1,11 @@
 from libc.stdint cimport int64_t
 
 from seqkit._core.calls cimport BatchData, CallData
-from seqkit._core.machine cimport Watch, sk_progress, sk_slot
+from seqkit._core.machine cimport Watch, sk_progress
+from seqkit._core.places cimport Places
 
 cdef struct Scratch:        # of one thread
-    sk_slot *slots
+    Places places
     char **x_rows           # of a chunk of steps
     char **user_rows        # of y or dy at this step
     char **operands         # of the runs of a stage: [run][row]
@@ -28,7 +29,7 @@ cdef inline int64_t task_rows(BatchData *b, Task task, int64_t count) noexcept n
     return 0 if count <= task.first else (count - task.first + task.stride - 1) // task.stride
 
 cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexcept nogil
-cdef bint begin_task(CallData *c, Task task) noexcept nogil
+cdef bint begin_task(CallData *c, Task task, Scratch *s) noexcept nogil
 cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil
 cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil
 cdef void end_task(CallData *c, Task task) noexcept nogil

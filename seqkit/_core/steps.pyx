@@ -9,16 +9,18 @@ b. The input projection of a few steps is computed at once, by the thread that c
    into columns that stay in its L2.
 c. A task of a single row takes several panels at a time, as if they were rows; a team of
    threads can share its panels, and then meets after every stage.
+d. Panels are taken upwards and downwards in turn: the weights that one step has used last are
+   still in a near cache when the next step begins with them.
 """
 
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
-    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, MASK, NEXT, OPERAND_STATE, OPERAND_X, PARAMETER, PREVIOUS, SAVED, TARGET_CARRY,
-    TEMP, VECTOR, CallData, Mean, ProgramData, Run, Slot, Stage, input_time, row_at, time_slot,
+    OPERAND_STATE, OPERAND_X, TARGET_CARRY, CallData, Mean, ProgramData, Run, Stage, input_time, row_at, time_slot,
 )
-from seqkit._core.machine cimport SK_MAX_ROWS, SK_MAX_VECTORS, sk_await, sk_block, sk_product, sk_publish, sk_slot
+from seqkit._core.machine cimport SK_MAX_ROWS, SK_MAX_VECTORS, sk_await, sk_block, sk_product, sk_publish
+from seqkit._core.places cimport lay_out_places, move_all, place_all
 
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
 cdef int64_t CHUNK_ROWS = 192
@@ -41,50 +43,15 @@ cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexce
     for k in range(p.stage_count):
         columns += p.stages[k].columns
         runs = max(runs, p.stages[k].run_end - p.stages[k].run)
+    cdef char *begin = memory
     s.columns = memory
     s.temps = s.columns + columns * s.chunk_rows * p.padded * p.kernels.size
-    s.slots = <sk_slot *>(s.temps + p.temps * SK_MAX_ROWS * p.width * p.kernels.size)
-    s.x_rows = <char **>(s.slots + p.slot_count)
+    memory = s.temps + p.temps * SK_MAX_ROWS * p.width * p.kernels.size
+    s.x_rows = <char **>(memory + lay_out_places(&s.places, c, memory))
     s.user_rows = s.x_rows + s.chunk_rows
     s.chunk_offset = <int64_t *>(s.user_rows + s.chunk_rows)
     s.operands = <char **>(s.chunk_offset + s.chunk_rows)
-    return <char *>(s.operands + runs * s.chunk_rows) - memory
-
-
-cdef void place_slot(CallData *c, Task task, int64_t t, Slot slot, Scratch *s, int64_t stage_columns, int64_t column_row, char *columns, sk_slot *out) noexcept nogil:
-    cdef ProgramData *p = c.program
-    cdef int64_t size = p.kernels.size, vector = p.width * size, row = p.padded * size
-    cdef int64_t kind = slot.kind, i = slot.index
-    out.panel, out.row, out.block = vector, row * task.stride, row * task.stride
-    if kind == TEMP:
-        out.base, out.panel, out.row, out.block = s.temps + i * SK_MAX_ROWS * vector, 0, vector, 0
-    elif kind == CONSTANT:
-        out.base, out.panel, out.row, out.block = p.constants + i * vector, 0, 0, 0
-    elif kind == PARAMETER:
-        out.base, out.row, out.block = c.parameters + i * row, 0, 0
-    elif kind == COLUMN:
-        out.row = out.block = stage_columns * vector
-        out.base = columns + column_row * out.row + i * vector
-        out.panel = s.chunk_rows * out.row
-    elif kind == PREVIOUS:
-        out.base = c.state[i] + (time_slot(c, t - 1) + task.first) * row
-    elif kind == NEXT:
-        out.base = c.state[i] + (time_slot(c, t) + task.first) * row
-    elif kind == VECTOR:
-        out.base = c.vector[i] + ((c.batch.offset[t] if c.vector_taped[i] else 0) + task.first) * row
-    elif kind == SAVED or kind == GRAD:
-        out.row = out.block = slot.columns * vector * task.stride
-        out.base = (c.saved if kind == SAVED else c.grad) + ((c.batch.offset[t] + task.first) * slot.columns + i) * vector
-        out.panel = c.batch.rows * slot.columns * vector
-    elif kind == CARRY_IN:
-        out.base = c.carry[i] + (((t + 1) & 1) * c.batch.size + task.first) * row
-    elif kind == CARRY_OUT:
-        out.base = c.carry[i] + ((t & 1) * c.batch.size + task.first) * row
-    elif kind == MASK:
-        out.base = c.mask[i] + task.first * row
-    else:
-        out.base, out.panel = c.mean[i] + task.first * vector, 0
-        out.row = out.block = vector * task.stride
+    return <char *>(s.operands + runs * s.chunk_rows) - begin
 
 
 cdef void set_user_rows(CallData *c, Task task, int64_t t, int64_t n, Scratch *s) noexcept nogil:
@@ -183,34 +150,33 @@ cdef void reduce_means(CallData *c, Task task, int64_t t, int64_t n, Stage *stag
             c.vector[mean.source] + start * p.padded * size, p.padded * size * task.stride, n, p.units, p.width)
 
 
-cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s, char *columns, int64_t column_row) noexcept nogil:
+cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number, Scratch *s, char *columns) noexcept nogil:
+    """One stage; `columns` are those of this step."""
     cdef ProgramData *p = c.program
+    cdef Stage *stage = &p.stages[number]
     cdef int64_t k
     cdef sk_block block
-    for k in range(p.slot_count):
-        place_slot(c, task, t, p.slots[k], s, stage.columns, column_row, columns, &s.slots[k])
     reduce_means(c, task, t, n, stage)
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
             set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * s.chunk_rows)
-    block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.slots
+    block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.places.slots + number * p.slot_count
     block.vectors, block.units, block.user_rows, block.by_panel = p.vectors, p.units, s.user_rows, n == 1
-    columns += column_row * stage.columns * p.width * p.kernels.size
     if n == 1:
-        run_line(c, task, stage, s, columns, &block)
+        run_line(c, task, stage, s, columns, &block, t & 1)
     else:
-        run_rows(c, n, stage, s, columns, &block)
+        run_rows(c, n, stage, s, columns, &block, t & 1)
 
 
-cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
+cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
     """Products and interpreter, panel by panel, on blocks that stay in L1."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
+    cdef int64_t i, k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
     cdef sk_product product
     cdef char *z
     product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
-    for m in range(p.panels):
-        block.panel = m
+    for i in range(p.panels):
+        m = block.panel = p.panels - 1 - i if down else i
         for r0 from 0 <= r0 < n by SK_MAX_ROWS:
             block.first_row = r0
             block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
@@ -224,10 +190,11 @@ cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *colum
             p.kernels.pointwise(block)
 
 
-cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *columns, sk_block *block) noexcept nogil:
+cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
     """The same for a single row: several panels at a time, as if they were rows."""
     cdef ProgramData *p = c.program
     cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size, panel
+    cdef int64_t start = task.panel_end - 1 if down else task.panel, turn = -1 if down else 1
     cdef sk_product product
     product.step, product.segments, product.segment, product.bias = 1, 1, 0, NULL
     for k in range(stage.run, stage.run_end):
@@ -236,12 +203,8 @@ cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *colum
             panel = product.length * product.w_row * size
             p.kernels.line(
                 &product, p.runs[k].count * p.vectors, task.panel_end - task.panel, s.operands[(k - stage.run) * s.chunk_rows],
-                c.weight[p.runs[k].weight] + task.panel * panel, panel,
-                columns + task.panel * s.chunk_rows * line + p.runs[k].column * p.width * size, s.chunk_rows * line, 0)
-    for k in range(p.slot_count):
-        if p.slots[k].kind != TEMP:
-            s.slots[k].row = s.slots[k].block = s.slots[k].panel
-            s.slots[k].panel = 0
+                c.weight[p.runs[k].weight] + start * panel, turn * panel,
+                columns + start * s.chunk_rows * line + p.runs[k].column * p.width * size, turn * s.chunk_rows * line, 0)
     block.panel = 0
     for m from task.panel <= m < task.panel_end by SK_MAX_ROWS:
         block.first_row = m
@@ -304,15 +267,19 @@ cdef bint meet(Task task, int64_t count) noexcept nogil:
 cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:
     """One step of a task; False if the call was stopped."""
     cdef ProgramData *p = c.program
-    cdef int64_t stage
+    cdef int64_t stage, line
     cdef char *columns = s.columns
+    if s.places.by_panel != (n == 1):
+        place_rows(c, task, s, n == 1)
+    move_all(&s.places, c, t, column_row)
     set_user_rows(c, task, t, n, s)
     for stage in range(p.stage_count):
-        run_stage(c, task, t, n, &p.stages[stage], s, columns, column_row)
+        line = p.stages[stage].columns * p.width * p.kernels.size
+        run_stage(c, task, t, n, stage, s, columns + column_row * line)
         if p.backward:
             clear_padding(c, task, t, n, &p.stages[stage])
             run_posts(c, task, t, n, &p.stages[stage], s)
-        columns += p.panels * s.chunk_rows * p.stages[stage].columns * p.width * p.kernels.size
+        columns += p.panels * s.chunk_rows * line
         if not meet(task, 2 + t * p.stage_count + stage):
             return False
     return True
@@ -328,8 +295,13 @@ cdef void copy_rows(CallData *c, Task task, char *buffer, char *user) noexcept n
             memcpy(buffer + row * padded, user + c.batch.order[row] * line, line)
 
 
-cdef bint begin_task(CallData *c, Task task) noexcept nogil:
+cdef void place_rows(CallData *c, Task task, Scratch *s, bint by_panel) noexcept nogil:
+    place_all(&s.places, c, task.first, task.stride, by_panel, s.columns, s.temps, s.chunk_rows)
+
+
+cdef bint begin_task(CallData *c, Task task, Scratch *s) noexcept nogil:
     cdef int64_t i, half = c.batch.size * c.program.padded * c.program.kernels.size
+    place_rows(c, task, s, False)
     for i in range(c.program.states if task.member == 0 else 0):
         if c.program.backward:
             copy_rows(c, task, c.carry[i], c.initial[i])
