@@ -19,7 +19,7 @@ from seqkit.equations.symbols import Node
 from seqkit.errors import ConfigError
 from seqkit.layer import State
 from seqkit.parameters import JoinedParameters, Parameters
-from seqkit.rows import Rows, engine_batch, last_place
+from seqkit.rows import Rows, last_place
 
 Versioned = Parameters | JoinedParameters
 
@@ -174,8 +174,8 @@ class Execution:
         last_only: bool = False,
     ) -> Forward:
         """Bind a forward call; `program` names the one that keeps a tape, if one is wanted."""
-        batch = engine_batch(x.lengths, x.time)
-        final = tuple(np.empty((len(x.lengths), self.units), self.dtype) for _ in self.cell.states)
+        batch = x.batch
+        final = tuple(np.empty((len(self.cell.states), len(x.lengths), self.units), self.dtype))
         tape, work = self.pool.take() if program else _core.Arena(), self.pool.take()
         call = _core.Call(
             program or self.inference,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,9 @@ class Rows:
         array = as_sequences(x, dtype, owner, features)
         batch, time, _ = array.shape
         given = as_lengths(lengths, batch, time, owner)
-        counts = np.full(batch, time, np.int64) if given is None else given
+        counts = full_lengths(batch, time) if given is None else given
         full = given is None or bool((given == time).all())
-        return cls(array, np.arange(batch, dtype=np.int64) * array.strides[0], array.strides[1], counts, time, full)
+        return cls(array, starts_of(batch, array.strides[0]), array.strides[1], counts, time, full)
 
     @classmethod
     def of_list(cls, rows: Sequence[Any], dtype: np.dtype, owner: str, features: int) -> Rows:
@@ -66,7 +67,7 @@ class Rows:
 
     def of_view(self, array: np.ndarray) -> Rows:
         """The rows of another padded array of the same sequences, with contiguous features."""
-        starts = np.arange(len(array), dtype=np.int64) * array.strides[0]
+        starts = starts_of(len(array), array.strides[0])
         return Rows(array, starts, array.strides[1], self.lengths, self.time, self.full)
 
     def columns(self, start: int, stop: int) -> Rows:
@@ -78,6 +79,11 @@ class Rows:
         return np.split(self.array, np.cumsum(self.lengths)[:-1])
 
     @property
+    def batch(self) -> _core.Batch:
+        """The order in which the engine works."""
+        return full_batch(len(self.lengths), self.time) if self.full else engine_batch(self.lengths, self.time)
+
+    @property
     def place(self) -> tuple[np.ndarray, np.ndarray, int]:
         """What the engine is told."""
         return self.array, self.starts, self.step
@@ -85,7 +91,33 @@ class Rows:
 
 def last_place(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """A (B, F) array, one row for every sequence, as the engine is told."""
-    return array, np.arange(len(array), dtype=np.int64) * array.strides[0], 0
+    return array, starts_of(len(array), array.strides[0]), 0
+
+
+# What depends on the shape of a batch alone is kept: short calls would spend half of their time on it.
+
+
+@lru_cache(maxsize=64)
+def starts_of(batch: int, stride: int) -> np.ndarray:
+    """Where rows begin that lie at a constant distance."""
+    return _read_only(np.arange(batch, dtype=np.int64) * stride)
+
+
+@lru_cache(maxsize=16)
+def full_lengths(batch: int, time: int) -> np.ndarray:
+    """The lengths of sequences that are all `time` long."""
+    return _read_only(np.full(batch, time, np.int64))
+
+
+@lru_cache(maxsize=16)
+def full_batch(batch: int, time: int) -> _core.Batch:
+    """The order of sequences that are all `time` long."""
+    return engine_batch(full_lengths(batch, time), time)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
 
 
 def engine_batch(lengths: np.ndarray, time: int) -> _core.Batch:

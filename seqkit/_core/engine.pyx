@@ -4,7 +4,7 @@ a. A *task* is one direction of one layer and every n-th row of the sorted batch
    j*stride).  It runs its whole time loop by itself: no barrier, no neighbour.  Because rows
    are sorted by length and dealt like cards, the tasks of a call have nearly equal work.
 b. The units of a single row are shared by a team of threads that meets after every stage.
-c. Threads look every step whether Ctrl-C was pressed.
+c. Threads look now and then whether Ctrl-C was pressed.
 """
 
 from libc.stdint cimport int64_t
@@ -18,6 +18,7 @@ from seqkit._core.steps cimport Scratch, Task, Team, begin_task, end_task, lay_o
 
 cdef int64_t MAX_TASK_ROWS = 96         # more rows gain nothing and cost memory
 cdef int64_t TEAM_OPERATIONS = 32_768   # multiply-adds of a step that are worth a meeting of threads
+cdef int64_t LOOK_OPERATIONS = 4_000_000    # multiply-adds between two looks whether to go on: below 1 ms
 
 
 cdef struct Work:
@@ -35,7 +36,7 @@ cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
     cdef CallData *c = work.calls[task.call]
     cdef Scratch *s = &work.scratch[thread]
     lay_out(s, c, task_rows(c.batch, task, c.batch.size), work.memory + thread * work.share)
-    cdef int64_t k, t, n, end = 0, start = 0
+    cdef int64_t k, t, n, end = 0, start = 0, each = row_operations(c.program), since = LOOK_OPERATIONS
     if not begin_task(c, task, s):
         return
     for k in range(c.batch.time):
@@ -43,8 +44,11 @@ cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
         n = task_rows(c.batch, task, c.batch.active[t])
         if n == 0:
             continue
-        if not go_on(&work.watch, thread):
-            return
+        since += n * each
+        if since >= LOOK_OPERATIONS:
+            since = 0
+            if not go_on(&work.watch, thread):
+                return
         if not c.program.backward and t >= end:
             start, end = t, project(c, task, t, s)
         if not run_step(c, task, t, n, s, 0 if c.program.backward else s.chunk_offset[t - start]):
@@ -80,13 +84,17 @@ cdef void run_team(void *context, int64_t thread, int64_t threads) noexcept nogi
     run_task(work, task, thread)
 
 
-cdef int64_t operations_of(CallData *c):
-    """Rough number of multiply-adds, to see whether threads pay."""
-    cdef ProgramData *p = c.program
+cdef int64_t row_operations(ProgramData *p) noexcept nogil:
+    """Rough number of multiply-adds of one step of one sequence."""
     cdef int64_t k, total = p.columns * p.padded if p.backward else 0
     for k in range(p.run_count):
         total += p.runs[k].count * p.runs[k].inner
-    return c.batch.rows * p.padded * total
+    return p.padded * total
+
+
+cdef int64_t operations_of(CallData *c) noexcept nogil:
+    """Rough number of multiply-adds, to see whether threads pay."""
+    return c.batch.rows * row_operations(c.program)
 
 
 cdef int64_t parts_of(CallData *c, int64_t threads):

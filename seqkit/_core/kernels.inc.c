@@ -119,7 +119,7 @@ static void FN(line)(
     const int64_t size = sizeof(REAL), start_panel = p->bias ? bias_panel : z_panel;
     const char *start = p->bias ? p->bias : z;
     const int64_t bytes = panels * p->segments * p->length * vectors * VECTOR_BYTES;
-    const int64_t enough = (bytes <= SK_L1_BYTES ? 1024 : 192) / VECTOR_BYTES; /* accumulators */
+    const int64_t enough = (bytes <= SK_L1_BYTES ? 1024 : 256) / VECTOR_BYTES; /* accumulators */
     while (panels > 0) {
         int log = 0;
         while (vectors << log < enough && 1 << (log + 1) <= LINE_PANELS && panels >= 1 << (log + 1)) log++;
