@@ -257,10 +257,10 @@ class Execution:
         return found
 
 
-def run_calls(calls: Sequence[_core.Call], execution: Execution) -> None:
+def run_calls(calls: Sequence[_core.Call], execution: Execution, pipeline: bool = False) -> None:
     """Run bound calls on the engine, with scratch memory of their execution."""
     arena = execution.pool.take()
-    _core.run(list(calls), _core.num_threads(), arena)
+    _core.run(list(calls), _core.num_threads(), arena, pipeline)
     execution.pool.give_back(arena)
 
 

@@ -54,6 +54,9 @@ class Layer(ABC):
     accepts_ids: ClassVar[bool] = False
     """True for a layer whose input is integer ids (batch, time), one value per step, instead of features."""
 
+    training_only: ClassVar[bool] = False
+    """True for a layer that gives its input back except in training."""
+
     name: str = "layer"
     params: Parameters | JoinedParameters
     grads: dict[str, np.ndarray]

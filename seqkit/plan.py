@@ -54,7 +54,7 @@ class Plan:
 def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
     """The plan of bound calls, one for each direction, on a batch of `batch` sequences."""
     allowed = _core.num_threads()
-    threads, tasks, share, team = _core.plan(list(calls), allowed)
+    threads, tasks, share, shared = _core.plan(list(calls), allowed)
     tables = calls[0].program.tables
     lanes = _core.lanes(tables["dtype"])
     sizes = [call.nbytes() for call in calls]
@@ -68,11 +68,11 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
         len(tables["stages"]),
         sum(tape for tape, _ in sizes),
         sum(work for _, work in sizes) + threads * share,
-        _why(threads, allowed, len(calls), batch, team),
+        _why(threads, allowed, len(calls), batch, shared),
     )
 
 
-def _why(threads: int, allowed: int, directions: int, batch: int, team: bool) -> str:
+def _why(threads: int, allowed: int, directions: int, batch: int, shared: str) -> str:
     if allowed == 1:
         return "one thread is allowed"
     if threads == 1:
@@ -81,6 +81,6 @@ def _why(threads: int, allowed: int, directions: int, batch: int, team: bool) ->
             if batch == 1 and directions == 1
             else "too little work for more threads"
         )
-    if team:
+    if shared == "units":
         return "the threads share the units of the only sequence and meet after every stage"
     return "each direction on its own threads" if directions > 1 else "rows of the batch are shared out"

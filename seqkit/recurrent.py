@@ -179,15 +179,21 @@ class Recurrent(SequenceLayer):
 
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Rows | np.ndarray, Cache]:
         """Run one direction over rows."""
-        y = self._room(rows)
-        if state is None and self.stateful:
-            state = self._state
-        direction = self.bind_forward(rows, y, state, training)
+        direction = self.begin(rows, state, training)
         run_calls([direction.forward.call], direction.execution)
+        return direction.y, self.finish(direction, training)
+
+    def begin(self, rows: Rows, state: State | None, training: bool) -> Direction:
+        """Prepare a run, from the state that a stateful layer carries where none is given."""
+        carried = self._state if state is None and self.stateful else state
+        return self.bind_forward(rows, self._room(rows), carried, training)
+
+    def finish(self, direction: Direction, training: bool) -> Cache:
+        """What a run that has been run leaves behind."""
         cache = self.finish_forward(direction, training)
         if self.stateful:
             self._state = cache.state
-        return y, cache
+        return cache
 
     def _room(self, rows: Rows) -> Rows | np.ndarray:
         """Where the output goes."""

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.layer import Layer, State
 from seqkit.parameters import JoinedParameters
@@ -170,9 +171,10 @@ class Stack:
         """
         self.require_built()
         y, caches = np.asarray(x), []
-        for number, layer in enumerate(self.layers):
+        runs = ((n, [layer]) for n, layer in enumerate(self.layers)) if training else chains(self.layers)
+        for number, layers in runs:
             try:
-                y, cache = layer.forward(y, lengths, None, training)
+                y, cache = _run(layers, y, lengths, training)
             except ShapeError as error:
                 raise ShapeError(f"{error}{self._vector_hint(number, y)}") from error
             caches.append(cache)
@@ -216,6 +218,13 @@ class Stack:
             y, layer_state = layer.step(y, None if state is None else state[number])
             states.append(layer_state)
         return y, tuple(states)
+
+
+def _run(layers: list[Any], x: np.ndarray, lengths: np.ndarray | None, training: bool) -> tuple[np.ndarray, Any]:
+    if len(layers) > 1:
+        return run_chain(layers, x, lengths), None
+    y, cache = layers[0].forward(x, lengths, None, training)
+    return y, cache
 
 
 def _known_input_size(first: Layer) -> int | None:

@@ -25,6 +25,7 @@ FLOORS = (
     ("layer", "masks"),
     ("sequence_layer", "execution"),
     ("recurrent",),
+    ("chain",),
     ("registry",),
     ("cells", "layers"),
     ("stack",),

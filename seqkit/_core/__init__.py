@@ -4,7 +4,7 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 """
 
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
-from seqkit._core.engine import Stepper, plan, run
+from seqkit._core.engine import Stepper, pipeline_pays, plan, run
 from seqkit._core.machine import OPERATIONS, Arena, fma_peak, isa, lanes, openmp, supported_isas
 from seqkit._core.products import matmul
 from seqkit._core.threads import num_threads, set_num_threads, threads
@@ -32,6 +32,7 @@ __all__ = [
     "openmp",
     "pack_run",
     "pack_transposed",
+    "pipeline_pays",
     "plan",
     "run",
     "set_num_threads",

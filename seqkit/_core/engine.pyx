@@ -4,6 +4,8 @@ a. A *task* is one direction of one layer and every n-th row of the sorted batch
    j*stride).  It runs its whole time loop by itself: no barrier, no neighbour.  Because rows
    are sorted by length and dealt like cards, the tasks of a call have nearly equal work.
 b. The units of a single row are shared by a team of threads that meets after every stage.
+   Layers one after the other are shared out whole, where their weights stay in the cache of a
+   core: a pipeline in which each layer follows some steps behind the one it reads.
 c. Threads look now and then whether Ctrl-C was pressed.
 """
 
@@ -12,12 +14,13 @@ from libc.string cimport memset
 
 from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData
 from seqkit._core.machine cimport (
-    Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_work, threads_for,
+    Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
 )
 from seqkit._core.steps cimport Scratch, Task, Team, begin_task, end_task, lay_out, project, run_step, task_rows
 
 cdef int64_t MAX_TASK_ROWS = 96         # more rows gain nothing and cost memory
 cdef int64_t TEAM_OPERATIONS = 32_768   # multiply-adds of a step that are worth a meeting of threads
+cdef int64_t NEAR_BYTES = 768 * 1024        # recurrent weights that do not stay in the second cache of a core
 cdef int64_t LOOK_OPERATIONS = 4_000_000    # multiply-adds between two looks whether to go on: below 1 ms
 
 
@@ -28,7 +31,7 @@ cdef struct Work:
     Scratch *scratch            # one per thread
     char *memory                # `share` bytes per thread
     int64_t share
-    sk_progress *progress       # of a team, or NULL
+    sk_progress *progress       # of the members of a team, or of the calls of a pipeline
     Watch watch
 
 
@@ -51,16 +54,23 @@ cdef void run_task(Work *work, Task task, int64_t thread) noexcept nogil:
                 return
         if not c.program.backward and t >= end:
             start, end = t, project(c, task, t, s)
+            if work.watch.stopped:
+                return
         if not run_step(c, task, t, n, s, 0 if c.program.backward else s.chunk_offset[t - start]):
             return
+        if task.done is not NULL:
+            sk_publish(task.done, t + 1)
+    if task.done is not NULL:                   # who reads backwards waits for the whole
+        sk_publish(task.done, c.batch.time)
     end_task(c, task)
 
 
-cdef Task whole_task(CallData *c, int64_t call, int64_t first, int64_t stride) noexcept nogil:
-    """A task of all panels, without a team."""
+cdef Task whole_task(CallData *c, int64_t call, int64_t first, int64_t stride, Watch *watch) noexcept nogil:
+    """A task of all panels that waits for nobody."""
     cdef Task task
-    task.call, task.first, task.stride = call, first, stride
+    task.call, task.first, task.stride, task.stopped = call, first, stride, &watch.stopped
     task.panel, task.panel_end, task.team, task.member = 0, c.program.panels, NULL, 0
+    task.source = task.done = NULL
     return task
 
 
@@ -78,7 +88,7 @@ cdef void run_team(void *context, int64_t thread, int64_t threads) noexcept nogi
     cdef Task task = work.tasks[0]
     cdef int64_t panels = work.calls[0].program.panels
     cdef Team team
-    team.progress, team.members, team.watch = work.progress, threads, &work.watch
+    team.progress, team.members = work.progress, threads
     task.team, task.member = &team, thread
     task.panel, task.panel_end = panels * thread // threads, panels * (thread + 1) // threads
     run_task(work, task, thread)
@@ -105,22 +115,42 @@ cdef int64_t parts_of(CallData *c, int64_t threads):
     return max(1, min(parts, c.batch.size))
 
 
+cdef int64_t recurrent_operations(ProgramData *p) noexcept nogil:
+    """Multiply-adds of one step of one sequence that wait for the step before; as many weights are read for them."""
+    cdef int64_t k, operations = 0
+    for k in range(p.run_count):
+        operations += p.runs[k].count * p.padded * p.runs[k].inner if p.runs[k].operand != OPERAND_X else 0
+    return operations
+
+
 cdef bint by_units(list calls):
     """Whether a team of threads can share the units of the only row, and a step is long enough."""
     cdef CallData *c = &(<Call>calls[0]).data
     cdef ProgramData *p = c.program
-    cdef int64_t k, operations = 0
-    for k in range(p.run_count):
-        operations += p.runs[k].count * p.padded * p.runs[k].inner if p.runs[k].operand != OPERAND_X else 0
-    return len(calls) == 1 and c.batch.size == 1 and not p.backward and p.means == 0 and operations >= TEAM_OPERATIONS
+    return (len(calls) == 1 and c.batch.size == 1 and not p.backward and p.means == 0
+            and recurrent_operations(p) >= TEAM_OPERATIONS)
 
 
-def plan(list calls, int64_t threads):
-    """How `run` would go: (threads, tasks of each call, bytes of scratch memory per thread, whether
-    the threads share the units of one row).
+def pipeline_pays(list calls, int64_t threads):
+    """Whether layers, each reading the output of the one before, should run as a pipeline.
 
-    Directions get threads of their own, then rows of the batch are shared, then the units of a
-    single row; what is tiny stays on one thread.
+    Rows of a batch are better shared out than layers; and two threads that share the units of a
+    row have twice the near cache for the weights.
+    """
+    cdef Call call
+    cdef int64_t operations = 0
+    for call in calls:
+        operations += operations_of(&call.data)
+        if call.data.batch.size >= threads or recurrent_operations(call.data.program) * call.data.program.kernels.size >= NEAR_BYTES:
+            return False
+    return len(calls) > 1 and threads_for(operations, threads) > 1
+
+
+def plan(list calls, int64_t threads, bint pipeline=False):
+    """How `run` would go: (threads, tasks of each call, bytes of scratch memory per thread, what is shared).
+
+    Directions (or the layers of a pipeline) get threads of their own, then "rows" of the batch
+    are shared, then the "units" of a single row; what is tiny stays on one thread.
     """
     cdef Call call
     cdef Scratch scratch
@@ -128,41 +158,43 @@ def plan(list calls, int64_t threads):
     for call in calls:
         operations += operations_of(&call.data)
     threads = threads_for(operations, threads)
-    parts = [parts_of(&(<Call>c).data, (threads + len(calls) - 1) // len(calls)) for c in calls]
+    parts = [1 if pipeline else parts_of(&(<Call>c).data, (threads + len(calls) - 1) // len(calls)) for c in calls]
     for call, n in zip(calls, parts):
         rows = (call.data.batch.size + n - 1) // n
         share = max(share, lay_out(&scratch, &call.data, rows, NULL))
     share = (share + 127) // 64 * 64
-    if by_units(calls):
-        return min(threads, (<Call>calls[0]).data.program.panels), parts, share, True
-    return min(threads, sum(parts)), parts, share, False
+    if not pipeline and by_units(calls):
+        return min(threads, (<Call>calls[0]).data.program.panels), parts, share, "units"
+    return min(threads, sum(parts)), parts, share, "layers" if pipeline else "rows"
 
 
-def run(list calls, int64_t threads, Arena arena):
-    """Run calls (directions of one layer) to their end; thread-parallel, without the GIL.
+def run(list calls, int64_t threads, Arena arena, bint pipeline=False):
+    """Run calls to their end, thread-parallel, without the GIL: the directions of one layer, or layers
+    one after the other, each reading the output of the one before (`pipeline`).
 
     Raises whatever a signal handler raised meanwhile (KeyboardInterrupt on Ctrl-C).
     """
-    cdef int64_t i, part, k = 0
+    cdef int64_t i, part, counters, k = 0
     cdef Call call
     cdef Work work
     cdef sk_work work_on
-    cdef bint team
-    threads, parts, work.share, team = plan(calls, free_threads(threads))
-    work.count, work.watch = sum(parts), new_watch()
-    arena.reserve(threads * (work.share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + threads * sizeof(sk_progress) + 64 * 8)
+    threads, parts, work.share, shared = plan(calls, free_threads(threads), pipeline)
+    work.count, work.watch, counters = sum(parts), new_watch(), max(threads, <int64_t>len(calls))
+    arena.reserve(threads * (work.share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + counters * sizeof(sk_progress) + 64 * 8)
     work.memory = arena.take(threads * work.share)
     work.scratch = <Scratch *>arena.take(threads * sizeof(Scratch))
     work.tasks = <Task *>arena.take(work.count * sizeof(Task))
     work.calls = <CallData **>arena.take(len(calls) * sizeof(void *))
-    work.progress = <sk_progress *>arena.take(threads * sizeof(sk_progress))
-    memset(work.progress, 0, threads * sizeof(sk_progress))
+    work.progress = <sk_progress *>arena.take(counters * sizeof(sk_progress))
+    memset(work.progress, 0, counters * sizeof(sk_progress))
     for i, call in enumerate(calls):
         work.calls[i] = &call.data
         for part in range(parts[i]):
-            work.tasks[k] = whole_task(&call.data, i, part, parts[i])
+            work.tasks[k] = whole_task(&call.data, i, part, parts[i], &work.watch)
+            if pipeline:
+                work.tasks[k].source, work.tasks[k].done = &work.progress[i - 1] if i else NULL, &work.progress[i]
             k += 1
-    work_on = run_team if team and threads > 1 else run_tasks
+    work_on = run_team if shared == "units" and threads > 1 else run_tasks
     with nogil:
         parallel(work_on, &work, threads)
     finish(&work.watch, sum([operations_of(&(<Call>c).data) for c in calls]), threads)
@@ -187,7 +219,7 @@ cdef class Stepper:
         cdef int64_t share = lay_out(&self.scratch, &call.data, call.data.batch.size, NULL)
         self.call, self.arena, self.calls = call, Arena(), &call.data
         self.arena.reserve(share + 64)
-        self.task = whole_task(&call.data, 0, 0, 1)
+        self.task = whole_task(&call.data, 0, 0, 1, &self.work.watch)
         self.work.memory, self.work.share = self.arena.take(share), share
         self.work.calls, self.work.tasks, self.work.scratch, self.work.count = &self.calls, &self.task, &self.scratch, 1
 

@@ -24,6 +24,7 @@ from seqkit._core.places cimport lay_out_places, move_all, place_all
 
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
 cdef int64_t CHUNK_ROWS = 192
+cdef int64_t PIPELINE_STEPS = 16        # how far a layer lags behind the one it reads
 
 
 cdef int64_t chunk_rows_of(CallData *c, int64_t rows) noexcept nogil:
@@ -104,14 +105,17 @@ cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scra
 
 
 cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil:
-    """Start the columns of the steps from t0 on: bias, and the product with x; returns the end."""
+    """Start the columns of the steps from t0 on: bias, and the product with x; returns the end.
+
+    Where x is being written by another thread, it waits for it (or for a stop).
+    """
     cdef ProgramData *p = c.program
     cdef int64_t t = t0, rows = 0, n = 0, j, row, line, stage
     cdef char *columns = s.columns
     cdef char *bias = c.bias
     while t < c.batch.time:
         n = task_rows(c.batch, task, c.batch.active[t])
-        if n == 0 or (t > t0 and rows + n > s.chunk_rows):
+        if n == 0 or (t > t0 and rows + n > s.chunk_rows) or (task.source is not NULL and t - t0 == PIPELINE_STEPS):
             break
         s.chunk_offset[t - t0] = rows
         for j in range(n):
@@ -119,6 +123,8 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
             s.x_rows[rows + j] = row_at(&c.x, c.batch.order[row], input_time(c, row, t))
         rows += n
         t += 1
+    if task.source is not NULL and not sk_await(task.source, 1, c.batch.time if c.reverse else t, task.stopped):
+        return t
     for stage in range(p.stage_count):
         line = p.stages[stage].columns * p.width
         project_stage(c, task, &p.stages[stage], rows, s, columns, bias)
@@ -261,7 +267,7 @@ cdef bint meet(Task task, int64_t count) noexcept nogil:
     if task.team is NULL:
         return True
     sk_publish(&task.team.progress[task.member], count)
-    return sk_await(task.team.progress, task.team.members, count, &task.team.watch.stopped)
+    return sk_await(task.team.progress, task.team.members, count, task.stopped)
 
 
 cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:

@@ -48,6 +48,7 @@ class Dropout(Layer):
     """
 
     name = "dropout"
+    training_only = True
 
     def __init__(self, rate: float, seed: int | None = None) -> None:
         self.rate = fraction(rate, f"{self.name}: rate")
