@@ -6,7 +6,6 @@ SEQKIT_NO_OPENMP=1 builds without threads.
 """
 
 import os
-import platform
 import subprocess
 import sys
 import sysconfig
@@ -15,17 +14,10 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
-from setuptools.command.build_ext import build_ext
 
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-ISAS = {"base": []}
-if X86:
-    ISAS["avx2"] = ["-mavx2", "-mfma"]
-    ISAS["avx512"] = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
+sys.path.insert(0, str(Path(__file__).parent))
+from seqkit.build import CORE, FLAGS, HEADERS, MACROS, BuildCore, compiled_extension
 
-# Contraction is off because every rounding is written down; see seqkit/_core/vector.inc.c.
-FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
-MACROS = [("SK_X86", "1")] if X86 else []
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -61,28 +53,6 @@ def openmp_flags() -> list[str]:
     return ["-fopenmp"]
 
 
-class BuildCore(build_ext):
-    """Compiles the kernels once per instruction set and links them into seqkit._core.machine."""
-
-    def build_extensions(self) -> None:
-        machine = next(extension for extension in self.extensions if extension.name.endswith(".machine"))
-        for isa, flags in ISAS.items():
-            machine.extra_objects += self.compiler.compile(
-                [f"{CORE}/kernels_{isa}.c"],
-                output_dir=self.build_temp,
-                macros=MACROS,
-                include_dirs=[CORE],
-                extra_postargs=[*FLAGS, "-fPIC", *flags],
-                depends=HEADERS,
-            )
-        super().build_extensions()
-
-
-CORE = "seqkit/_core"
-HEADERS = [
-    f"{CORE}/{name}"
-    for name in ("kernels.h", "kernels.inc.c", "kernels_both.inc.c", "vector.inc.c", "threads.h", "isa.c")
-]
 openmp = openmp_flags()
 extensions = [
     Extension(
@@ -96,4 +66,7 @@ extensions = [
     )
     for name in ("machine", "calls", "places", "steps", "engine", "weights", "products")
 ]
-setup(ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES), cmdclass={"build_ext": BuildCore})
+setup(
+    ext_modules=[*cythonize(extensions, compiler_directives=DIRECTIVES), compiled_extension()],
+    cmdclass={"build_ext": BuildCore},
+)

@@ -32,7 +32,7 @@ FLOORS = (
     ("training", "summary"),
     ("saving",),
     ("model",),
-    ("bench", "tasks"),
+    ("bench", "build", "tasks"),
     ("cli",),
     ("__main__",),
 )

@@ -1,6 +1,6 @@
 from libc.stdint cimport int32_t, int64_t
 
-from seqkit._core.machine cimport Arena, sk_instruction, sk_kernels, sk_slot
+from seqkit._core.machine cimport Arena, sk_instruction, sk_kernels, sk_pointwise, sk_slot
 
 cdef struct Slot:       # where a value of the program lies, before addresses are known
     int64_t kind, index, columns
@@ -35,6 +35,7 @@ cdef struct ProgramData:
     Post *posts
     int64_t *clears
     sk_instruction *code
+    sk_pointwise *pointwise     # of every stage: a compiled kernel or the interpreter
     char *constants
 
 cdef struct BatchData:      # rows of a batch in the order the engine works in: longest first
@@ -71,6 +72,8 @@ cdef struct CallData:       # one direction of one layer on one batch, every add
 cdef class Program:
     cdef ProgramData data
     cdef readonly object tables
+    cdef readonly tuple compiled
+    cdef int bind_pointwise(self, dict kernels) except -1
 
 cdef class Batch:
     cdef BatchData data

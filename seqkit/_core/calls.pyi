@@ -13,6 +13,7 @@ Place = tuple[np.ndarray, np.ndarray, int]
 
 class Program:
     tables: dict[str, Any]
+    compiled: tuple[bool, ...]
     def __init__(self, tables: dict[str, Any]) -> None: ...
 
 class Batch:

@@ -6,12 +6,22 @@ b. Where an inference call alternates two time slots of state, a taped call keep
    tape is the state buffer.  The tape row of (t, sorted row b) is offset[t] + b.
 c. What backward needs lies in the tape arena, everything else in the working arena, which the
    next call uses again.
+d. The pointwise part of a stage has a kernel that was compiled with the package, where the table
+   of compiled kernels knows its name; else it is interpreted, to the same bits.
+   SEQKIT_POINTWISE=interpreted does without compiled kernels, for tests.
 """
 
-from libc.stdlib cimport free
+import os
+from importlib import import_module
+
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from seqkit._core.machine cimport Arena, address, kernels_of, sk_aligned
+from seqkit._core.machine cimport SK_COMPILED, Arena, address, kernels_of, sk_aligned, sk_pointwise
+
+from seqkit._core.machine import isa
+from seqkit.errors import BuildError
 
 SLOTS = {
     name: kind
@@ -21,6 +31,24 @@ SLOTS = {
 }
 OPERANDS = {name: kind for kind, name in enumerate(["x", "state", "vector", "carry"])}
 LIMITS = {"states": 8, "vector_count": 32, "means": 32, "masks": 8, "weights": 64}  # sizes of the arrays in CallData
+
+
+def _use_compiled():
+    wanted = os.environ.get("SEQKIT_POINTWISE", "")
+    if wanted not in ("", "compiled", "interpreted"):
+        raise BuildError(f"SEQKIT_POINTWISE={wanted!r} is not known; use 'compiled' (the default) or 'interpreted'.")
+    return wanted != "interpreted"
+
+
+def _compiled_kernels(str dtype):
+    """Compiled pointwise kernels by name; none in a package that is just being built."""
+    try:
+        return import_module("seqkit._core.compiled").kernels(isa, dtype)
+    except ModuleNotFoundError:
+        return {}
+
+
+COMPILED = {dtype: _compiled_kernels(dtype) if _use_compiled() else {} for dtype in ("float32", "float64")}
 
 
 cdef class Program:
@@ -46,9 +74,26 @@ cdef class Program:
         if d.constants is NULL:
             raise MemoryError()
         memcpy(d.constants, address(tables["constants"]), nbytes)
+        self.bind_pointwise(COMPILED[tables["dtype"]])
+
+    cdef int bind_pointwise(self, dict kernels) except -1:
+        """Find the kernel of every stage."""
+        cdef ProgramData *d = &self.data
+        cdef int64_t stage
+        names = self.tables["kernels"]
+        self.compiled = tuple([name in kernels for name in names])
+        d.pointwise = <sk_pointwise *>malloc(max(1, d.stage_count) * sizeof(sk_pointwise))
+        if d.pointwise is NULL:
+            raise MemoryError()
+        for stage in range(d.stage_count):
+            if self.compiled[stage]:
+                d.pointwise[stage] = <sk_pointwise>PyCapsule_GetPointer(kernels[names[stage]], SK_COMPILED)
+            else:
+                d.pointwise[stage] = d.kernels.pointwise
 
     def __dealloc__(self):
         free(self.data.constants)
+        free(self.data.pointwise)
 
 
 cdef class Batch:

@@ -44,7 +44,7 @@ const sk_kernels *sk_isa_kernels(const char *name, int is_double)
 }
 
 const char *const sk_operation_names[] = {
-#define X(name, operands) #name,
-    SK_OPERATIONS(X)
+#define X(name) #name,
+    SK_OPERATIONS(X) SK_ROW_OPERATIONS(X)
 #undef X
 };

@@ -12,17 +12,17 @@
 #define SK_L1_BYTES 32768 /* what surely stays in the first cache, beside what else is in use */
 #define SK_PEAK_CHAINS 12 /* independent sums of `peak`: enough to hide latency, few enough for registers */
 
-/* Operations of the pointwise interpreter: name, number of operands.  The order is the opcode;
+/* Pointwise operations (operations.inc.c says what each is).  The order is the opcode;
  * seqkit.equations.lower reads the names through the engine. */
 #define SK_OPERATIONS(X)                                                                            \
-    X(copy, 1) X(neg, 1) X(abs, 1) X(sqrt, 1) X(exp, 1) X(log, 1) X(softplus, 1) X(sigmoid, 1)      \
-    X(tanh, 1) X(relu, 1) X(add, 2) X(sub, 2) X(mul, 2) X(div, 2) X(maximum, 2) X(minimum, 2)       \
-    X(greater, 2) X(greater_equal, 2) X(sigmoid_grad, 2) X(tanh_grad, 2) X(relu_grad, 2) X(where, 3) \
-    X(read_rows, 0) X(write_rows, 1)
+    X(copy) X(neg) X(abs) X(sqrt) X(exp) X(log) X(softplus) X(sigmoid) X(tanh) X(relu) X(add)       \
+    X(sub) X(mul) X(div) X(maximum) X(minimum) X(greater) X(greater_equal) X(sigmoid_grad)          \
+    X(tanh_grad) X(relu_grad) X(where) X(muladd) X(mulsub) X(negmuladd)
+#define SK_ROW_OPERATIONS(X) X(read_rows) X(write_rows) /* between a slot and rows of the user */
 
 enum {
-#define X(name, operands) SK_##name,
-    SK_OPERATIONS(X)
+#define X(name) SK_##name,
+    SK_OPERATIONS(X) SK_ROW_OPERATIONS(X)
 #undef X
     SK_OPERATION_COUNT
 };
@@ -48,6 +48,15 @@ typedef struct {
     int64_t by_panel;                        /* a single row: its panels stand in for rows, from first_row on */
 } sk_block;
 
+typedef void (*sk_pointwise)(const sk_block *block);
+
+/* A compiled kernel: does what the interpreter does with one list of instructions.  Tables end with name NULL. */
+typedef struct {
+    const char *name;
+    sk_pointwise run;
+} sk_compiled;
+#define SK_COMPILED "seqkit.pointwise" /* name of the capsules that hold their addresses */
+
 /* z[row][0:n] += sum over k of a[row][k] * w[k][0:n], k ascending and never split.
  * k runs over `segments` pieces of `length`; element k of a piece is k*step numbers further on. */
 typedef struct {
@@ -63,7 +72,7 @@ typedef struct {
     /* the same for one row and several panels; w, z and the bias of the next panel are so many bytes further on */
     void (*line)(const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel,
                  char *z, int64_t z_panel, int64_t bias_panel);
-    void (*pointwise)(const sk_block *block);
+    sk_pointwise pointwise; /* the interpreter */
     /* dst[row][0:width] = mean of src[row][0:units], the same in every lane */
     void (*row_mean)(char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t units, int64_t width);
     /* p[k][0:columns][lane] = w[column*block + lane][k], zero where lane >= valid */

@@ -12,6 +12,7 @@
  *    panel); operands are read where they lie, results go straight to where they belong.
  */
 #include "vector.inc.c"
+#include "operations.inc.c"
 
 /* ---- products ------------------------------------------------------------------------- */
 
@@ -135,43 +136,23 @@ static void FN(line)(
 
 /* ---- pointwise interpreter ------------------------------------------------------------- */
 
-typedef struct {
-    char *at;
-    int64_t row;
-} FN(operand);
-
-static inline FN(operand) FN(locate)(const sk_block *b, int32_t index)
-{
-    const sk_slot *s = b->slots + index;
-    return (FN(operand)){s->base + b->panel * s->panel + b->first_row * s->block, s->row};
-}
-
-/* Where row r of the block lies in the user's array, and how many of its numbers are units; NULL: nowhere. */
-static inline char *FN(user_row)(const sk_block *b, int64_t r, int64_t *valid)
-{
-    int64_t width = b->vectors * LANES, start = (b->by_panel ? b->first_row + r : b->panel) * width;
-    char *row = b->user_rows[b->by_panel ? 0 : b->first_row + r];
-    *valid = b->units - start < width ? b->units - start : width;
-    return row ? row + start * sizeof(REAL) : NULL;
-}
-
 static void FN(read_rows)(const sk_block *b, FN(operand) target)
 {
-    int64_t width = b->vectors * LANES, valid;
     for (int64_t r = 0; r < b->rows; r++) {
-        char *d = target.at + r * target.row;
-        const char *source = FN(user_row)(b, r, &valid);
-        if (!source || valid < width) memset(d, 0, width * sizeof(REAL));
-        if (source) memcpy(d, source, valid * sizeof(REAL));
+        int64_t units;
+        const char *row = FN(user_row)(b, r, &units);
+        for (int64_t v = 0; v < b->vectors; v++)
+            ((vec *)(target.at + r * target.row))[v] = FN(load_units)(row, v, units);
     }
 }
 
 static void FN(write_rows)(const sk_block *b, FN(operand) source)
 {
-    int64_t valid;
     for (int64_t r = 0; r < b->rows; r++) {
-        char *target = FN(user_row)(b, r, &valid);
-        if (target) memcpy(target, source.at + r * source.row, valid * sizeof(REAL));
+        int64_t units;
+        char *row = FN(user_row)(b, r, &units);
+        for (int64_t v = 0; v < b->vectors; v++)
+            FN(store_units)(row, v, units, ((const vec *)(source.at + r * source.row))[v]);
     }
 }
 
@@ -179,8 +160,7 @@ static void FN(write_rows)(const sk_block *b, FN(operand) source)
     for (int64_t r = 0; r < rows; r++, t.at += t.row, a.at += a.row, b.at += b.row, c.at += c.row) \
         for (int64_t v = 0; v < vectors; v++) {                                         \
             const vec x = ((const vec *)a.at)[v];                                       \
-            const vec y __attribute__((unused)) = ((const vec *)b.at)[v];               \
-            const vec w __attribute__((unused)) = ((const vec *)c.at)[v];               \
+            const vec y = ((const vec *)b.at)[v], w = ((const vec *)c.at)[v];           \
             ((vec *)t.at)[v] = (RESULT);                                                \
         }                                                                               \
     break;
@@ -188,34 +168,14 @@ static void FN(write_rows)(const sk_block *b, FN(operand) source)
 static void FN(pointwise)(const sk_block *block)
 {
     const int64_t rows = block->rows, vectors = block->vectors;
-    const vec one = FN(splat)(1), zero = {};
     for (int64_t n = 0; n < block->count; n++) {
         const sk_instruction *i = block->code + n;
         FN(operand) t = FN(locate)(block, i->target), a = FN(locate)(block, i->a);
         FN(operand) b = FN(locate)(block, i->b), c = FN(locate)(block, i->c);
         switch (i->operation) {
-        case SK_copy: EACH(x)
-        case SK_neg: EACH(-x)
-        case SK_abs: EACH(FN(vabs)(x))
-        case SK_sqrt: EACH(FN(vsqrt)(x))
-        case SK_exp: EACH(FN(vexp)(x))
-        case SK_log: EACH(FN(vlog)(x))
-        case SK_softplus: EACH(FN(vsoftplus)(x))
-        case SK_sigmoid: EACH(FN(vsigmoid)(x))
-        case SK_tanh: EACH(FN(vtanh)(x))
-        case SK_relu: EACH(FN(select)(x < zero, zero, x))
-        case SK_add: EACH(x + y)
-        case SK_sub: EACH(x - y)
-        case SK_mul: EACH(x * y)
-        case SK_div: EACH(x / y)
-        case SK_maximum: EACH(FN(vmax)(x, y))
-        case SK_minimum: EACH(FN(vmin)(x, y))
-        case SK_greater: EACH(FN(select)(x > y, one, zero))
-        case SK_greater_equal: EACH(FN(select)(x >= y, one, zero))
-        case SK_sigmoid_grad: EACH(x * (y * (one - y)))
-        case SK_tanh_grad: EACH(x * (one - y * y))
-        case SK_relu_grad: EACH(FN(select)(y > zero, x, zero))
-        case SK_where: EACH(FN(select)(x != zero, y, w))
+#define X(name) case SK_##name: EACH(FN(name)(x, y, w))
+            SK_OPERATIONS(X)
+#undef X
         case SK_read_rows: FN(read_rows)(block, t); break;
         case SK_write_rows: FN(write_rows)(block, a); break;
         }

@@ -1,7 +1,12 @@
 /* The kernels of one instruction set, for float32 and float64.
- * The including file defines SET (its name), VECTOR_BYTES, TILE_ROWS, FMA_F32 and FMA_F64. */
+ * The including file defines SET (its name), VECTOR_BYTES, TILE_ROWS, FMA_F32 and FMA_F64.
+ * SK_BODY is what is compiled: the kernels, or the pointwise kernels that a build generates. */
 #include "kernels.h"
 #include <string.h>
+
+#ifndef SK_BODY
+#define SK_BODY "kernels.inc.c"
+#endif
 
 #define JOIN_(a, b, c) a##_##b##_##c
 #define JOIN(a, b, c) JOIN_(a, b, c)
@@ -29,7 +34,7 @@
 #define SIGMOID_LIMIT 88.8f
 #define TANH_LIMIT 20.0f
 #define SMALLEST_NORMAL 1.17549435e-38f
-#include "kernels.inc.c"
+#include SK_BODY
 #undef KIND
 #undef REAL
 #undef INTEGER
@@ -65,4 +70,4 @@
 #define SIGMOID_LIMIT 709.9
 #define TANH_LIMIT 40.0
 #define SMALLEST_NORMAL 2.2250738585072014e-308
-#include "kernels.inc.c"
+#include SK_BODY

@@ -16,6 +16,8 @@ cdef extern from "kernels.h" nogil:
         int64_t panel, first_row, rows, vectors, units
         char **user_rows
         int64_t by_panel
+    ctypedef void (*sk_pointwise)(const sk_block *) noexcept nogil
+    const char *SK_COMPILED
     ctypedef struct sk_product:
         int64_t step, segments, length, segment, w_row, z_row
         const char *bias
@@ -24,7 +26,7 @@ cdef extern from "kernels.h" nogil:
         int64_t size, lanes, tile_rows
         void (*product)(const sk_product *, int64_t, int64_t, char **, const char *, char *) noexcept nogil
         void (*line)(const sk_product *, int64_t, int64_t, const char *, const char *, int64_t, char *, int64_t, int64_t) noexcept nogil
-        void (*pointwise)(const sk_block *) noexcept nogil
+        sk_pointwise pointwise
         void (*row_mean)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*pack)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*unpack_add)(char *, int64_t, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil

@@ -193,7 +193,7 @@ cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *colum
                     p.kernels.product(
                         &product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
                         c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * size, z + p.runs[k].column * p.width * size)
-            p.kernels.pointwise(block)
+            p.pointwise[stage - p.stages](block)
 
 
 cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
@@ -215,7 +215,7 @@ cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *colum
     for m from task.panel <= m < task.panel_end by SK_MAX_ROWS:
         block.first_row = m
         block.rows = min(task.panel_end - m, <int64_t>SK_MAX_ROWS)
-        p.kernels.pointwise(block)
+        p.pointwise[stage - p.stages](block)
 
 
 cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from seqkit._core import LIMITS, OPERANDS, OPERATIONS, SLOTS, lanes
+from seqkit.equations.contract import Work, contract
+from seqkit.equations.emit import kernel_name
 from seqkit.equations.layout import Layout
 from seqkit.equations.program import Program
 from seqkit.equations.symbols import Node
@@ -99,6 +101,7 @@ class _Writer:
     def __init__(self, layout: Layout, program: Program, vectors: list[Node], saved: list[Node]) -> None:
         self.layout, self.program, self.saved = layout, program, saved
         self.nodes = list(program.nodes)
+        self.work = contract(program)
         self.stage_of = program.stages
         self.stages = [_Stage() for _ in range(max(self.stage_of.values(), default=0) + 1)]
         self.targets: dict[Node, list[Slot]] = {}
@@ -142,6 +145,7 @@ class _Writer:
         if not any(target in targets for targets in self.targets.values()):
             node = Node("constant", detail=0.0)
             self.nodes.append(node)
+            self.work[node] = Work("constant", ())
             self.stage_of[node] = stage
             self.send(node, target)
 
@@ -158,6 +162,7 @@ class _Writer:
 
     def tables(self) -> dict[str, Any]:
         """All tables but the runs and posts."""
+        self._leave_out_contracted()
         self._keep_across_stages()
         for stage in range(len(self.stages)):
             self._write_stage(stage)
@@ -165,7 +170,7 @@ class _Writer:
         code = [instruction for stage in self.stages for instruction in stage.code]
         layout = self.layout
         width = layout.vectors * lanes(layout.dtype)
-        return {
+        tables: dict[str, Any] = {
             "dtype": layout.dtype,
             "units": layout.units,
             "vectors": layout.vectors,
@@ -182,7 +187,9 @@ class _Writer:
             "mean_list": _int64([mean for stage in self.stages for mean in stage.means], 2),
             "clears": _int64([column for stage in self.stages for column in stage.clears], 1),
             "constants": np.repeat(np.array(self.constants, layout.dtype), width),
+            "numbers": tuple(self.constants),
         }
+        return tables | {"kernels": tuple(kernel_name(tables, stage) for stage in range(len(self.stages)))}
 
     def _stage_records(self) -> np.ndarray:
         records, code, mean, clear = [], 0, 0, 0
@@ -208,10 +215,16 @@ class _Writer:
                     f"{self.program.name}: {count} {what} are more than the engine's {LIMITS[what]}; simplify the cell."
                 )
 
+    def _leave_out_contracted(self) -> None:
+        """Drop what nobody reads any more: products that went into multiply-adds."""
+        read = {operand for work in self.work.values() for operand in work.operands}
+        dropped = {node for node in self.nodes if node.operation == "mul" and node not in read and node not in self.targets}
+        self.nodes = [node for node in self.nodes if node not in dropped]
+
     def _keep_across_stages(self) -> None:
         """Values that a later stage reads, or that are needed over all units, become vectors."""
         for node in self.nodes:
-            for operand in node.operands:
+            for operand in self.work[node].operands:
                 whole = node.operation == "mean"
                 later = self.stage_of[node] > self.stage_of[operand] and not self._lasting(operand)
                 if (whole or (later and node.operation not in ("column", "adjoint"))) and operand not in self.vectors:
@@ -228,15 +241,15 @@ class _Writer:
 
     def _write_stage(self, stage: int) -> None:
         nodes = [node for node in self.nodes if self.stage_of[node] == stage]
-        last_use = {operand: i for i, node in enumerate(nodes) for operand in node.operands}
+        last_use = {operand: i for i, node in enumerate(nodes) for operand in self.work[node].operands}
         free: list[int] = []
         for i, node in enumerate(nodes):
             operands = (
-                [self._slot(self._where(operand)) for operand in node.operands]
+                [self._slot(self._where(operand)) for operand in self.work[node].operands]
                 if not node.leaf and node.operation != "mean"
                 else []
             )
-            for operand in dict.fromkeys(node.operands):
+            for operand in dict.fromkeys(self.work[node].operands):
                 if (
                     last_use[operand] == i
                     and self.place.get(operand, ("",))[0] == "temp"
@@ -260,7 +273,7 @@ class _Writer:
             self.place[node] = self._leaf_slot(node)
         else:
             self.place[node] = targets.pop(0) if targets else self._temp(free)
-            self._emit(stage, node.operation, self._slot(self.place[node]), operands)
+            self._emit(stage, self.work[node].operation, self._slot(self.place[node]), operands)
         for target in targets:
             self._emit(stage, "copy", self._slot(target), [self._slot(self.place[node])])
         if ("y", 0, 0) in self.targets.get(node, []):

@@ -1,0 +1,52 @@
+"""Contraction: products that are only added become fused multiply-adds.
+
+Decided here, once for the interpreter and for compiled kernels; the C compiler contracts nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from seqkit.equations.program import Program
+from seqkit.equations.symbols import Node
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the engine does to get the value of a node."""
+
+    operation: str
+    operands: tuple[Node, ...]
+
+
+def contract(program: Program) -> dict[Node, Work]:
+    """The work of every node: its own operation, or a multiply-add in place of a sum and a product.
+
+    A product is taken into the sum if nothing else of the program uses it and both belong to one
+    stage.  Of two products that is the one known last: the other is computed meanwhile.
+    """
+    stages = program.stages
+    place = {node: i for i, node in enumerate(program.nodes)}
+    uses = Counter(operand for node in program.nodes for operand in node.operands)
+    uses.update([*program.results.values(), *program.column_grads.values(), *program.parameter_grads.values()])
+
+    def fusible(node: Node, operand: Node) -> bool:
+        return operand.operation == "mul" and uses[operand] == 1 and stages[operand] == stages[node]
+
+    work = {}
+    for node in program.nodes:
+        work[node] = Work(node.operation, node.operands)
+        if node.operation in ("add", "sub"):
+            products = [operand for operand in node.operands if fusible(node, operand)]
+            if products:
+                product = max(products, key=lambda product: max(place[factor] for factor in product.operands))
+                work[node] = _fused(node, product)
+    return work
+
+
+def _fused(node: Node, product: Node) -> Work:
+    first, second = node.operands
+    if node.operation == "add":
+        return Work("muladd", (*product.operands, second if product is first else first))
+    return Work("mulsub", (*product.operands, second)) if product is first else Work("negmuladd", (*product.operands, first))
