@@ -1,5 +1,6 @@
 /* The kernels of one instruction set, for float32 and float64.
- * The including file defines SET (its name), VECTOR_BYTES, TILE_ROWS, FMA_F32 and FMA_F64.
+ * The including file defines SET (its name), VECTOR_BYTES, TILE_ROWS and, for F32 and F64, FMA,
+ * LESSER and GREATER (of two; the second where they are equal or one is NaN).
  * SK_BODY is what is compiled: the kernels, or the pointwise kernels that a build generates. */
 #include "kernels.h"
 #include <string.h>
@@ -21,17 +22,18 @@
 #define REAL float
 #define INTEGER int32_t
 #define FMA FMA_F32
+#define LESSER LESSER_F32
+#define GREATER GREATER_F32
 #define SQRT __builtin_sqrtf
-#define ROUNDING 12582912.0f /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
+#define ROUNDING 12583039.0f /* 1.5 * 2^23 + 127: adding it leaves the nearest integer, biased as an exponent is, in the low bits */
 #define LN2_HIGH 0.693359375f /* 355/512: n * LN2_HIGH is exact */
 #define LN2_LOW -2.12194440e-4f
-#define BIAS 127
 #define MANTISSA_BITS 23
 #define EXP_TERMS 6
 #define LOG_TERMS 5
 #define LOG1P_TERMS 8
 #define EXP_LIMIT 176.0f
-#define SIGMOID_LIMIT 88.8f
+#define SIGMOID_LIMIT 87.8f
 #define TANH_LIMIT 20.0f
 #define SMALLEST_NORMAL 1.17549435e-38f
 #include SK_BODY
@@ -39,11 +41,12 @@
 #undef REAL
 #undef INTEGER
 #undef FMA
+#undef LESSER
+#undef GREATER
 #undef SQRT
 #undef ROUNDING
 #undef LN2_HIGH
 #undef LN2_LOW
-#undef BIAS
 #undef MANTISSA_BITS
 #undef EXP_TERMS
 #undef LOG_TERMS
@@ -57,17 +60,18 @@
 #define REAL double
 #define INTEGER int64_t
 #define FMA FMA_F64
+#define LESSER LESSER_F64
+#define GREATER GREATER_F64
 #define SQRT __builtin_sqrt
-#define ROUNDING 6755399441055744.0 /* 1.5 * 2^52 */
+#define ROUNDING 6755399441056767.0 /* 1.5 * 2^52 + 1023 */
 #define LN2_HIGH 0.693147180369123816490 /* 32 bits of ln(2) */
 #define LN2_LOW 1.90821492927058770002e-10
-#define BIAS 1023
 #define MANTISSA_BITS 52
 #define EXP_TERMS 12
 #define LOG_TERMS 11
 #define LOG1P_TERMS 17
 #define EXP_LIMIT 1418.0
-#define SIGMOID_LIMIT 709.9
+#define SIGMOID_LIMIT 708.9
 #define TANH_LIMIT 40.0
 #define SMALLEST_NORMAL 2.2250738585072014e-308
 #include SK_BODY

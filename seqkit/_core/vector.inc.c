@@ -16,45 +16,46 @@ typedef INTEGER ivec __attribute__((vector_size(VECTOR_BYTES), may_alias));
 static inline vec FN(splat)(REAL x) { return x - (vec){}; } /* x - 0 is x, also for -0 */
 static inline vec FN(select)(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
 static inline vec FN(vabs)(vec x) { return (vec)((ivec)x & ~(ivec)FN(splat)(-(REAL)0)); }
-static inline vec FN(vmin)(vec a, vec b) { return FN(select)((a > b) | (b != b), b, a); }
-static inline vec FN(vmax)(vec a, vec b) { return FN(select)((a < b) | (b != b), b, a); }
+static inline vec FN(vmin)(vec a, vec b) { return FN(select)(b != b, b, LESSER(b, a)); }
+static inline vec FN(vmax)(vec a, vec b) { return FN(select)(b != b, b, GREATER(b, a)); }
+static inline vec FN(clip)(vec x, REAL low, REAL high) { return LESSER(FN(splat)(high), GREATER(FN(splat)(low), x)); }
 
-/* exp(x) = (1 + p) * scale with p = e^r - 1, |r| <= ln(2)/2 and scale = 2^n, n in [-BIAS, BIAS + 1] */
-static inline vec FN(exp_parts)(vec x, vec *scale)
+static inline vec FN(pair)(vec x, const REAL *c) { return FMA(x, FN(splat)(c[1]), FN(splat)(c[0])); }
+
+/* exp(x) = e^r * scale with |r| <= ln(2)/2 and scale = 2^n, from 0 to infinity.  Returns e^r - 1, to its
+ * last bits, or e^r itself, one operation sooner than by adding 1.
+ * Pairs of terms, then Horner's scheme in r^2: half as long a chain of dependent operations. */
+static inline vec FN(exp_parts)(vec x, int minus_one, vec *scale)
 {
     vec shifted = FMA(x, FN(splat)((REAL)1.4426950408889634), FN(splat)(ROUNDING)); /* n in the low bits */
     vec n = shifted - ROUNDING;
-    vec r = FMA(n, FN(splat)(-LN2_LOW), FMA(n, FN(splat)(-LN2_HIGH), x));
+    vec r = FMA(n, FN(splat)(-LN2_LOW), FMA(n, FN(splat)(-LN2_HIGH), x)), square = r * r;
     REAL factor = 1;
     REAL coefficient[EXP_TERMS];
     UNROLL for (int k = 0; k < EXP_TERMS; k++) coefficient[k] = factor /= (REAL)(k + 2);
-    vec q = FN(splat)(coefficient[EXP_TERMS - 1]);
-    UNROLL for (int k = EXP_TERMS - 2; k >= 0; k--) q = FMA(q, r, FN(splat)(coefficient[k]));
-    *scale = (vec)(((ivec)shifted + BIAS) << MANTISSA_BITS);
-    return FMA(q, r * r, r);
+    vec q = FN(pair)(r, coefficient + EXP_TERMS - 2);
+    UNROLL for (int k = EXP_TERMS - 4; k >= 0; k -= 2) q = FMA(q, square, FN(pair)(r, coefficient + k));
+    *scale = (vec)((ivec)shifted << MANTISSA_BITS);
+    return minus_one ? FMA(q, square, r) : FMA(q, square, r + 1);
 }
 
 static inline vec FN(vexp)(vec x)
 {
-    vec scale, half = FN(vmin)(FN(vmax)(x, FN(splat)(-EXP_LIMIT)), FN(splat)(EXP_LIMIT)) * (REAL)0.5;
-    vec p = FN(exp_parts)(half, &scale) + 1;
-    vec root = p * scale;
+    vec scale, half = FN(clip)(x, -EXP_LIMIT, EXP_LIMIT) * (REAL)0.5;
+    vec p = FN(exp_parts)(half, 1, &scale), root = (p + 1) * scale;
     return root * root;
 }
 
-static inline vec FN(vsigmoid)(vec x)
+static inline vec FN(vsigmoid)(vec x) /* e^x / (1 + e^x); at the lower limit scale is 0 */
 {
-    vec scale, a = FN(vmin)(FN(vmax)(-x, FN(splat)(1 - SIGMOID_LIMIT)), FN(splat)(SIGMOID_LIMIT));
-    vec p = FN(exp_parts)(a, &scale) + 1; /* beyond the limit scale is 0 or infinite, the result 1 or 0 */
-    return 1 / (1 + p * scale);
+    vec scale, p = FN(exp_parts)(FN(clip)(x, -SIGMOID_LIMIT, SIGMOID_LIMIT), 0, &scale);
+    return p * scale / FMA(p, scale, FN(splat)(1));
 }
 
-static inline vec FN(vtanh)(vec x)
+static inline vec FN(vtanh)(vec x) /* expm1(2|x|) / (expm1(2|x|) + 2): accurate near 0, where p is r */
 {
-    vec scale, a = FN(vmin)(2 * FN(vabs)(x), FN(splat)(TANH_LIMIT));
-    vec p = FN(exp_parts)(a, &scale);
-    vec e = FMA(p, scale, scale - 1); /* expm1(2|x|): accurate near 0, where p is r */
-    vec t = e / (e + 2);
+    vec scale, p = FN(exp_parts)(LESSER(FN(splat)(TANH_LIMIT), 2 * FN(vabs)(x)), 1, &scale);
+    vec t = FMA(p, scale, scale - 1) / FMA(p, scale, scale + 1);
     ivec sign = (ivec)FN(splat)(-(REAL)0);
     return (vec)((ivec)t | ((ivec)x & sign));
 }

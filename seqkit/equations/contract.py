@@ -27,7 +27,7 @@ def contract(program: Program) -> dict[Node, Work]:
     stage.  Of two products that is the one known last: the other is computed meanwhile.
     """
     stages = program.stages
-    place = {node: i for i, node in enumerate(program.nodes)}
+    known = {node: 0 if node.leaf else i for i, node in enumerate(program.nodes)}
     uses = Counter(operand for node in program.nodes for operand in node.operands)
     uses.update([*program.results.values(), *program.column_grads.values(), *program.parameter_grads.values()])
 
@@ -40,7 +40,7 @@ def contract(program: Program) -> dict[Node, Work]:
         if node.operation in ("add", "sub"):
             products = [operand for operand in node.operands if fusible(node, operand)]
             if products:
-                product = max(products, key=lambda product: max(place[factor] for factor in product.operands))
+                product = max(products, key=lambda product: max(known[factor] for factor in product.operands))
                 work[node] = _fused(node, product)
     return work
 
