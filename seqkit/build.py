@@ -88,7 +88,12 @@ class BuildCore(build_ext):
         shutil.copytree(Path(self.build_lib, CORE), package / "_core", ignore=built, dirs_exist_ok=True)
         source = (folder / "compiled.inc.c").resolve()
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder.resolve()), *sys.path])}
-        command = [sys.executable, "-P", "-c", f"from seqkit.build import write_kernels; write_kernels({str(source)!r})"]
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            f"from seqkit.build import write_kernels; write_kernels({str(source)!r})",
+        ]
         subprocess.run(command, env=environment, check=True)
         return source
 

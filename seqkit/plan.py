@@ -26,6 +26,8 @@ class Plan:
         Units that the kernels work on at a time.
     stages : int
         Rounds of products in a step; later ones wait for all units.
+    pointwise : str
+        How the pointwise part runs: "compiled" with the package, or "interpreted", to the same bits.
     tape_bytes, work_bytes : int
         Memory kept for a backward pass, and memory that the next call uses again.
     why : str
@@ -39,13 +41,14 @@ class Plan:
     tasks: tuple[int, ...]
     panel: int
     stages: int
+    pointwise: str
     tape_bytes: int
     work_bytes: int
     why: str
 
     def __str__(self) -> str:
         return (
-            f"{self.isa} {self.dtype}, {self.lanes} lanes; panels of {self.panel} units, {self.stages} stage(s)\n"
+            f"{self.isa} {self.dtype}, {self.lanes} lanes; panels of {self.panel} units, {self.stages} stage(s), pointwise part {self.pointwise}\n"
             f"{self.threads} thread(s), tasks {' + '.join(map(str, self.tasks))}: {self.why}\n"
             f"memory: tape {self.tape_bytes / 2**20:.2f} MiB, working {self.work_bytes / 2**20:.2f} MiB"
         )
@@ -66,6 +69,7 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
         tuple(tasks),
         tables["vectors"] * lanes,
         len(tables["stages"]),
+        "compiled" if all(all(call.program.compiled) for call in calls) else "interpreted",
         sum(tape for tape, _ in sizes),
         sum(work for _, work in sizes) + threads * share,
         _why(threads, allowed, len(calls), batch, shared),

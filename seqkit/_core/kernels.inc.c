@@ -269,3 +269,4 @@ const sk_kernels FN(sk) = {
 #undef EACH
 #undef LANES
 #undef UNROLL
+#undef INLINE

@@ -7,7 +7,7 @@
 /* ---- operations: on as many of x, y and w as they have operands ------------------------------ */
 
 #define OPERATION(name, result)                                                                            \
-    static inline vec FN(name)(vec x, vec y __attribute__((unused)), vec w __attribute__((unused)))        \
+    INLINE vec FN(name)(vec x, vec y __attribute__((unused)), vec w __attribute__((unused)))        \
     {                                                                                                      \
         return result;                                                                                     \
     }
@@ -46,14 +46,14 @@ typedef struct {
     int64_t row;
 } FN(operand);
 
-static inline FN(operand) FN(locate)(const sk_block *b, int32_t index)
+INLINE FN(operand) FN(locate)(const sk_block *b, int32_t index)
 {
     const sk_slot *s = b->slots + index;
     return (FN(operand)){s->base + b->panel * s->panel + b->first_row * s->block, s->row};
 }
 
 /* Where row r of the block lies in the user's array, and how many numbers of the panel are units; 0: nowhere. */
-static inline char *FN(user_row)(const sk_block *b, int64_t r, int64_t *units)
+INLINE char *FN(user_row)(const sk_block *b, int64_t r, int64_t *units)
 {
     int64_t start = (b->by_panel ? b->first_row + r : b->panel) * b->vectors * LANES;
     char *row = b->user_rows[b->by_panel ? 0 : b->first_row + r];
@@ -64,7 +64,7 @@ static inline char *FN(user_row)(const sk_block *b, int64_t r, int64_t *units)
 typedef REAL FN(loose) __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(1)));
 
 /* Vector v of a user's row; what lies past its units is 0. */
-static inline vec FN(load_units)(const char *row, int64_t v, int64_t units)
+INLINE vec FN(load_units)(const char *row, int64_t v, int64_t units)
 {
     int64_t left = units - v * LANES;
     if (left >= LANES) return ((const FN(loose) *)row)[v];
@@ -73,7 +73,7 @@ static inline vec FN(load_units)(const char *row, int64_t v, int64_t units)
     return x;
 }
 
-static inline void FN(store_units)(char *row, int64_t v, int64_t units, vec x)
+INLINE void FN(store_units)(char *row, int64_t v, int64_t units, vec x)
 {
     int64_t left = units - v * LANES;
     if (left >= LANES)

@@ -12,20 +12,21 @@ typedef INTEGER ivec __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define UNROLL _Pragma("GCC unroll 16")
+#define INLINE static inline __attribute__((always_inline)) /* a call would cost all vector registers */
 
-static inline vec FN(splat)(REAL x) { return x - (vec){}; } /* x - 0 is x, also for -0 */
-static inline vec FN(select)(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
-static inline vec FN(vabs)(vec x) { return (vec)((ivec)x & ~(ivec)FN(splat)(-(REAL)0)); }
-static inline vec FN(vmin)(vec a, vec b) { return FN(select)(b != b, b, LESSER(b, a)); }
-static inline vec FN(vmax)(vec a, vec b) { return FN(select)(b != b, b, GREATER(b, a)); }
-static inline vec FN(clip)(vec x, REAL low, REAL high) { return LESSER(FN(splat)(high), GREATER(FN(splat)(low), x)); }
+INLINE vec FN(splat)(REAL x) { return x - (vec){}; } /* x - 0 is x, also for -0 */
+INLINE vec FN(select)(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
+INLINE vec FN(vabs)(vec x) { return (vec)((ivec)x & ~(ivec)FN(splat)(-(REAL)0)); }
+INLINE vec FN(vmin)(vec a, vec b) { return FN(select)(b != b, b, LESSER(b, a)); }
+INLINE vec FN(vmax)(vec a, vec b) { return FN(select)(b != b, b, GREATER(b, a)); }
+INLINE vec FN(clip)(vec x, REAL low, REAL high) { return LESSER(FN(splat)(high), GREATER(FN(splat)(low), x)); }
 
-static inline vec FN(pair)(vec x, const REAL *c) { return FMA(x, FN(splat)(c[1]), FN(splat)(c[0])); }
+INLINE vec FN(pair)(vec x, const REAL *c) { return FMA(x, FN(splat)(c[1]), FN(splat)(c[0])); }
 
 /* exp(x) = e^r * scale with |r| <= ln(2)/2 and scale = 2^n, from 0 to infinity.  Returns e^r - 1, to its
  * last bits, or e^r itself, one operation sooner than by adding 1.
  * Pairs of terms, then Horner's scheme in r^2: half as long a chain of dependent operations. */
-static inline vec FN(exp_parts)(vec x, int minus_one, vec *scale)
+INLINE vec FN(exp_parts)(vec x, int minus_one, vec *scale)
 {
     vec shifted = FMA(x, FN(splat)((REAL)1.4426950408889634), FN(splat)(ROUNDING)); /* n in the low bits */
     vec n = shifted - ROUNDING;
@@ -39,20 +40,20 @@ static inline vec FN(exp_parts)(vec x, int minus_one, vec *scale)
     return minus_one ? FMA(q, square, r) : FMA(q, square, r + 1);
 }
 
-static inline vec FN(vexp)(vec x)
+INLINE vec FN(vexp)(vec x)
 {
     vec scale, half = FN(clip)(x, -EXP_LIMIT, EXP_LIMIT) * (REAL)0.5;
     vec p = FN(exp_parts)(half, 1, &scale), root = (p + 1) * scale;
     return root * root;
 }
 
-static inline vec FN(vsigmoid)(vec x) /* e^x / (1 + e^x); at the lower limit scale is 0 */
+INLINE vec FN(vsigmoid)(vec x) /* e^x / (1 + e^x); at the lower limit scale is 0 */
 {
     vec scale, p = FN(exp_parts)(FN(clip)(x, -SIGMOID_LIMIT, SIGMOID_LIMIT), 0, &scale);
     return p * scale / FMA(p, scale, FN(splat)(1));
 }
 
-static inline vec FN(vtanh)(vec x) /* expm1(2|x|) / (expm1(2|x|) + 2): accurate near 0, where p is r */
+INLINE vec FN(vtanh)(vec x) /* expm1(2|x|) / (expm1(2|x|) + 2): accurate near 0, where p is r */
 {
     vec scale, p = FN(exp_parts)(LESSER(FN(splat)(TANH_LIMIT), 2 * FN(vabs)(x)), 1, &scale);
     vec t = FMA(p, scale, scale - 1) / FMA(p, scale, scale + 1);
@@ -61,14 +62,14 @@ static inline vec FN(vtanh)(vec x) /* expm1(2|x|) / (expm1(2|x|) + 2): accurate 
 }
 
 /* 2 * atanh(s) by its series, |s| <= 1/3 (terms = LOG1P_TERMS) or |s| <= 0.172 (LOG_TERMS) */
-static inline vec FN(log_series)(vec s, int terms)
+INLINE vec FN(log_series)(vec s, int terms)
 {
     vec square = s * s, q = FN(splat)((REAL)2 / (2 * terms - 1));
     UNROLL for (int k = terms - 2; k >= 0; k--) q = FMA(q, square, FN(splat)((REAL)2 / (2 * k + 1)));
     return q * s;
 }
 
-static inline vec FN(vlog)(vec x)
+INLINE vec FN(vlog)(vec x)
 {
     ivec offset = (ivec)x - (ivec)FN(splat)((REAL)0.70710678118654752); /* x = m * 2^e, m in [sqrt(1/2), sqrt(2)) */
     ivec exponent = offset >> MANTISSA_BITS;
@@ -82,13 +83,13 @@ static inline vec FN(vlog)(vec x)
     return FN(select)((x == infinity) | (x != x), x, y);
 }
 
-static inline vec FN(vsoftplus)(vec x) /* max(x, 0) + log1p(exp(-|x|)) */
+INLINE vec FN(vsoftplus)(vec x) /* max(x, 0) + log1p(exp(-|x|)) */
 {
     vec u = FN(vexp)(-FN(vabs)(x));
     return FN(vmax)(x, (vec){}) + FN(log_series)(u / (u + 2), LOG1P_TERMS);
 }
 
-static inline vec FN(vsqrt)(vec x)
+INLINE vec FN(vsqrt)(vec x)
 {
     vec y;
     UNROLL for (int lane = 0; lane < LANES; lane++) y[lane] = SQRT(x[lane]);

@@ -49,4 +49,8 @@ def _fused(node: Node, product: Node) -> Work:
     first, second = node.operands
     if node.operation == "add":
         return Work("muladd", (*product.operands, second if product is first else first))
-    return Work("mulsub", (*product.operands, second)) if product is first else Work("negmuladd", (*product.operands, first))
+    return (
+        Work("mulsub", (*product.operands, second))
+        if product is first
+        else Work("negmuladd", (*product.operands, first))
+    )

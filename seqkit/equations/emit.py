@@ -41,7 +41,7 @@ USER_ROW = "int64_t units;\n        char *user = FN(user_row)(block, r, &units);
 
 # Most panels are of one vector; then distances between neighbours are constants.
 KERNEL = """\
-static inline __attribute__((always_inline)) void FN(body_{name})(const sk_block *block, const int64_t vectors)
+INLINE void FN(body_{name})(const sk_block *block, const int64_t vectors)
 {body}
 static void FN(run_{name})(const sk_block *block)
 {{
@@ -67,6 +67,7 @@ const sk_compiled FN(compiled)[] = {{
 #undef AT
 #undef LANES
 #undef UNROLL
+#undef INLINE
 """
 
 

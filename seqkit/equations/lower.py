@@ -218,7 +218,9 @@ class _Writer:
     def _leave_out_contracted(self) -> None:
         """Drop what nobody reads any more: products that went into multiply-adds."""
         read = {operand for work in self.work.values() for operand in work.operands}
-        dropped = {node for node in self.nodes if node.operation == "mul" and node not in read and node not in self.targets}
+        dropped = {
+            node for node in self.nodes if node.operation == "mul" and node not in read and node not in self.targets
+        }
         self.nodes = [node for node in self.nodes if node not in dropped]
 
     def _keep_across_stages(self) -> None:
