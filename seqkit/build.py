@@ -46,6 +46,8 @@ COMPILED = "seqkit._core.compiled"
 class BuildCore(build_ext):
     """Compiles the kernels once per instruction set, and pointwise kernels when the rest is there."""
 
+    extensions: list[Extension]
+
     def build_extensions(self) -> None:
         """Build everything, the extension of compiled kernels last."""
         extensions = {extension.name: extension for extension in self.extensions}
@@ -116,10 +118,12 @@ def write_kernels(path: str) -> None:
 
 def variants(cell: Cell) -> Iterator[Cell]:
     """The cell with its default options and with its switches in all positions."""
-    signatures = [inspect.signature(base.__init__) for base in type(cell).__mro__ if "__init__" in vars(base)]
-    switches = {p.name for s in signatures for p in s.parameters.values() if isinstance(p.default, bool)}
-    for values in itertools.product((True, False), repeat=len(switches)):
-        yield type(cell)(**dict(zip(sorted(switches), values, strict=True)))
+    makers = [vars(base)["__init__"] for base in type(cell).__mro__ if "__init__" in vars(base)]
+    options = [option for maker in makers for option in inspect.signature(maker).parameters.values()]
+    switches = sorted({option.name for option in options if isinstance(option.default, bool)})
+    for positions in itertools.product((True, False), repeat=len(switches)):
+        chosen: dict[str, Any] = dict(zip(switches, positions, strict=True))
+        yield type(cell)(**chosen)
 
 
 def programs(cell: Cell) -> Iterator[dict[str, Any]]:

@@ -101,6 +101,7 @@ def test_kernels_do_not_depend_on_size_and_type(name: str) -> None:
 
 # ---- mutants: the same kernels, compiled here with one piece of their text changed ----------------
 
+# What is wrong: the cell, a piece of the text, what it becomes.
 MUTANTS = {
     "another operation": ("gru", "FN(muladd)(", "FN(mulsub)("),
     "another constant": ("gru", "(REAL)0x1.0000000000000p+0", "(REAL)0x1.0000020000000p+0"),
