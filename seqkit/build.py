@@ -38,7 +38,7 @@ FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-
 MACROS: list[tuple[str, str | None]] = [("SK_X86", "1")] if X86 else []
 HEADERS = [
     *(f"{CORE}/{name}" for name in ("kernels.h", "kernels.inc.c", "kernels_both.inc.c", "vector.inc.c")),
-    *(f"{CORE}/{name}" for name in ("operations.inc.c", "threads.h", "isa.c")),
+    *(f"{CORE}/{name}" for name in ("operations.inc.c", "threads.h", "isa.c", *(f"kernels_{isa}.c" for isa in ISAS))),
 ]
 COMPILED = "seqkit._core.compiled"
 
