@@ -81,7 +81,16 @@ class BuildCore(build_ext):
 CORE = "seqkit/_core"
 HEADERS = [
     f"{CORE}/{name}"
-    for name in ("kernels.h", "kernels.inc.c", "kernels_both.inc.c", "vector.inc.c", "threads.h", "isa.c")
+    for name in (
+        "kernels.h",
+        "kernels.inc.c",
+        "kernels_both.inc.c",
+        "lowprec.inc.c",
+        "dot.inc.c",
+        "vector.inc.c",
+        "threads.h",
+        "isa.c",
+    )
 ]
 openmp = openmp_flags()
 extensions = [

@@ -31,6 +31,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqkit.errors import ConfigError, NotBuiltError
+from seqkit.options import known_precision
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.sequences import as_lengths, as_sequences, is_ragged, pad, unpad
 
@@ -140,6 +141,29 @@ class Layer(ABC):
             raise NotBuiltError(
                 f"{self.name}: the input size is not known yet; call build(input_size) or run it on data."
             )
+
+    @property
+    def precision(self) -> str:
+        """What the products of the layer are computed in: its dtype or, after :meth:`quantize`, less."""
+        self._require_built()
+        return self.dtype.name
+
+    def quantize(self, precision: str) -> Layer:
+        """The layer for inference with products in low precision; itself where the engine has no products of it.
+
+        Parameters
+        ----------
+        precision : {"bfloat16", "int8"}
+            What weights and operands of products are rounded to; sums, states and everything else stay float32.
+
+        Raises
+        ------
+        ConfigError
+            If the layer is not of float32.
+        """
+        self._require_built()
+        known_precision(precision, self.dtype.name, f"{self.name}: precision")
+        return self
 
     def zero_grads(self) -> None:
         """Set every accumulated gradient to 0."""

@@ -1,6 +1,7 @@
 /* The kernels of one instruction set, for float32 and float64.
  * The including file defines SET (its name), VECTOR_BYTES, TILE_ROWS, FMA_F32 and FMA_F64. */
 #include "kernels.h"
+#include <stddef.h>
 #include <string.h>
 
 #define JOIN_(a, b, c) a##_##b##_##c
@@ -13,6 +14,7 @@
 #define ivec FN(ivec)
 
 #define KIND f32
+#define NUMBER "float32"
 #define REAL float
 #define INTEGER int32_t
 #define FMA FMA_F32
@@ -30,7 +32,9 @@
 #define TANH_LIMIT 20.0f
 #define SMALLEST_NORMAL 1.17549435e-38f
 #include "kernels.inc.c"
+#include "lowprec.inc.c"
 #undef KIND
+#undef NUMBER
 #undef REAL
 #undef INTEGER
 #undef FMA
@@ -49,6 +53,7 @@
 #undef SMALLEST_NORMAL
 
 #define KIND f64
+#define NUMBER "float64"
 #define REAL double
 #define INTEGER int64_t
 #define FMA FMA_F64

@@ -5,8 +5,9 @@ Legend: B batch, T time, H units of a direction.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -128,6 +129,20 @@ class Bidirectional(SequenceLayer):
         layers = {"forward": self.forward_layer, "backward": self.backward_layer}
         self.params = JoinedParameters({name: layer.params for name, layer in layers.items()})
         self.grads = {f"{name}.{key}": grad for name, layer in layers.items() for key, grad in layer.grads.items()}
+
+    @property
+    def precision(self) -> str:
+        """What products are computed in, as in the forward direction."""
+        return self.forward_layer.precision
+
+    def quantize(self, precision: str) -> Self:
+        """The layer for inference with both directions in low precision, see :meth:`Recurrent.quantize`."""
+        self._require_built()
+        layer = copy.copy(self)
+        layer.forward_layer = self.forward_layer.quantize(precision)
+        layer.backward_layer = self.backward_layer.quantize(precision)
+        layer._set_params({})
+        return layer
 
     # ---- forward ----------------------------------------------------------------------------
 
