@@ -49,7 +49,8 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"{self.isa} {self.dtype}, {self.lanes} lanes; products in {self.precision} by {self.instruction}; panels of {self.panel} units, {self.stages} stage(s)\n"
+            f"{self.isa} {self.dtype}, {self.lanes} lanes; products in {self.precision} by {self.instruction}; "
+            f"panels of {self.panel} units, {self.stages} stage(s)\n"
             f"{self.threads} thread(s), tasks {' + '.join(map(str, self.tasks))}: {self.why}\n"
             f"memory: tape {self.tape_bytes / 2**20:.2f} MiB, working {self.work_bytes / 2**20:.2f} MiB"
         )

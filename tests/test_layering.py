@@ -32,7 +32,7 @@ FLOORS = (
     ("training", "summary"),
     ("saving",),
     ("model",),
-    ("bench", "tasks"),
+    ("bench", "tasks", "precision"),
     ("cli",),
     ("__main__",),
 )
