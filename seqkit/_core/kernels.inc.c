@@ -185,7 +185,10 @@ static void FN(write_rows)(const sk_block *b, FN(operand) source)
     int64_t valid;
     for (int64_t r = 0; r < b->rows; r++) {
         char *target = FN(user_row)(b, r, &valid);
-        if (target) memcpy(target, source.at + r * source.row, valid * sizeof(REAL));
+        if (target && valid >= LANES * b->vectors)
+            for (int64_t v = 0; v < b->vectors; v++) /* of constant size: no call */
+                memcpy(target + v * VECTOR_BYTES, source.at + r * source.row + v * VECTOR_BYTES, VECTOR_BYTES);
+        else if (target) memcpy(target, source.at + r * source.row, valid * sizeof(REAL));
     }
 }
 

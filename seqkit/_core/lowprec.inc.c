@@ -16,76 +16,68 @@
  */
 #define TINY 1e-30f
 #define LARGEST_NUMBER 3.40282347e+38f
-#define HALF_VECTOR (VECTOR_BYTES / 2)
-#define QUARTER_VECTOR (VECTOR_BYTES / 4)
-
-typedef int16_t FN(ints16) __attribute__((vector_size(HALF_VECTOR)));
-typedef int8_t FN(ints8) __attribute__((vector_size(QUARTER_VECTOR)));
+typedef REAL FN(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias)); /* at any number */
+typedef INTEGER FN(integer) __attribute__((may_alias));
 typedef int16_t FN(pairs) __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef int16_t FN(ints16) __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4), may_alias));
+typedef int8_t FN(ints8) __attribute__((vector_size(VECTOR_BYTES / 4), aligned(4), may_alias));
 
 static inline ivec FN(word)(int32_t x) { return x - (ivec){}; }
 
-/* Up to LANES numbers from x on, 0 behind the last. */
-static inline vec FN(load)(const char *x, int64_t count)
+/* The next numbers of a row, and zeros behind the last of `count`. */
+static inline vec FN(next)(const REAL *x, int64_t count)
 {
+    if (count >= LANES) return *(const FN(loose) *)x;
     vec v = {};
-    if (count >= LANES) memcpy(&v, x, sizeof v);
-    else memcpy(&v, x, (size_t)count * sizeof(REAL));
+    memcpy(&v, x, (size_t)count * sizeof(REAL));
     return v;
 }
 
-/* The `bytes` first bytes of a vector; of constant size wherever they are all of it. */
-static inline void FN(store)(char *target, const void *v, int64_t bytes, int64_t size)
+static inline FN(ints16) FN(to_bf16)(vec v)
 {
-    if (bytes >= size) memcpy(target, v, (size_t)size);
-    else memcpy(target, v, (size_t)bytes);
+    const ivec bits = (ivec)v, odd = (bits >> 16) & 1;
+    const vec rounded = FN(select)(v != v, (vec)(bits | 0x400000), (vec)(bits + 0x7fff + odd)); /* a NaN stays one */
+    return __builtin_convertvector((ivec)rounded >> 16, FN(ints16));
 }
 
-static void FN(encode_bf16)(char *words, const char *x, int64_t k, int weights)
+static void FN(encode_bf16)(char *words, const char *row, int64_t k, int weights)
 {
     (void)weights; /* are kept like an operand */
+    const REAL *x = (const REAL *)row;
     for (int64_t j = 0; j < k; j += LANES) {
-        const vec v = FN(load)(x + j * 4, k - j);
-        const ivec bits = (ivec)v, odd = (bits >> 16) & 1;
-        const vec rounded = FN(select)(v != v, (vec)(bits | 0x400000), (vec)(bits + 0x7fff + odd)); /* a NaN stays one */
-        const FN(ints16) half = __builtin_convertvector((ivec)rounded >> 16, FN(ints16));
-        FN(store)(words + j * 2, &half, (k - j + 1) / 2 * 4, HALF_VECTOR);
+        const FN(ints16) half = FN(to_bf16)(FN(next)(x + j, k - j));
+        if (k - j >= LANES) *(FN(ints16) *)(words + j * 2) = half;
+        else memcpy(words + j * 2, &half, (size_t)(k - j + 1) / 2 * 4);
     }
 }
 
 /* The largest magnitude of a row; NaN where it holds one, for the bits of a NaN are above all others. */
-static float FN(largest)(const char *x, int64_t k)
+static REAL FN(largest)(const char *row, int64_t k)
 {
-    ivec most = {};
-    for (int64_t j = 0; j < k; j += LANES) {
-        const ivec bits = (ivec)FN(load)(x + j * 4, k - j) & 0x7fffffff;
-        most = (ivec)FN(select)(bits > most, (vec)bits, (vec)most);
-    }
-    float largest;
-    int32_t bits = 0;
-    for (int lane = 0; lane < LANES; lane++) bits = most[lane] > bits ? most[lane] : bits;
-    memcpy(&largest, &bits, sizeof largest);
+    const FN(integer) *bits = (const FN(integer) *)row;
+    int32_t most = 0;
+    for (int64_t j = 0; j < k; j++) most = (bits[j] & 0x7fffffff) > most ? bits[j] & 0x7fffffff : most;
+    REAL largest;
+    memcpy(&largest, &most, sizeof largest);
     return largest;
 }
 
-static void FN(encode_i8)(char *words, const char *x, int64_t k, int weights)
+static void FN(encode_i8)(char *words, const char *row, int64_t k, int weights)
 {
-    const float largest = FN(largest)(x, k);
+    const REAL *x = (const REAL *)row, largest = FN(largest)(row, k);
     const int finite = largest <= LARGEST_NUMBER, counts = finite && largest >= TINY;
-    const float factor = counts ? 127 / largest : 0;
-    const float scale = counts ? largest / 127 : finite ? 0 : __builtin_nanf("");
-    const int32_t raise = weights ? 0 : 128;
-    char *bytes = words + 2 * 4;
-    ivec sum = {};
+    const REAL factor = counts ? 127 / largest : 0;
+    const REAL scale = counts ? largest / 127 : finite ? 0 : __builtin_nanf("");
+    const ivec raise = FN(word)(weights ? 0 : 128);
+    int8_t *bytes = (int8_t *)words + 2 * 4;
     for (int64_t j = 0; j < k; j += LANES) {
-        const vec shifted = FN(load)(x + j * 4, k - j) * factor + ROUNDING; /* the nearest integer in the low bits */
-        const ivec q = (ivec)shifted - (ivec)FN(splat)(ROUNDING);
+        const ivec q = (ivec)(FN(next)(x + j, k - j) * factor + ROUNDING); /* the nearest integer in its low bits */
         const FN(ints8) low = __builtin_convertvector(q + raise, FN(ints8));
-        FN(store)(bytes + j, &low, (k - j + 3) / 4 * 4, QUARTER_VECTOR);
-        sum += q;
+        if (k - j >= LANES) *(FN(ints8) *)(bytes + j) = low;
+        else memcpy(bytes + j, &low, (size_t)(k - j + 3) / 4 * 4);
     }
     int32_t start = 0;
-    for (int lane = 0; lane < LANES; lane++) start -= 128 * sum[lane];
+    for (int64_t j = 0; weights && j < k; j++) start -= 128 * bytes[j];
     memcpy(words, &scale, 4);
     memcpy(words + 4, &start, 4);
 }

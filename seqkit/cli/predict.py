@@ -28,9 +28,7 @@ ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
 @click.option("--precision", type=click.Choice(("float32", *LOW_PRECISIONS)), help="Precision of products.")
 @click.option("--threads", type=THREADS, help="Threads to use.  [default: all processors]")
-def predict(
-    model: str, data: str, out: IO[str], as_json: bool, precision: str | None, threads: int | None
-) -> None:
+def predict(model: str, data: str, out: IO[str], as_json: bool, precision: str | None, threads: int | None) -> None:
     """Apply MODEL, a file saved by `seqkit fit`, to DATA.
 
     \b
