@@ -24,12 +24,14 @@
             }                                                                                             \
         }                                                                                                 \
         REAL *z = (REAL *)result;                                                                         \
-        const REAL *start = p->bias ? (const REAL *)p->bias : z;                                          \
-        const int64_t start_row = p->bias ? 0 : p->z_row;                                                 \
-        UNROLL for (int m = 0; m < M; m++)                                                                \
-            UNROLL for (int v = 0; v < V; v++)                                                            \
-                *(vec *)(z + m * p->z_row + v * LANES) =                                                  \
-                    FINISH(*(const vec *)(start + m * start_row + v * LANES), sum[m][v], a[m], head, v);  \
+        const vec *bias = (const vec *)p->bias;                                                           \
+        const int64_t z_row = p->z_row;                                                                   \
+        if (bias)                                                                                         \
+            UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
+                UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] = FINISH(bias[v], sum[m][v], a[m], head, v); \
+        else                                                                                              \
+            UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
+                UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] = FINISH(((vec *)z)[v], sum[m][v], a[m], head, v); \
     }
 #define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
 #define TILE_TABLE(M) {0, DOT_FN(tile_1_##M), DOT_FN(tile_2_##M), DOT_FN(tile_3_##M), DOT_FN(tile_4_##M)}

@@ -10,10 +10,12 @@
             ]
         ],
         "depends": [
+            "seqkit/_core/dot.inc.c",
             "seqkit/_core/isa.c",
             "seqkit/_core/kernels.h",
             "seqkit/_core/kernels.inc.c",
             "seqkit/_core/kernels_both.inc.c",
+            "seqkit/_core/lowprec.inc.c",
             "seqkit/_core/threads.h",
             "seqkit/_core/vector.inc.c"
         ],
@@ -1666,8 +1668,8 @@ struct __pyx_obj_6seqkit_5_core_5calls_Call;
 struct __pyx_t_6seqkit_5_core_7machine_Watch;
 struct __pyx_opt_args_6seqkit_5_core_7machine_address;
 
-/* "seqkit/_core/machine.pxd":46
- * cdef const sk_kernels *kernels_of(str dtype) except NULL
+/* "seqkit/_core/machine.pxd":49
+ * cdef const sk_kernels *kernels_of(str precision) except NULL
  * cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil
  * cdef struct Watch:      # of a parallel region             # <<<<<<<<<<<<<<
  *     int stopped         # it should not go on
@@ -1679,7 +1681,7 @@ struct __pyx_t_6seqkit_5_core_7machine_Watch {
   double asked;
 };
 
-/* "seqkit/_core/machine.pxd":59
+/* "seqkit/_core/machine.pxd":62
  * cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil
  * cdef int finish(Watch *watch, int64_t operations, int64_t threads) except -1
  * cdef char *address(object array, bint writable=*) except? NULL             # <<<<<<<<<<<<<<
@@ -1820,11 +1822,12 @@ struct __pyx_t_6seqkit_5_core_5calls_Post {
  * 
  * cdef struct ProgramData:             # <<<<<<<<<<<<<<
  *     const sk_kernels *kernels
- *     int64_t units, vectors, width, panels, padded, columns
+ *     int64_t units, features, vectors, width, panels, padded, columns
 */
 struct __pyx_t_6seqkit_5_core_5calls_ProgramData {
   sk_kernels const *kernels;
   int64_t units;
+  int64_t features;
   int64_t vectors;
   int64_t width;
   int64_t panels;
@@ -1959,7 +1962,7 @@ struct __pyx_t_6seqkit_5_core_6places_Places {
   int by_panel;
 };
 
-/* "seqkit/_core/machine.pxd":61
+/* "seqkit/_core/machine.pxd":64
  * cdef char *address(object array, bint writable=*) except? NULL
  * 
  * cdef class Arena:             # <<<<<<<<<<<<<<
@@ -2021,7 +2024,7 @@ struct __pyx_obj_6seqkit_5_core_5calls_Call {
 
 
 
-/* "seqkit/_core/machine.pxd":61
+/* "seqkit/_core/machine.pxd":64
  * cdef char *address(object array, bint writable=*) except? NULL
  * 
  * cdef class Arena:             # <<<<<<<<<<<<<<
@@ -2610,7 +2613,7 @@ return 0;
 #endif
 /* #### Code section: module_code ### */
 
-/* "seqkit/_core/machine.pxd":51
+/* "seqkit/_core/machine.pxd":54
  *     double asked        # when Ctrl-C was last looked for
  * 
  * cdef inline int64_t threads_for(int64_t operations, int64_t threads) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -2623,7 +2626,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_7machine_threads_for(int64_t
   int64_t __pyx_t_1;
   int __pyx_t_2;
 
-  /* "seqkit/_core/machine.pxd":53
+  /* "seqkit/_core/machine.pxd":56
  * cdef inline int64_t threads_for(int64_t operations, int64_t threads) noexcept nogil:
  *     """`threads`, or 1 where there is less work (multiply-adds, some 80 us) than threads pay for."""
  *     return threads if operations >= 8_000_000 else 1             # <<<<<<<<<<<<<<
@@ -2645,7 +2648,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_7machine_threads_for(int64_t
   }
   goto __pyx_L0;
 
-  /* "seqkit/_core/machine.pxd":51
+  /* "seqkit/_core/machine.pxd":54
  *     double asked        # when Ctrl-C was last looked for
  * 
  * cdef inline int64_t threads_for(int64_t operations, int64_t threads) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -2661,6 +2664,43 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_7machine_threads_for(int64_t
 /* "seqkit/_core/calls.pxd":94
  *     OPERAND_X, OPERAND_STATE, OPERAND_VECTOR, TARGET_CARRY
  * 
+ * cdef inline int64_t words(ProgramData *p, int64_t numbers) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """Numbers or, in low precision, words of a row of `numbers` as a product reads it."""
+ *     return p.kernels.head + (numbers + p.kernels.group - 1) // p.kernels.group
+*/
+
+static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_words(struct __pyx_t_6seqkit_5_core_5calls_ProgramData *__pyx_v_p, int64_t __pyx_v_numbers) {
+  int64_t __pyx_r;
+
+  /* "seqkit/_core/calls.pxd":96
+ * cdef inline int64_t words(ProgramData *p, int64_t numbers) noexcept nogil:
+ *     """Numbers or, in low precision, words of a row of `numbers` as a product reads it."""
+ *     return p.kernels.head + (numbers + p.kernels.group - 1) // p.kernels.group             # <<<<<<<<<<<<<<
+ * 
+ * cdef inline int64_t input_time(CallData *c, int64_t row, int64_t t) noexcept nogil:
+*/
+  {
+
+    __pyx_r = (__pyx_v_p->kernels->head + (((__pyx_v_numbers + __pyx_v_p->kernels->group) - 1) / __pyx_v_p->kernels->group));
+  }
+  goto __pyx_L0;
+
+  /* "seqkit/_core/calls.pxd":94
+ *     OPERAND_X, OPERAND_STATE, OPERAND_VECTOR, TARGET_CARRY
+ * 
+ * cdef inline int64_t words(ProgramData *p, int64_t numbers) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """Numbers or, in low precision, words of a row of `numbers` as a product reads it."""
+ *     return p.kernels.head + (numbers + p.kernels.group - 1) // p.kernels.group
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+  return __pyx_r;
+}
+
+/* "seqkit/_core/calls.pxd":98
+ *     return p.kernels.head + (numbers + p.kernels.group - 1) // p.kernels.group
+ * 
  * cdef inline int64_t input_time(CallData *c, int64_t row, int64_t t) noexcept nogil:             # <<<<<<<<<<<<<<
  *     """Where in the user's x the row's step t lies."""
  *     return c.batch.length[row] - 1 - t if c.reverse else t
@@ -2670,7 +2710,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_input_time(struct __p
   int64_t __pyx_r;
   int64_t __pyx_t_1;
 
-  /* "seqkit/_core/calls.pxd":96
+  /* "seqkit/_core/calls.pxd":100
  * cdef inline int64_t input_time(CallData *c, int64_t row, int64_t t) noexcept nogil:
  *     """Where in the user's x the row's step t lies."""
  *     return c.batch.length[row] - 1 - t if c.reverse else t             # <<<<<<<<<<<<<<
@@ -2689,8 +2729,8 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_input_time(struct __p
   }
   goto __pyx_L0;
 
-  /* "seqkit/_core/calls.pxd":94
- *     OPERAND_X, OPERAND_STATE, OPERAND_VECTOR, TARGET_CARRY
+  /* "seqkit/_core/calls.pxd":98
+ *     return p.kernels.head + (numbers + p.kernels.group - 1) // p.kernels.group
  * 
  * cdef inline int64_t input_time(CallData *c, int64_t row, int64_t t) noexcept nogil:             # <<<<<<<<<<<<<<
  *     """Where in the user's x the row's step t lies."""
@@ -2702,7 +2742,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_input_time(struct __p
   return __pyx_r;
 }
 
-/* "seqkit/_core/calls.pxd":98
+/* "seqkit/_core/calls.pxd":102
  *     return c.batch.length[row] - 1 - t if c.reverse else t
  * 
  * cdef inline char *row_at(Rows *rows, int64_t row, int64_t t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -2713,7 +2753,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_input_time(struct __p
 static CYTHON_INLINE char *__pyx_f_6seqkit_5_core_5calls_row_at(struct __pyx_t_6seqkit_5_core_5calls_Rows *__pyx_v_rows, int64_t __pyx_v_row, int64_t __pyx_v_t) {
   char *__pyx_r;
 
-  /* "seqkit/_core/calls.pxd":99
+  /* "seqkit/_core/calls.pxd":103
  * 
  * cdef inline char *row_at(Rows *rows, int64_t row, int64_t t) noexcept nogil:
  *     return rows.base + rows.start[row] + t * rows.along             # <<<<<<<<<<<<<<
@@ -2726,7 +2766,7 @@ static CYTHON_INLINE char *__pyx_f_6seqkit_5_core_5calls_row_at(struct __pyx_t_6
   }
   goto __pyx_L0;
 
-  /* "seqkit/_core/calls.pxd":98
+  /* "seqkit/_core/calls.pxd":102
  *     return c.batch.length[row] - 1 - t if c.reverse else t
  * 
  * cdef inline char *row_at(Rows *rows, int64_t row, int64_t t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -2739,7 +2779,7 @@ static CYTHON_INLINE char *__pyx_f_6seqkit_5_core_5calls_row_at(struct __pyx_t_6
   return __pyx_r;
 }
 
-/* "seqkit/_core/calls.pxd":101
+/* "seqkit/_core/calls.pxd":105
  *     return rows.base + rows.start[row] + t * rows.along
  * 
  * cdef inline int64_t time_slot(CallData *c, int64_t t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -2752,7 +2792,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_time_slot(struct __py
   int __pyx_t_1;
   int64_t __pyx_t_2;
 
-  /* "seqkit/_core/calls.pxd":103
+  /* "seqkit/_core/calls.pxd":107
  * cdef inline int64_t time_slot(CallData *c, int64_t t) noexcept nogil:
  *     """Row of the state buffer where step t begins; t = -1 is the initial state."""
  *     if not c.taped:             # <<<<<<<<<<<<<<
@@ -2764,7 +2804,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_time_slot(struct __py
   if (__pyx_t_1) {
 
 
-    /* "seqkit/_core/calls.pxd":104
+    /* "seqkit/_core/calls.pxd":108
  *     """Row of the state buffer where step t begins; t = -1 is the initial state."""
  *     if not c.taped:
  *         return ((t + 1) & 1) * c.batch.size             # <<<<<<<<<<<<<<
@@ -2776,7 +2816,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_time_slot(struct __py
     }
     goto __pyx_L0;
 
-    /* "seqkit/_core/calls.pxd":103
+    /* "seqkit/_core/calls.pxd":107
  * cdef inline int64_t time_slot(CallData *c, int64_t t) noexcept nogil:
  *     """Row of the state buffer where step t begins; t = -1 is the initial state."""
  *     if not c.taped:             # <<<<<<<<<<<<<<
@@ -2785,7 +2825,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_time_slot(struct __py
 */
   }
 
-  /* "seqkit/_core/calls.pxd":105
+  /* "seqkit/_core/calls.pxd":109
  *     if not c.taped:
  *         return ((t + 1) & 1) * c.batch.size
  *     return 0 if t < 0 else c.batch.size + c.batch.offset[t]             # <<<<<<<<<<<<<<
@@ -2805,7 +2845,7 @@ static CYTHON_INLINE int64_t __pyx_f_6seqkit_5_core_5calls_time_slot(struct __py
   }
   goto __pyx_L0;
 
-  /* "seqkit/_core/calls.pxd":101
+  /* "seqkit/_core/calls.pxd":105
  *     return rows.base + rows.start[row] + t * rows.along
  * 
  * cdef inline int64_t time_slot(CallData *c, int64_t t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -3846,7 +3886,7 @@ static int __Pyx_modinit_Type_import_code(__pyx_mstatetype *__pyx_mstate) {
   CYTHON_UNUSED_VAR(__pyx_mstate);
   __Pyx_RefNannySetupContext("__Pyx_modinit_Type_import_code", 0);
   /*--- Type import code ---*/
-  __pyx_t_1 = PyImport_ImportModule("seqkit._core.machine"); if (unlikely(!__pyx_t_1)) __PYX_ERR(1, 61, __pyx_L1_error)
+  __pyx_t_1 = PyImport_ImportModule("seqkit._core.machine"); if (unlikely(!__pyx_t_1)) __PYX_ERR(1, 64, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
   __pyx_mstate->__pyx_ptype_6seqkit_5_core_7machine_Arena = __Pyx_ImportType_3_3_1(__pyx_t_1, "seqkit._core.machine", "Arena",
   #if defined(PYPY_VERSION_NUM) && PYPY_VERSION_NUM < 0x050B0000
@@ -3856,8 +3896,8 @@ static int __Pyx_modinit_Type_import_code(__pyx_mstatetype *__pyx_mstate) {
   #else
   sizeof(struct __pyx_obj_6seqkit_5_core_7machine_Arena), __PYX_GET_STRUCT_ALIGNMENT_3_3_1(struct __pyx_obj_6seqkit_5_core_7machine_Arena),
   #endif
-  __Pyx_ImportType_CheckSize_Warn_3_3_1); if (!__pyx_mstate->__pyx_ptype_6seqkit_5_core_7machine_Arena) __PYX_ERR(1, 61, __pyx_L1_error)
-  if (unlikely(__Pyx_GetVtable(__pyx_mstate->__pyx_ptype_6seqkit_5_core_7machine_Arena, (void**)&__pyx_vtabptr_6seqkit_5_core_7machine_Arena) != 1)) __PYX_ERR(1, 61, __pyx_L1_error)
+  __Pyx_ImportType_CheckSize_Warn_3_3_1); if (!__pyx_mstate->__pyx_ptype_6seqkit_5_core_7machine_Arena) __PYX_ERR(1, 64, __pyx_L1_error)
+  if (unlikely(__Pyx_GetVtable(__pyx_mstate->__pyx_ptype_6seqkit_5_core_7machine_Arena, (void**)&__pyx_vtabptr_6seqkit_5_core_7machine_Arena) != 1)) __PYX_ERR(1, 64, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
   __pyx_t_1 = PyImport_ImportModule("seqkit._core.calls"); if (unlikely(!__pyx_t_1)) __PYX_ERR(2, 71, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
