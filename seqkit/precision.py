@@ -86,18 +86,17 @@ def precision_report(subject: Layer | Sequential, precision: str, x: Any, length
     found = _results(subject.quantize(precision), x, lengths)
     if reference.size == 0:
         raise ConfigError(f"{subject.name}: there are no results to compare; give sequences that are not empty.")
-    error = (found - reference).astype(np.float64)
-    rms = _rms(error)
-    scale = _rms(reference.astype(np.float64))
-    classes = isinstance(subject, Sequential) and reference.shape[1] > 1
+    error, outputs = (found - reference).astype(np.float64), reference.astype(np.float64)
+    same = found.argmax(axis=1) == reference.argmax(axis=1)
     return PrecisionReport(
         subject.name,
         precision,
-        *reference.shape,
-        float(np.abs(error).max()),
-        rms,
-        rms / scale if scale else float("nan"),
-        float(np.mean(found.argmax(axis=1) == reference.argmax(axis=1))) if classes else None,
+        results=len(reference),
+        outputs=reference.shape[1],
+        max_error=float(np.abs(error).max()),
+        rms_error=_rms(error),
+        relative_error=_rms(error) / _rms(outputs) if outputs.any() else float("nan"),
+        agreement=float(same.mean()) if isinstance(subject, Sequential) and reference.shape[1] > 1 else None,
     )
 
 

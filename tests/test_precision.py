@@ -244,7 +244,8 @@ def test_special_scales(precision: str) -> None:
     y = layer.quantize(precision)(x)[:, 0]
     expected = ROUNDINGS[precision](x[:, 0]) @ ROUNDINGS[precision](weight).T
     np.testing.assert_allclose(y, expected, rtol=2e-5, atol=1e-36)
-    assert not y[:, 3].any() and y[2:].any()
+    assert not y[:, 3].any()
+    assert y[2:].any()
 
 
 # ---- layers --------------------------------------------------------------------------------------
@@ -255,7 +256,8 @@ def test_a_layer_shares_its_parameters(precision: str) -> None:
     layer = make("lstm", 12, 4)
     low = layer.quantize(precision)
     x, lengths, _ = inputs(layer, [5, 2])
-    assert type(low) is type(layer) and (layer.precision, low.precision) == ("float32", precision)
+    assert type(low) is type(layer)
+    assert (layer.precision, low.precision) == ("float32", precision)
     before = low(x, lengths)
     layer.params["bias"] = layer.params["bias"] + 1
     assert np.abs(low(x, lengths) - before).max() > 0.01
@@ -284,7 +286,8 @@ def test_copies_and_files(precision: str, tmp_path: Path) -> None:
 def test_a_model_shares_what_has_no_products() -> None:
     model = seqkit.Sequential([seqkit.GRU(5, input_shape=(4, 3)), seqkit.Dense(2)], seed=0)
     low = model.quantize("int8")
-    assert low.layers[1] is model.layers[1] and low.layers[0] is not model.layers[0]
+    assert low.layers[1] is model.layers[1]
+    assert low.layers[0] is not model.layers[0]
     assert [layer.precision for layer in low.layers] == ["int8", "float32"]
     assert model.layers[0].precision == "float32"
 
@@ -361,7 +364,8 @@ def test_report_of_a_classifier() -> None:
     x = np.random.default_rng(6).standard_normal((900, 12, 3), dtype=np.float32)
     report = seqkit.precision_report(model, "int8", x)
     same = model.predict(x).argmax(axis=1) == model.quantize("int8").predict(x).argmax(axis=1)
-    assert report.agreement == same.mean() and 0.9 < report.agreement < 1
+    assert report.agreement == same.mean()
+    assert 0.9 < report.agreement < 1
     assert f"agrees in {100 * same.mean():.4g} %" in str(report)
 
 
