@@ -61,7 +61,7 @@ def precision_report(subject: Layer | Sequential, precision: str, x: Any, length
     subject : Layer or Sequential
         Built, of float32.
     precision : {"bfloat16", "int8"}
-        See :meth:`seqkit.recurrent.Recurrent.quantize`.
+        See :meth:`seqkit.Layer.quantize`.
     x : array_like (B, T, F) or list of ndarray (T_i, F)
         Input, as the layer or model takes it.
     lengths : array_like of int, (B,), optional

@@ -33,6 +33,8 @@ OPTIONS = (
     *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful"),
 )
 
+MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
+
 
 @dataclass
 class Cache:
@@ -181,59 +183,21 @@ class Recurrent(SequenceLayer):
         """The equations with a mask on every state that enters a product."""
         return Execution(self.cell, self.units, self.input_size, self.dtype, masked=True)
 
-    # ---- low precision ----------------------------------------------------------------------
-
-    @property
-    def precision(self) -> str:
-        """What products are computed in: "float32" or "float64" or, after :meth:`quantize`, less."""
-        return self._low_precision or super().precision
-
-    def quantize(self, precision: str) -> Self:
-        r"""The layer for inference in low precision, with the same parameters: a change of one is one of both.
-
-        A product :math:`W v` is computed from rounded numbers and added up in float32; states,
-        biases, everything pointwise and the results stay float32.
-
-        * "bfloat16": numbers of W and v keep 8 bits of their significand, rounded to nearest even.
-        * "int8": every row of W and every v are divided by their largest magnitude over 127 and
-          rounded to integers ("dynamic" quantization: nothing is calibrated).
-
-        Results depend neither on the batch nor on threads, as ever.
-        :func:`seqkit.precision_report` tells the error on given data.
-
-        Parameters
-        ----------
-        precision : {"bfloat16", "int8", "float32"}
-            With "float32" a layer for training comes back.
-
-        Raises
-        ------
-        ConfigError
-            If the layer is of float64 or the precision is unknown.
-        NotBuiltError
-            If the layer has no parameters yet.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import seqkit
-        >>> layer = seqkit.LSTM(16).build(8, seed=0)
-        >>> x = np.random.default_rng(0).standard_normal((2, 20, 8), dtype=np.float32)
-        >>> fast = layer.quantize("int8")
-        >>> fast.precision, bool(0 < abs(fast(x) - layer(x)).max() < 0.02)
-        ('int8', True)
-        """
-        self._require_built()
+    def _quantized(self, precision: str | None) -> Self:
         layer = copy.copy(self)
         vars(layer).pop("_masked", None)
-        layer._state = None
-        layer._low_precision = known_precision(precision, self.dtype.name, f"{self.name}: precision")
+        layer._state, layer._low_precision = None, precision
         layer.grads = {key: np.zeros(value.shape, self.dtype) for key, value in self.params.items()}
         layer.execution = layer._equations()
         return layer
 
     def _equations(self) -> Execution:
         low = known_precision(self._low_precision or self.dtype.name, self.dtype.name, f"{self.name}: precision")
+        if low == "int8" and max(self.units, self.input_size) > MAX_INT8:
+            raise ConfigError(
+                f"{self.name}: a sum of more than {MAX_INT8} products of int8 does not fit into 32 bits, and there are "
+                f"{self.input_size} features and {self.units} units; use bfloat16."
+            )
         return Execution(self.cell, self.units, self.input_size, self.dtype, low)
 
     # ---- forward ----------------------------------------------------------------------------

@@ -150,9 +150,8 @@ class Stack:
     def quantize(self, precision: str) -> Self:
         """The model for inference in low precision, with the same parameters: a change of one is one of both.
 
-        Recurrent layers compute their products in `precision`, see
-        :meth:`seqkit.recurrent.Recurrent.quantize`; layers without products in the engine, such
-        as Dense, are shared with this model and stay as they are.
+        Recurrent layers compute their products in `precision`, see :meth:`seqkit.Layer.quantize`;
+        other layers, such as Dense, stay as they are and are shared with this model.
 
         Parameters
         ----------

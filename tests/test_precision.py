@@ -203,6 +203,19 @@ def test_bits_of_a_team_of_threads(precision: str) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
+def test_bits_of_stacked_layers(precision: str) -> None:
+    """Layers that follow each other on threads of their own are what they are one by one."""
+    layers = [seqkit.GRU(200, return_sequences=True, input_shape=(None, 40)), seqkit.LSTM(190)]
+    model = seqkit.Sequential(layers, seed=0).quantize(precision)
+    x = np.random.default_rng(7).standard_normal((1, 70, 40), dtype=np.float32)
+    with seqkit.threads(1):
+        expected = model.layers[1](model.layers[0](x))
+    for count in (1, 2, 3):
+        with seqkit.threads(count):
+            np.testing.assert_array_equal(model.predict(x), expected)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_bits_of_two_directions(precision: str) -> None:
     """Each direction is what it is by itself."""
     both = seqkit.Bidirectional(seqkit.GRU(19, return_sequences=True)).build(5, seed=0)
@@ -246,6 +259,17 @@ def test_special_scales(precision: str) -> None:
     np.testing.assert_allclose(y, expected, rtol=2e-5, atol=1e-36)
     assert not y[:, 3].any()
     assert y[2:].any()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_special_sums_of_the_greatest_numbers(sign: int) -> None:
+    """As many and as large as 32 bits can hold."""
+    count = 2**17
+    layer = seqkit.SimpleRNN(1, activation="linear", precision="int8").build(count, seed=0)
+    layer.params["weight_ih"] = np.full((1, count), 2.0)
+    assert layer(np.full((1, 1, count), 0.5 * sign, np.float32)).item() == pytest.approx(sign * count, rel=1e-6)
+    with pytest.raises(ConfigError, match="more than 131072 products of int8 does not fit"):
+        seqkit.SimpleRNN(1, precision="int8").build(count + 1)
 
 
 # ---- layers --------------------------------------------------------------------------------------

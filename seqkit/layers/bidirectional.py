@@ -135,12 +135,10 @@ class Bidirectional(SequenceLayer):
         """What products are computed in, as in the forward direction."""
         return self.forward_layer.precision
 
-    def quantize(self, precision: str) -> Self:
-        """The layer for inference with both directions in low precision, see :meth:`Recurrent.quantize`."""
-        self._require_built()
+    def _quantized(self, precision: str | None) -> Self:
         layer = copy.copy(self)
-        layer.forward_layer = self.forward_layer.quantize(precision)
-        layer.backward_layer = self.backward_layer.quantize(precision)
+        layer.forward_layer = self.forward_layer._quantized(precision)
+        layer.backward_layer = self.backward_layer._quantized(precision)
         layer._set_params({})
         return layer
 
