@@ -26,6 +26,7 @@ _HOMES = {
     "seqkit.layers.embedding": ("Embedding",),
     "seqkit.layers.last_step": ("LastStep",),
     "seqkit.model": ("Sequential", "load"),
+    "seqkit.precision": ("PrecisionReport", "precision_report"),
     "seqkit.recurrent": ("Recurrent",),
     "seqkit.registry": ("create", "register"),
 }

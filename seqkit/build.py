@@ -38,7 +38,17 @@ FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-
 MACROS: list[tuple[str, str | None]] = [("SK_X86", "1")] if X86 else []
 HEADERS = [
     *(f"{CORE}/{name}" for name in ("kernels.h", "kernels.inc.c", "kernels_both.inc.c", "vector.inc.c")),
-    *(f"{CORE}/{name}" for name in ("operations.inc.c", "threads.h", "isa.c", *(f"kernels_{isa}.c" for isa in ISAS))),
+    *(
+        f"{CORE}/{name}"
+        for name in (
+            "lowprec.inc.c",
+            "dot.inc.c",
+            "operations.inc.c",
+            "threads.h",
+            "isa.c",
+            *(f"kernels_{isa}.c" for isa in ISAS),
+        )
+    ),
 ]
 COMPILED = "seqkit._core.compiled"
 
@@ -134,7 +144,7 @@ def programs(cell: Cell) -> Iterator[dict[str, Any]]:
 
     for masked in (False, True):
         program = trace(cell, masked)
-        layout, gradient = lay_out(program, 1, "float32"), derive(program)
+        layout, gradient = lay_out(program, 1, "float32", "float32"), derive(program)
         yield forward_tables(layout, 1, [])
         yield forward_tables(layout, 1, gradient.saved)
         yield backward_tables(layout, gradient).tables

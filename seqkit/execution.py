@@ -86,12 +86,24 @@ class Packed:
 
 
 class Execution:
-    """The programs of one cell for `units` units and `input_size` features of one dtype."""
+    """The programs of one cell for `units` units and `input_size` features of one dtype.
 
-    def __init__(self, cell: Cell, units: int, input_size: int, dtype: np.dtype, masked: bool = False) -> None:
+    `precision` is that of the products, where it is lower than the dtype's: "bfloat16" or "int8".
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        units: int,
+        input_size: int,
+        dtype: np.dtype,
+        precision: str | None = None,
+        masked: bool = False,
+    ) -> None:
         self.program = trace(cell, masked)
         self.cell, self.units, self.input_size, self.dtype, self.masked = cell, units, input_size, dtype, masked
-        self.layout: Layout = lay_out(self.program, units, dtype.name)
+        self.precision = precision
+        self.layout: Layout = lay_out(self.program, units, dtype.name, precision or dtype.name)
         terms = {term for run in self.layout.runs for term in run.terms}
         self.input_gates = tuple(gate for gate in cell.gates if ("x", gate) in terms)
         self.recurrent_gates = tuple(gate for gate in cell.gates if ("U", gate) in terms)
@@ -102,7 +114,7 @@ class Execution:
 
     def __reduce__(self) -> tuple[type[Execution], tuple[object, ...]]:
         """A copy or a pickle holds the equations; programs and memory are made anew."""
-        return Execution, (self.cell, self.units, self.input_size, self.dtype, self.masked)
+        return Execution, (self.cell, self.units, self.input_size, self.dtype, self.precision, self.masked)
 
     def forward_program(self, saved: list[Node]) -> _core.Program:
         """The forward program that keeps `saved` values on its tape."""

@@ -31,6 +31,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqkit.errors import ConfigError, NotBuiltError
+from seqkit.options import known_precision
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.sequences import as_lengths, as_sequences, is_ragged, pad, unpad
 
@@ -67,6 +68,7 @@ class Layer(ABC):
     stateful: bool = False
     """True for a layer that carries its state from one call to the next until `reset_states`."""
     _state: State | None = None
+    _low_precision: str | None = None
 
     built = False
     input_size: int
@@ -140,6 +142,55 @@ class Layer(ABC):
             raise NotBuiltError(
                 f"{self.name}: the input size is not known yet; call build(input_size) or run it on data."
             )
+
+    @property
+    def precision(self) -> str:
+        """What the products of the layer are computed in: its dtype or, after :meth:`quantize`, less."""
+        self._require_built()
+        return self._low_precision or self.dtype.name
+
+    def quantize(self, precision: str) -> Self:
+        r"""The layer for inference in low precision, with the same parameters: a change of one is one of both.
+
+        A product :math:`W v` is computed from rounded numbers and added up in float32; states,
+        biases, everything pointwise and the results stay float32.  A layer without products of
+        this kind, such as Dense, stays as it is: it is returned itself.
+
+        * "bfloat16": numbers of W and v keep 8 bits of their significand, rounded to nearest even.
+        * "int8": every row of W and every v are divided by their largest magnitude over 127 and
+          rounded to integers ("dynamic" quantization: nothing is calibrated).
+
+        Results depend neither on the batch nor on threads, as ever;
+        :func:`seqkit.precision_report` tells the error on given data.
+
+        Parameters
+        ----------
+        precision : {"bfloat16", "int8", "float32"}
+            With "float32" a layer for training comes back.
+
+        Raises
+        ------
+        ConfigError
+            If the layer is of float64 or the precision is unknown.
+        NotBuiltError
+            If the layer has no parameters yet.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import seqkit
+        >>> layer = seqkit.LSTM(16).build(8, seed=0)
+        >>> x = np.random.default_rng(0).standard_normal((2, 20, 8), dtype=np.float32)
+        >>> fast = layer.quantize("int8")
+        >>> fast.precision, bool(0 < abs(fast(x) - layer(x)).max() < 0.02)
+        ('int8', True)
+        """
+        self._require_built()
+        return self._quantized(known_precision(precision, self.dtype.name, f"{self.name}: precision"))
+
+    def _quantized(self, precision: str | None) -> Self:
+        """The layer with products in `precision`, None for its dtype."""
+        return self
 
     def zero_grads(self) -> None:
         """Set every accumulated gradient to 0."""

@@ -89,5 +89,28 @@ def positive_number(value: Any, what: str, zero: bool = False) -> float:
     return float(value)
 
 
+LOW_PRECISIONS = ("bfloat16", "int8")
+
+
+def known_precision(value: Any, own: str, what: str) -> str | None:
+    """A precision of products lower than `own`, the type of the numbers; None for that type itself.
+
+    Examples
+    --------
+    >>> known_precision("int8", "float32", "lstm: precision")
+    'int8'
+    >>> known_precision("int4", "float32", "lstm: precision")
+    Traceback (most recent call last):
+    seqkit.errors.ConfigError: lstm: precision must be one of float32, bfloat16, int8, got 'int4'.
+    """
+    if value == own:
+        return None
+    if value not in LOW_PRECISIONS:
+        raise ConfigError(f"{what} must be one of {own}, {', '.join(LOW_PRECISIONS)}, got {value!r}.")
+    if own != "float32":
+        raise ConfigError(f"{what} {value} needs a layer of float32, this one is of {own}; build it with that dtype.")
+    return str(value)
+
+
 def _is_real(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

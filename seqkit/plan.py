@@ -16,6 +16,8 @@ class Plan:
     ----------
     isa, dtype : str
         Instruction set and number type of the kernels.
+    precision, instruction : str
+        What products are computed in, and the multiply-add that computes them.
     lanes : int
         Numbers of a SIMD vector.
     threads : int
@@ -36,6 +38,8 @@ class Plan:
 
     isa: str
     dtype: str
+    precision: str
+    instruction: str
     lanes: int
     threads: int
     tasks: tuple[int, ...]
@@ -48,8 +52,8 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"{self.isa} {self.dtype}, {self.lanes} lanes; panels of {self.panel} units, {self.stages} stage(s), "
-            f"pointwise part {self.pointwise}\n"
+            f"{self.isa} {self.dtype}, {self.lanes} lanes; products in {self.precision} by {self.instruction}, "
+            f"pointwise part {self.pointwise}; panels of {self.panel} units, {self.stages} stage(s)\n"
             f"{self.threads} thread(s), tasks {' + '.join(map(str, self.tasks))}: {self.why}\n"
             f"memory: tape {self.tape_bytes / 2**20:.2f} MiB, working {self.work_bytes / 2**20:.2f} MiB"
         )
@@ -65,6 +69,8 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
     return Plan(
         _core.isa,
         tables["dtype"],
+        tables["precision"],
+        _core.instruction(tables["precision"]),
         lanes,
         threads,
         tuple(tasks),

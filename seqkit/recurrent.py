@@ -8,20 +8,21 @@ Legend: B batch, T time, I input features, H units, G gates.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from seqkit import _core, initializers
 from seqkit.equations import Cell, make_cell
-from seqkit.errors import SeqkitError
+from seqkit.errors import ConfigError, SeqkitError
 from seqkit.execution import Backward, Execution, Forward, run_calls
 from seqkit.layer import State
 from seqkit.masks import draw_mask, masked_rows, unmoved
-from seqkit.options import fraction, positive_integer
+from seqkit.options import fraction, known_precision, positive_integer
 from seqkit.rows import Rows, last_place
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.sequences import as_gradient, as_state, as_vectors
@@ -31,6 +32,8 @@ OPTIONS = (
     *("units", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer"),
     *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful"),
 )
+
+MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
 
 
 @dataclass
@@ -78,6 +81,8 @@ class Recurrent(SequenceLayer):
         Start from the final state of the call before, until ``reset_states()``.
     input_shape : tuple, optional
         (time, features) or (features,): lets a model be built before it sees data.
+    precision : {"bfloat16", "int8"}, optional
+        A layer for inference in low precision, see :meth:`quantize`.
     **options
         Arguments of the cell, such as ``activation``.
 
@@ -115,6 +120,7 @@ class Recurrent(SequenceLayer):
         go_backwards: bool = False,
         stateful: bool = False,
         input_shape: Sequence[int | None] | None = None,
+        precision: str | None = None,
         **options: Any,
     ) -> None:
         self.cell = make_cell(cell, options if use_bias else {"use_bias": False, **options})
@@ -129,11 +135,13 @@ class Recurrent(SequenceLayer):
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.input_shape = tuple(input_shape) if input_shape is not None else None
+        self._low_precision = known_precision(precision or "float32", "float32", f"{self.name}: precision")
         self.options = options
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments without the cell."""
-        return {name: getattr(self, name) for name in OPTIONS} | self.options
+        low = {"precision": self._low_precision} if self._low_precision else {}
+        return {name: getattr(self, name) for name in OPTIONS} | low | self.options
 
     @property
     def output_size(self) -> int:
@@ -148,7 +156,7 @@ class Recurrent(SequenceLayer):
     # ---- parameters -------------------------------------------------------------------------
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        self.execution = Execution(self.cell, self.units, self.input_size, self.dtype)
+        self.execution = self._equations()
         self._rng = np.random.default_rng(rng.integers(2**63))
         gates, recurrent = self.execution.input_gates, self.execution.recurrent_gates
         arrays = {
@@ -174,6 +182,23 @@ class Recurrent(SequenceLayer):
     def _masked(self) -> Execution:
         """The equations with a mask on every state that enters a product."""
         return Execution(self.cell, self.units, self.input_size, self.dtype, masked=True)
+
+    def _quantized(self, precision: str | None) -> Self:
+        layer = copy.copy(self)
+        vars(layer).pop("_masked", None)
+        layer._state, layer._low_precision = None, precision
+        layer.grads = {key: np.zeros(value.shape, self.dtype) for key, value in self.params.items()}
+        layer.execution = layer._equations()
+        return layer
+
+    def _equations(self) -> Execution:
+        low = known_precision(self._low_precision or self.dtype.name, self.dtype.name, f"{self.name}: precision")
+        if low == "int8" and max(self.units, self.input_size) > MAX_INT8:
+            raise ConfigError(
+                f"{self.name}: a sum of more than {MAX_INT8} products of int8 does not fit into 32 bits, and there are "
+                f"{self.input_size} features and {self.units} units; use bfloat16."
+            )
+        return Execution(self.cell, self.units, self.input_size, self.dtype, low)
 
     # ---- forward ----------------------------------------------------------------------------
 
@@ -207,6 +232,11 @@ class Recurrent(SequenceLayer):
         self, rows: Rows, y: Rows | np.ndarray, state: State | None, training: bool, aligned: bool = False
     ) -> Direction:
         """Prepare a call that writes to `y`; with `aligned`, outputs stay at the time of their input."""
+        if training and self._low_precision:
+            raise ConfigError(
+                f"{self.name}: a layer of {self.precision} is for inference; train the float32 layer, "
+                f"quantize('float32') of this one, or call forward with training=False."
+            )
         state = self._check_state(state, len(rows.lengths))  # first: an error must not draw masks
         masks: list[np.ndarray] = []
         execution = self.execution

@@ -5,6 +5,7 @@ Legend: B batch, T time, F features.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -145,6 +146,23 @@ class Stack:
         """Raise NotBuiltError unless every layer has its parameters."""
         if not self.built:
             raise NotBuiltError(f"{self.name}: not built yet; call build(input_size) or fit.")
+
+    def quantize(self, precision: str) -> Self:
+        """The model for inference in low precision, with the same parameters: a change of one is one of both.
+
+        Recurrent layers compute their products in `precision`, see :meth:`seqkit.Layer.quantize`;
+        other layers, such as Dense, stay as they are and are shared with this model.
+
+        Parameters
+        ----------
+        precision : {"bfloat16", "int8", "float32"}
+            With "float32" a model for training comes back.
+        """
+        self.require_built()
+        model = copy.copy(self)
+        model.layers = [layer.quantize(precision) for layer in self.layers]
+        model.metadata = dict(self.metadata)
+        return model
 
     def zero_grads(self) -> None:
         """Set every accumulated gradient to 0."""

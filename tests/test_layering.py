@@ -32,7 +32,7 @@ FLOORS = (
     ("training", "summary"),
     ("saving",),
     ("model",),
-    ("bench", "build", "tasks"),
+    ("bench", "build", "tasks", "precision"),
     ("cli",),
     ("__main__",),
 )

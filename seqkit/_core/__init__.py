@@ -5,7 +5,7 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
 from seqkit._core.engine import Stepper, pipeline_pays, plan, run
-from seqkit._core.machine import OPERATIONS, Arena, fma_peak, isa, lanes, openmp, supported_isas
+from seqkit._core.machine import OPERATIONS, Arena, fma_peak, instruction, isa, lanes, openmp, supported_isas
 from seqkit._core.products import matmul
 from seqkit._core.threads import num_threads, set_num_threads, threads
 from seqkit._core.weights import add_weight_gradients, aligned, column_sums, input_gradient, pack_run, pack_transposed
@@ -25,6 +25,7 @@ __all__ = [
     "column_sums",
     "fma_peak",
     "input_gradient",
+    "instruction",
     "isa",
     "lanes",
     "matmul",

@@ -24,7 +24,7 @@ cdef struct Post:       # target rows += grad columns @ packed transposed weight
 
 cdef struct ProgramData:
     const sk_kernels *kernels
-    int64_t units, vectors, width, panels, padded, columns
+    int64_t units, features, vectors, width, panels, padded, columns
     int64_t states, saved, temps, vector_count, means, masks
     int64_t slot_count, stage_count, run_count
     bint backward
@@ -93,6 +93,10 @@ cdef enum:  # kinds of slots, in the order of calls.SLOTS
 
 cdef enum:  # operands of runs and targets of posts, in the order of calls.OPERANDS
     OPERAND_X, OPERAND_STATE, OPERAND_VECTOR, TARGET_CARRY
+
+cdef inline int64_t words(ProgramData *p, int64_t numbers) noexcept nogil:
+    """Numbers or, in low precision, words of a row of `numbers` as a product reads it."""
+    return p.kernels.head + (numbers + p.kernels.group - 1) // p.kernels.group
 
 cdef inline int64_t input_time(CallData *c, int64_t row, int64_t t) noexcept nogil:
     """Where in the user's x the row's step t lies."""

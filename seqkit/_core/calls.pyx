@@ -57,8 +57,8 @@ cdef class Program:
     def __cinit__(self, dict tables):
         cdef ProgramData *d = &self.data
         self.tables = tables  # keeps the arrays below alive
-        d.kernels = kernels_of(tables["dtype"])
-        d.units, d.vectors = tables["units"], tables["vectors"]
+        d.kernels = kernels_of(tables["precision"])
+        d.units, d.features, d.vectors = tables["units"], tables["features"], tables["vectors"]
         d.width = d.vectors * d.kernels.lanes
         d.panels = (d.units + d.width - 1) // d.width
         d.padded = d.panels * d.width

@@ -7,6 +7,10 @@
 #define SEQKIT_KERNELS_H
 #include <stdint.h>
 
+#if defined SK_X86 && (__GNUC__ >= 11 || __clang_major__ >= 12) /* compilers that know it */
+#define SK_AVX_VNNI
+#endif
+
 #define SK_MAX_ROWS 24    /* rows of a block of the interpreter: its registers must stay in L1 */
 #define SK_MAX_VECTORS 4  /* vectors that one product writes per row */
 #define SK_L1_BYTES 32768 /* what surely stays in the first cache, beside what else is in use */
@@ -65,9 +69,15 @@ typedef struct {
     const char *bias;                        /* what every row of z starts from; NULL: from what it holds */
 } sk_product;
 
+/* The kernels of one instruction set and one precision of products.  In low precision the operand and the
+ * weights of a product are rows of words, see lowprec.inc.c: `head` words, then a word for every `group`
+ * numbers along k.  sk_product then counts words, and everything beside the products is float32. */
 typedef struct {
-    const char *isa;
-    int64_t size, lanes, tile_rows; /* bytes of a number, numbers of a vector, rows of a tile */
+    const char *isa, *precision, *instruction; /* the last is the multiply-add of the products */
+    int64_t size, lanes, tile_rows;            /* bytes of a number or word, numbers of a vector, rows of a tile */
+    int64_t head, group;                       /* 0 and 1 for floats */
+    /* words = a row of k numbers, as an operand or as weights; NULL: floats are multiplied as they are */
+    void (*encode)(char *words, const char *x, int64_t k, int weights);
     void (*product)(const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z);
     /* the same for one row and several panels; w, z and the bias of the next panel are so many bytes further on */
     void (*line)(const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel,
@@ -85,9 +95,14 @@ typedef struct {
     double (*peak)(int64_t repeats);
 } sk_kernels;
 
-extern const sk_kernels sk_base_f32, sk_base_f64;
+extern const sk_kernels sk_base_f32, sk_base_f64, sk_base_bf16, sk_base_i8;
 #ifdef SK_X86
-extern const sk_kernels sk_avx2_f32, sk_avx2_f64, sk_avx512_f32, sk_avx512_f64;
+extern const sk_kernels sk_avx2_f32, sk_avx2_f64, sk_avx2_bf16, sk_avx2_i8;
+#ifdef SK_AVX_VNNI
+extern const sk_kernels sk_avx2_i8_native;
+#endif
+extern const sk_kernels sk_avx512_f32, sk_avx512_f64, sk_avx512_bf16, sk_avx512_bf16_native;
+extern const sk_kernels sk_avx512_i8, sk_avx512_i8_native;
 #endif
 
 #endif

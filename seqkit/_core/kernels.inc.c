@@ -69,16 +69,23 @@ static const FN(tile) FN(tiles)[][SK_MAX_VECTORS + 1] = {
 #endif
 };
 
-static void FN(product)(
-    const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z)
+static void FN(by_tiles)(
+    const FN(tile) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t vectors, int64_t rows, char *const *a,
+    const char *w, char *z)
 {
     for (int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
         int64_t height = (rows + tiles - 1) / tiles; /* tiles of nearly equal height */
-        FN(tiles)[height][vectors](p, a, w, z);
+        kernels[height][vectors](p, a, w, z);
         rows -= height;
         a += height;
         z += height * p->z_row * (int64_t)sizeof(REAL);
     }
+}
+
+static void FN(product)(
+    const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z)
+{
+    FN(by_tiles)(FN(tiles), p, vectors, rows, a, w, z);
 }
 
 /* One row: so few accumulators that several panels are needed to keep the multipliers busy.  Weights
@@ -113,9 +120,9 @@ typedef void (*FN(line_kernel))(
     const sk_product *, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, int64_t);
 static const FN(line_kernel) FN(lines)[][SK_MAX_VECTORS + 1] = {LINE_TABLE(1), LINE_TABLE(2), LINE_TABLE(4)};
 
-static void FN(line)(
-    const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel, char *z,
-    int64_t z_panel, int64_t bias_panel)
+static void FN(by_lines)(
+    const FN(line_kernel) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t vectors, int64_t panels,
+    const char *a, const char *w, int64_t w_panel, char *z, int64_t z_panel, int64_t bias_panel)
 {
     const int64_t size = sizeof(REAL), start_panel = p->bias ? bias_panel : z_panel;
     const char *start = p->bias ? p->bias : z;
@@ -124,7 +131,7 @@ static void FN(line)(
     while (panels > 0) {
         int log = 0;
         while (vectors << log < enough && 1 << (log + 1) <= LINE_PANELS && panels >= 1 << (log + 1)) log++;
-        FN(lines)[log][vectors](
+        kernels[log][vectors](
             p, (const REAL *)a, (const REAL *)w, w_panel / size, (REAL *)z, z_panel / size, (const REAL *)start,
             start_panel / size);
         panels -= 1 << log;
@@ -132,6 +139,13 @@ static void FN(line)(
         z += z_panel << log;
         start += start_panel << log;
     }
+}
+
+static void FN(line)(
+    const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel, char *z,
+    int64_t z_panel, int64_t bias_panel)
+{
+    FN(by_lines)(FN(lines), p, vectors, panels, a, w, w_panel, z, z_panel, bias_panel);
 }
 
 /* ---- pointwise interpreter ------------------------------------------------------------- */
@@ -256,8 +270,8 @@ static double FN(peak)(int64_t repeats)
 }
 
 const sk_kernels FN(sk) = {
-    ISA, sizeof(REAL), VECTOR_BYTES / sizeof(REAL), TILE_ROWS, FN(product), FN(line), FN(pointwise), FN(row_mean),
-    FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
+    ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, 0, 1, NULL,
+    FN(product), FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
 };
 
 #undef TILE
@@ -267,6 +281,3 @@ const sk_kernels FN(sk) = {
 #undef LINES
 #undef LINE_TABLE
 #undef EACH
-#undef LANES
-#undef UNROLL
-#undef INLINE

@@ -4,10 +4,17 @@
 #define VECTOR_BYTES 64
 #define TILE_ROWS 6
 #define LINE_PANELS 4
+#define FMA_NAME "vfmadd"
 #define FMA_F32(a, b, c) ((vec)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define FMA_F64(a, b, c) ((vec)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #define LESSER_F32(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define LESSER_F64(a, b) ((vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
 #define GREATER_F32(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define GREATER_F64(a, b) ((vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#define MADD_NAME "vpmaddwd"
+#define MADD(a, b) ((ivec)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
+#define TARGET_BF16 "avx512bf16"
+#define NATIVE_BF16(sum, x, w) ((vec)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(x), (__m512bh)(w)))
+#define TARGET_I8 "avx512vnni"
+#define NATIVE_I8(sum, x, w) ((ivec)_mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(w)))
 #include "kernels_both.inc.c"

@@ -3,10 +3,16 @@
 #define VECTOR_BYTES 16
 #define TILE_ROWS 2
 #define LINE_PANELS 2
+#define FMA_NAME "multiply, add"
 #define FMA_F32(a, b, c) ((a) * (b) + (c))
 #define FMA_F64(a, b, c) ((a) * (b) + (c))
 #define LESSER_F32(a, b) FN(select)((a) < (b), a, b)
 #define LESSER_F64(a, b) FN(select)((a) < (b), a, b)
 #define GREATER_F32(a, b) FN(select)((a) > (b), a, b)
 #define GREATER_F64(a, b) FN(select)((a) > (b), a, b)
+#ifdef __SSE2__
+#include <immintrin.h>
+#define MADD_NAME "pmaddwd"
+#define MADD(a, b) ((ivec)_mm_madd_epi16((__m128i)(a), (__m128i)(b)))
+#endif
 #include "kernels_both.inc.c"

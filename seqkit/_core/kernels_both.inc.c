@@ -3,10 +3,12 @@
  * LESSER and GREATER (of two; the second where they are equal or one is NaN).
  * SK_BODY is what is compiled: the kernels, or the pointwise kernels that a build generates. */
 #include "kernels.h"
+#include <stddef.h>
 #include <string.h>
 
 #ifndef SK_BODY
 #define SK_BODY "kernels.inc.c"
+#define SK_BODY_F32 "lowprec.inc.c" /* products whose sums are float32 */
 #endif
 
 #define JOIN_(a, b, c) a##_##b##_##c
@@ -19,6 +21,7 @@
 #define ivec FN(ivec)
 
 #define KIND f32
+#define NUMBER "float32"
 #define REAL float
 #define INTEGER int32_t
 #define FMA FMA_F32
@@ -37,7 +40,11 @@
 #define TANH_LIMIT 20.0f
 #define SMALLEST_NORMAL 1.17549435e-38f
 #include SK_BODY
+#ifdef SK_BODY_F32
+#include SK_BODY_F32
+#endif
 #undef KIND
+#undef NUMBER
 #undef REAL
 #undef INTEGER
 #undef FMA
@@ -57,6 +64,7 @@
 #undef SMALLEST_NORMAL
 
 #define KIND f64
+#define NUMBER "float64"
 #define REAL double
 #define INTEGER int64_t
 #define FMA FMA_F64

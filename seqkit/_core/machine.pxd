@@ -23,7 +23,10 @@ cdef extern from "kernels.h" nogil:
         const char *bias
     ctypedef struct sk_kernels:
         const char *isa
-        int64_t size, lanes, tile_rows
+        const char *precision
+        const char *instruction
+        int64_t size, lanes, tile_rows, head, group
+        void (*encode)(char *, const char *, int64_t, int) noexcept nogil
         void (*product)(const sk_product *, int64_t, int64_t, char **, const char *, char *) noexcept nogil
         void (*line)(const sk_product *, int64_t, int64_t, const char *, const char *, int64_t, char *, int64_t, int64_t) noexcept nogil
         sk_pointwise pointwise
@@ -43,7 +46,7 @@ cdef extern from "threads.h" nogil:
     double sk_seconds()
     void *sk_aligned(int64_t bytes)
 
-cdef const sk_kernels *kernels_of(str dtype) except NULL
+cdef const sk_kernels *kernels_of(str precision) except NULL
 cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil
 cdef struct Watch:      # of a parallel region
     int stopped         # it should not go on

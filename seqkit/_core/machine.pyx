@@ -1,7 +1,8 @@
 """The machine: instruction set, threads, memory.
 
 a. The kernels exist once per instruction set; the best one that the processor has is chosen
-   when this module is imported.  SEQKIT_ISA forces another one, for tests.
+   when this module is imported.  SEQKIT_ISA forces another one, for tests; SEQKIT_PLAIN_DOT=1
+   does without the multiply-adds of low precision that not all of its processors have.
 b. Threads are only ever started by `parallel`, so that the one memory of who started the pool
    (see threads.h) is shared by all compiled modules.
 c. Work in a parallel region comes in slices of at most some ms, with a look at `go_on` between.
@@ -25,7 +26,7 @@ cdef double crowded_until = 0.0
 
 cdef extern from "isa.c":
     const char *sk_isa_name(int n)
-    const sk_kernels *sk_isa_kernels(const char *name, int is_double)
+    const sk_kernels *sk_isa_kernels(const char *name, const char *precision, int features)
     const char *sk_operation_names[]
     int SK_OPERATION_COUNT
 
@@ -58,15 +59,24 @@ openmp = sk_openmp()
 OPERATIONS = {(<bytes>sk_operation_names[n]).decode(): n for n in range(SK_OPERATION_COUNT)}
 
 
+cdef bint features = os.environ.get("SEQKIT_PLAIN_DOT", "0") in ("", "0")
+
+
 def lanes(str dtype):
     """How many numbers of `dtype` one vector holds."""
     return kernels_of(dtype).lanes
 
 
-cdef const sk_kernels *kernels_of(str dtype) except NULL:
-    if dtype != "float32" and dtype != "float64":
-        raise BuildError(f"there are no kernels for {dtype}; use float32 or float64.")
-    return sk_isa_kernels(isa.encode(), dtype == "float64")
+def instruction(str precision):
+    """The multiply-add of products in this precision."""
+    return (<bytes>kernels_of(precision).instruction).decode()
+
+
+cdef const sk_kernels *kernels_of(str precision) except NULL:
+    cdef const sk_kernels *kernels = sk_isa_kernels(isa.encode(), precision.encode(), features)
+    if kernels is NULL:
+        raise BuildError(f"there are no kernels for {precision}; use float32 or float64, or bfloat16 or int8 for inference.")
+    return kernels
 
 
 cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil:

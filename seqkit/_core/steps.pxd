@@ -9,6 +9,8 @@ cdef struct Scratch:        # of one thread
     char **x_rows           # of a chunk of steps
     char **user_rows        # of y or dy at this step
     char **operands         # of the runs of a stage: [run][row]
+    char *encoded           # in low precision, rows of words: of x for a chunk, then of the operands of a stage
+    int64_t encoded_row
     int64_t *chunk_offset   # column row of each step of a chunk
     char *columns           # [stage][panel][chunk row][stage columns][width]
     char *temps

@@ -11,6 +11,7 @@ c. A task of a single row takes several panels at a time, as if they were rows; 
    threads can share its panels, and then meets after every stage.
 d. Panels are taken upwards and downwards in turn: the weights that one step has used last are
    still in a near cache when the next step begins with them.
+e. In low precision the operands of a product are encoded once for all its panels.
 """
 
 from libc.stdint cimport int64_t
@@ -18,6 +19,7 @@ from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
     OPERAND_STATE, OPERAND_X, TARGET_CARRY, CallData, Mean, ProgramData, Run, Stage, input_time, row_at, time_slot,
+    words,
 )
 from seqkit._core.machine cimport SK_MAX_ROWS, SK_MAX_VECTORS, sk_await, sk_block, sk_product, sk_publish
 from seqkit._core.places cimport lay_out_places, move_all, place_all
@@ -39,7 +41,7 @@ cdef int64_t chunk_rows_of(CallData *c, int64_t rows) noexcept nogil:
 cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexcept nogil:
     """Cut a thread's memory for tasks of `rows` rows; returns the bytes they take."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, runs = 1, columns = 0
+    cdef int64_t k, runs = 1, columns = 0, longest = 0
     s.chunk_rows = chunk_rows_of(c, rows)
     for k in range(p.stage_count):
         columns += p.stages[k].columns
@@ -52,7 +54,11 @@ cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexce
     s.user_rows = s.x_rows + s.chunk_rows
     s.chunk_offset = <int64_t *>(s.user_rows + s.chunk_rows)
     s.operands = <char **>(s.chunk_offset + s.chunk_rows)
-    return <char *>(s.operands + runs * s.chunk_rows) - begin
+    s.encoded = <char *>(s.operands + runs * s.chunk_rows)
+    for k in range(p.run_count):
+        longest = max(longest, words(p, p.runs[k].inner))
+    s.encoded_row = 0 if p.kernels.encode is NULL else longest * p.kernels.size
+    return s.encoded + runs * s.chunk_rows * s.encoded_row - begin
 
 
 cdef void set_user_rows(CallData *c, Task task, int64_t t, int64_t n, Scratch *s) noexcept nogil:
@@ -65,6 +71,15 @@ cdef void set_user_rows(CallData *c, Task task, int64_t t, int64_t n, Scratch *s
         else:
             when = 0 if c.last_only else (length - 1 - t if c.reverse_output else t)
             s.user_rows[j] = row_at(&c.y, c.batch.order[row], when)
+
+
+cdef void encode(ProgramData *p, Scratch *s, char *memory, char **rows, int64_t count, int64_t numbers) noexcept nogil:
+    """Have `rows` lead to what a product reads: themselves or, in low precision, their words."""
+    cdef int64_t j
+    if p.kernels.encode is not NULL:
+        for j in range(count):
+            p.kernels.encode(memory + j * s.encoded_row, rows[j], numbers, False)
+            rows[j] = memory + j * s.encoded_row
 
 
 cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns, int64_t rows) noexcept nogil:
@@ -91,16 +106,16 @@ cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scra
             run = p.runs[k]
             if run.operand != OPERAND_X:
                 continue
-            product.length, product.w_row = run.inner, run.count * p.width
+            product.length, product.w_row = words(p, run.inner), run.count * p.width
             product.bias = bias + (m * line + run.column * p.width) * size
             if rows > 1:
                 p.kernels.product(
-                    &product, run.count * p.vectors, rows, s.x_rows, c.weight[run.weight] + m * run.inner * product.w_row * size,
+                    &product, run.count * p.vectors, rows, s.x_rows, c.weight[run.weight] + m * product.length * product.w_row * size,
                     columns + (m * s.chunk_rows * line + run.column * p.width) * size)
             elif m == task.panel:               # a single row: all panels at once
                 p.kernels.line(
                     &product, run.count * p.vectors, task.panel_end - m, s.x_rows[0],
-                    c.weight[run.weight] + m * run.inner * product.w_row * size, run.inner * product.w_row * size,
+                    c.weight[run.weight] + m * product.length * product.w_row * size, product.length * product.w_row * size,
                     columns + (m * s.chunk_rows * line + run.column * p.width) * size, s.chunk_rows * line * size, line * size)
 
 
@@ -125,6 +140,7 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
         t += 1
     if task.source is not NULL and not sk_await(task.source, 1, c.batch.time if c.reverse else t, task.stopped):
         return t
+    encode(p, s, s.encoded, s.x_rows, rows, p.features)
     for stage in range(p.stage_count):
         line = p.stages[stage].columns * p.width
         project_stage(c, task, &p.stages[stage], rows, s, columns, bias)
@@ -134,6 +150,7 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
 
 
 cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, char **rows) noexcept nogil:
+    """Where the rows of a state or a vector begin."""
     cdef int64_t j, size = c.program.padded * c.program.kernels.size, start
     cdef char *base
     if run.operand == OPERAND_STATE:
@@ -160,12 +177,14 @@ cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number
     """One stage; `columns` are those of this step."""
     cdef ProgramData *p = c.program
     cdef Stage *stage = &p.stages[number]
-    cdef int64_t k
+    cdef int64_t k, first
     cdef sk_block block
     reduce_means(c, task, t, n, stage)
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
-            set_operands(c, task, t, n, p.runs[k], s.operands + (k - stage.run) * s.chunk_rows)
+            first = (k - stage.run) * s.chunk_rows
+            set_operands(c, task, t, n, p.runs[k], s.operands + first)
+            encode(p, s, s.encoded + first * s.encoded_row, s.operands + first, n, p.runs[k].inner)
     block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.places.slots + number * p.slot_count
     block.vectors, block.units, block.user_rows, block.by_panel = p.vectors, p.units, s.user_rows, n == 1
     if n == 1:
@@ -189,10 +208,10 @@ cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *colum
             z = columns + (m * capacity + r0) * line * size
             for k in range(stage.run, stage.run_end):
                 if p.runs[k].operand != OPERAND_X:
-                    product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+                    product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
                     p.kernels.product(
                         &product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
-                        c.weight[p.runs[k].weight] + m * p.runs[k].inner * product.w_row * size, z + p.runs[k].column * p.width * size)
+                        c.weight[p.runs[k].weight] + m * product.length * product.w_row * size, z + p.runs[k].column * p.width * size)
             p.pointwise[stage - p.stages](block)
 
 
@@ -205,7 +224,7 @@ cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *colum
     product.step, product.segments, product.segment, product.bias = 1, 1, 0, NULL
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
-            product.length, product.w_row = p.runs[k].inner, p.runs[k].count * p.width
+            product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
             panel = product.length * product.w_row * size
             p.kernels.line(
                 &product, p.runs[k].count * p.vectors, task.panel_end - task.panel, s.operands[(k - stage.run) * s.chunk_rows],

@@ -4,7 +4,8 @@ Legend: K inner size of a product (features or units), R rows of the tape.
 
 a. A *run* is up to four vectors of adjoining columns of one stage that multiply one operand.
    Its weights are packed [panel][K][column][width]; for the way back, transposed, in groups of
-   up to four vectors of K: [group][panel][column][unit][lanes].
+   up to four vectors of K: [group][panel][column][unit][lanes].  In low precision the rows of
+   weights are encoded first, and K counts words.
 b. A weight gradient is the product of operand rows and gradient columns over all tape rows.
    Threads share its rows (the K side), so each number is summed by one thread, rows ascending.
 c. Rows of the operand are gathered into tiles first, so the kernel reads contiguous memory.
@@ -16,7 +17,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from seqkit._core.calls cimport (
-    OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot,
+    OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot, words,
 )
 from seqkit._core.machine cimport (
     SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
@@ -34,15 +35,27 @@ def aligned(int64_t count, str dtype):
     return memory[start : start + count * size].view(dtype)
 
 
+cdef object encoded(ProgramData *p, block):
+    """A (units, K) block as the product reads it: itself or, in low precision, rows of words."""
+    cdef int64_t unit, k = block.shape[1], row = words(p, k) * p.kernels.size
+    if p.kernels.encode is NULL:
+        return block
+    rows = np.zeros((p.units, row), np.uint8)
+    for unit in range(p.units):
+        p.kernels.encode(address(rows, True) + unit * row, address(block) + unit * k * p.kernels.size, k, True)
+    return rows
+
+
 def pack_run(Program program, blocks):
     """Pack the weight blocks of a run: each is a (units, K) array, one per column."""
     cdef ProgramData *p = &program.data
-    cdef int64_t m, n, k = blocks[0].shape[1], count = len(blocks), size = p.kernels.size, line = count * p.width
+    cdef int64_t m, n, k = words(p, blocks[0].shape[1]), count = len(blocks), size = p.kernels.size, line = count * p.width
     packed = aligned(p.panels * k * line, program.tables["dtype"])
     cdef char *target = address(packed, True)
     cdef char *source
     for n, block in enumerate(blocks):
-        source = address(block)
+        rows = encoded(p, block)
+        source = address(rows)
         for m in range(p.panels):
             p.kernels.pack(target + (m * k * line + n * p.width) * size, line, source + m * p.width * k * size, k, 1, k,
                            p.units - m * p.width, p.width)

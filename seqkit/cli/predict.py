@@ -14,6 +14,7 @@ from seqkit.cli.options import THREADS
 from seqkit.data.files import locate
 from seqkit.errors import LoadError
 from seqkit.model import Sequential
+from seqkit.options import LOW_PRECISIONS
 from seqkit.tasks import classify, forecast, regress
 
 OUTPUT = click.File("w", encoding="utf-8", lazy=True)
@@ -25,8 +26,9 @@ ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress
 @click.argument("data")
 @click.option("--out", type=OUTPUT, default="-", metavar="FILE", help="Where to write.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
+@click.option("--precision", type=click.Choice(("float32", *LOW_PRECISIONS)), help="Precision of products.")
 @click.option("--threads", type=THREADS, help="Threads to use.  [default: all processors]")
-def predict(model: str, data: str, out: IO[str], as_json: bool, threads: int | None) -> None:
+def predict(model: str, data: str, out: IO[str], as_json: bool, precision: str | None, threads: int | None) -> None:
     """Apply MODEL, a file saved by `seqkit fit`, to DATA.
 
     \b
@@ -38,6 +40,8 @@ def predict(model: str, data: str, out: IO[str], as_json: bool, threads: int | N
     task = loaded.metadata.get("task")
     if task not in ROWS:
         raise LoadError(f"{model}: the model was not made by `seqkit fit`, so it does not say how to read data.")
+    if precision:
+        loaded = loaded.quantize(precision)
     with using_threads(threads):
         (write_json if as_json else write_csv)(out, ROWS[task](loaded, locate(data)))
 

@@ -36,6 +36,8 @@ class Layout:
 
     Attributes
     ----------
+    dtype, precision : str
+        Type of the numbers, and what products make of it: "bfloat16", "int8" or the type itself.
     vectors : int
         SIMD vectors of a panel.
     runs : list of Run
@@ -51,6 +53,7 @@ class Layout:
     program: Program
     units: int
     dtype: str
+    precision: str
     vectors: int
     runs: list[Run]
     first_column: list[int]
@@ -60,7 +63,7 @@ class Layout:
     vector_nodes: list[Node]
 
 
-def lay_out(program: Program, units: int, dtype: str) -> Layout:
+def lay_out(program: Program, units: int, dtype: str, precision: str) -> Layout:
     """Place the columns of a forward program and find its products."""
     stages = program.stages
     count = max(stages.values()) + 1
@@ -78,6 +81,7 @@ def lay_out(program: Program, units: int, dtype: str) -> Layout:
         program,
         units,
         dtype,
+        precision,
         vectors,
         runs,
         [sum(map(len, columns[:stage])) for stage in range(count)],

@@ -48,7 +48,7 @@ def forward_tables(layout: Layout, input_size: int, saved: list[Node]) -> dict[s
         numbers = [i for i, run in enumerate(layout.runs) if run.stage == stage]
         record[0], record[1] = len(layout.stage_columns[stage]), layout.first_column[stage]
         record[6], record[7] = (numbers[0], numbers[-1] + 1) if numbers else (0, 0)
-    return tables | {"backward": False, "columns": len(program.columns)}
+    return tables | {"backward": False, "columns": len(program.columns), "features": input_size}
 
 
 @dataclass
@@ -77,6 +77,7 @@ def backward_tables(layout: Layout, gradient: Program) -> BackwardTables:
         writer.send(node, ("grad", column, len(columns)))
     posts, post_runs = writer.posts(adjoints)
     tables = writer.tables() | {"runs": _int64([], 6), "posts": posts, "backward": True, "columns": len(columns)}
+    tables["features"] = 0  # it has no products with x
     return BackwardTables(tables, post_runs, parameter_columns)
 
 
@@ -172,6 +173,7 @@ class _Writer:
         width = layout.vectors * lanes(layout.dtype)
         tables: dict[str, Any] = {
             "dtype": layout.dtype,
+            "precision": layout.precision,
             "units": layout.units,
             "vectors": layout.vectors,
             "states": len(self.program.states),

@@ -5,8 +5,9 @@ Legend: B batch, T time, H units of a direction.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -128,6 +129,18 @@ class Bidirectional(SequenceLayer):
         layers = {"forward": self.forward_layer, "backward": self.backward_layer}
         self.params = JoinedParameters({name: layer.params for name, layer in layers.items()})
         self.grads = {f"{name}.{key}": grad for name, layer in layers.items() for key, grad in layer.grads.items()}
+
+    @property
+    def precision(self) -> str:
+        """What products are computed in, as in the forward direction."""
+        return self.forward_layer.precision
+
+    def _quantized(self, precision: str | None) -> Self:
+        layer = copy.copy(self)
+        layer.forward_layer = self.forward_layer._quantized(precision)
+        layer.backward_layer = self.backward_layer._quantized(precision)
+        layer._set_params({})
+        return layer
 
     # ---- forward ----------------------------------------------------------------------------
 

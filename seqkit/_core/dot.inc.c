@@ -1,0 +1,111 @@
+/* The products of one format: operand and weights are rows of words, see lowprec.inc.c, which
+ * includes this file for every multiply-add DOT.  Tiles and lines are those of kernels.inc.c.
+ */
+#define DOT_FN(name) JOIN(name, SET, FORMAT)
+
+#define TILE(V, M)                                                                                        \
+    static TARGET __attribute__((noinline)) void DOT_FN(tile_##V##_##M)(                                  \
+        const sk_product *p, char *const *rows, const char *weights, char *result)                        \
+    {                                                                                                     \
+        SUM sum[M][V];                                                                                    \
+        const int32_t *a[M];                                                                              \
+        const int64_t line = p->w_row / LANES;                                                            \
+        const ivec *head = (const ivec *)weights, *w = head + HEAD * line;                                \
+        UNROLL for (int m = 0; m < M; m++) {                                                              \
+            a[m] = (const int32_t *)rows[m];                                                              \
+            UNROLL for (int v = 0; v < V; v++) sum[m][v] = BEGIN(head, line, v);                          \
+        }                                                                                                 \
+        for (int64_t k = HEAD; k < p->length; k++, w += line) {                                           \
+            ivec weight[V];                                                                               \
+            UNROLL for (int v = 0; v < V; v++) weight[v] = w[v];                                          \
+            UNROLL for (int m = 0; m < M; m++) {                                                          \
+                const ivec x = FN(word)(a[m][k]);                                                         \
+                UNROLL for (int v = 0; v < V; v++) sum[m][v] = DOT(sum[m][v], x, weight[v]);              \
+            }                                                                                             \
+        }                                                                                                 \
+        REAL *z = (REAL *)result;                                                                         \
+        const vec *bias = (const vec *)p->bias;                                                           \
+        const int64_t z_row = p->z_row;                                                                   \
+        if (bias)                                                                                         \
+            UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
+                UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] = FINISH(bias[v], sum[m][v], a[m], head, v); \
+        else                                                                                              \
+            UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
+                UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] = FINISH(((vec *)z)[v], sum[m][v], a[m], head, v); \
+    }
+#define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
+#define TILE_TABLE(M) {0, DOT_FN(tile_1_##M), DOT_FN(tile_2_##M), DOT_FN(tile_3_##M), DOT_FN(tile_4_##M)}
+TILES(1) TILES(2)
+#if TILE_ROWS >= 3
+TILES(3)
+#endif
+#if TILE_ROWS >= 6
+TILES(4) TILES(5) TILES(6)
+#endif
+
+static const FN(tile) DOT_FN(tiles)[][SK_MAX_VECTORS + 1] = {
+    {0}, TILE_TABLE(1), TILE_TABLE(2),
+#if TILE_ROWS >= 3
+    TILE_TABLE(3),
+#endif
+#if TILE_ROWS >= 6
+    TILE_TABLE(4), TILE_TABLE(5), TILE_TABLE(6),
+#endif
+};
+
+static void DOT_FN(product)(
+    const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z)
+{
+    FN(by_tiles)(DOT_FN(tiles), p, vectors, rows, a, w, z);
+}
+
+#define LINE(V, Q)                                                                                        \
+    static TARGET __attribute__((noinline)) void DOT_FN(line_##V##_##Q)(                                  \
+        const sk_product *p, const REAL *row, const REAL *weights, int64_t w_panel, REAL *z, int64_t z_panel, \
+        const REAL *start, int64_t start_panel)                                                           \
+    {                                                                                                     \
+        SUM sum[Q][V];                                                                                    \
+        const int32_t *a = (const int32_t *)row;                                                          \
+        const int64_t line = p->w_row / LANES, panel = w_panel / LANES;                                   \
+        const ivec *head = (const ivec *)weights, *w = head + HEAD * line;                                \
+        UNROLL for (int q = 0; q < Q; q++)                                                                \
+            UNROLL for (int v = 0; v < V; v++) sum[q][v] = BEGIN(head + q * panel, line, v);              \
+        for (int64_t k = HEAD; k < p->length; k++, w += line) {                                           \
+            const ivec x = FN(word)(a[k]);                                                                \
+            UNROLL for (int q = 0; q < Q; q++)                                                            \
+                UNROLL for (int v = 0; v < V; v++) sum[q][v] = DOT(sum[q][v], x, w[q * panel + v]);       \
+        }                                                                                                 \
+        UNROLL for (int q = 0; q < Q; q++)                                                                \
+            UNROLL for (int v = 0; v < V; v++)                                                            \
+                *(vec *)(z + q * z_panel + v * LANES) = FINISH(                                           \
+                    *(const vec *)(start + q * start_panel + v * LANES), sum[q][v], a, head + q * panel, v); \
+    }
+#define LINES(Q) LINE(1, Q) LINE(2, Q) LINE(3, Q) LINE(4, Q)
+#define LINE_TABLE(Q) {0, DOT_FN(line_1_##Q), DOT_FN(line_2_##Q), DOT_FN(line_3_##Q), DOT_FN(line_4_##Q)}
+LINES(1) LINES(2) LINES(4)
+
+static const FN(line_kernel) DOT_FN(lines)[][SK_MAX_VECTORS + 1] = {LINE_TABLE(1), LINE_TABLE(2), LINE_TABLE(4)};
+
+static void DOT_FN(line)(
+    const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel, char *z,
+    int64_t z_panel, int64_t bias_panel)
+{
+    FN(by_lines)(DOT_FN(lines), p, vectors, panels, a, w, w_panel, z, z_panel, bias_panel);
+}
+
+const sk_kernels DOT_FN(sk) = {
+    ISA, PRECISION, INSTRUCTION, sizeof(REAL), LANES, TILE_ROWS, HEAD, GROUP, ENCODE,
+    DOT_FN(product), DOT_FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
+};
+
+#undef DOT_FN
+#undef TILE
+#undef TILES
+#undef TILE_TABLE
+#undef LINE
+#undef LINES
+#undef LINE_TABLE
+#undef FORMAT
+#undef INSTRUCTION
+#undef TARGET
+#undef DOT
