@@ -13,6 +13,7 @@
 
 #define SK_MAX_ROWS 24    /* rows of a block of the interpreter: its registers must stay in L1 */
 #define SK_MAX_VECTORS 4  /* vectors that one product writes per row */
+#define SK_LINE_BYTES 64  /* of a cache line */
 #define SK_L1_BYTES 32768 /* what surely stays in the first cache, beside what else is in use */
 #define SK_PEAK_CHAINS 12 /* independent sums of `peak`: enough to hide latency, few enough for registers */
 
@@ -67,6 +68,7 @@ typedef struct {
     int64_t step, segments, length, segment; /* of a: numbers, not bytes */
     int64_t w_row, z_row;                    /* numbers between rows of w and of z */
     const char *bias;                        /* what every row of z starts from; NULL: from what it holds */
+    const char *ahead;                       /* weights to fetch into L2 meanwhile, or NULL */
 } sk_product;
 
 /* The kernels of one instruction set and one precision of products.  In low precision the operand and the

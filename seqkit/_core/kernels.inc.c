@@ -28,9 +28,11 @@
             UNROLL for (int v = 0; v < V; v++) acc[m][v] = (vec){};                                       \
         }                                                                                                 \
         const int64_t w_row = p->w_row, step = p->step, length = p->length * p->step;                     \
+        const char *ahead = p->ahead ? p->ahead : weights;                                                \
         for (int64_t s = 0; s < p->segments; s++) {                                                       \
             const int64_t begin = s * p->segment;                                                         \
-            for (int64_t k = begin; k < begin + length; k += step, w += w_row) {                          \
+            for (int64_t k = begin; k < begin + length; k += step, w += w_row, ahead += SK_LINE_BYTES) {  \
+                __builtin_prefetch(ahead, 0, 2);                                                          \
                 vec weight[V];                                                                            \
                 UNROLL for (int v = 0; v < V; v++) weight[v] = *(const vec *)(w + v * LANES);             \
                 UNROLL for (int m = 0; m < M; m++) {                                                      \
@@ -73,9 +75,11 @@ static void FN(by_tiles)(
     const FN(tile) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t vectors, int64_t rows, char *const *a,
     const char *w, char *z)
 {
+    sk_product part = *p;
     for (int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
         int64_t height = (rows + tiles - 1) / tiles; /* tiles of nearly equal height */
-        kernels[height][vectors](p, a, w, z);
+        kernels[height][vectors](&part, a, w, z);
+        if (p->ahead) part.ahead += p->segments * p->length * SK_LINE_BYTES;
         rows -= height;
         a += height;
         z += height * p->z_row * (int64_t)sizeof(REAL);

@@ -21,6 +21,7 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct sk_product:
         int64_t step, segments, length, segment, w_row, z_row
         const char *bias
+        const char *ahead
     ctypedef struct sk_kernels:
         const char *isa
         const char *precision

@@ -45,7 +45,8 @@ cdef void multiply_rows(void *context, int64_t thread, int64_t threads) noexcept
     cdef int64_t g, r, first, vectors, rows, lanes = w.kernels.lanes, size = w.kernels.size, line = w.vectors * lanes
     cdef int64_t begin = w.m * thread // threads, end = w.m * (thread + 1) // threads
     cdef sk_product p
-    p.step, p.segments, p.length, p.segment, p.z_row, p.bias = w.a_step, 1, w.k, 0, line, NULL
+    p.step, p.segments, p.length, p.segment, p.z_row = w.a_step, 1, w.k, 0, line
+    p.bias = p.ahead = NULL
     memset(w.product + begin * line * size, 0, (end - begin) * line * size)
     for r in range(begin, end):
         w.rows[r] = w.a + r * w.a_row * size

@@ -26,6 +26,7 @@ from seqkit._core.places cimport lay_out_places, move_all, place_all
 
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
 cdef int64_t CHUNK_ROWS = 192
+cdef int64_t NEAR_BYTES = 768 * 1024    # weights that stay in L2
 cdef int64_t PIPELINE_STEPS = 16        # how far a layer lags behind the one it reads
 
 
@@ -93,13 +94,22 @@ cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns
             memcpy(columns + (r * stage.columns + first) * size, bias + first * size, (stage.columns - first) * size)
 
 
+cdef char *weights_ahead(ProgramData *p, sk_product *product, char *weights, int64_t panel, int64_t turn) noexcept nogil:
+    """The weights of the panel that is next, where they are too far away to be waited for; else NULL."""
+    cdef int64_t size = product.length * product.w_row * p.kernels.size
+    if size * p.panels <= NEAR_BYTES or not 0 <= panel + turn < p.panels:
+        return NULL
+    return weights + turn * size
+
+
 cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scratch *s, char *columns, char *bias) noexcept nogil:
     """Start the columns of one stage: bias and products with x."""
     cdef ProgramData *p = c.program
     cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width
     cdef sk_product product
+    cdef char *weights
     cdef Run run
-    product.step, product.segments, product.segment, product.z_row = 1, 1, 0, line
+    product.step, product.segments, product.segment, product.z_row, product.ahead = 1, 1, 0, line, NULL
     for m in range(task.panel, task.panel_end):
         start_products(p, stage, bias + m * line * size, columns + m * s.chunk_rows * line * size, rows)
         for k in range(stage.run, stage.run_end):
@@ -108,14 +118,14 @@ cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scra
                 continue
             product.length, product.w_row = words(p, run.inner), run.count * p.width
             product.bias = bias + (m * line + run.column * p.width) * size
+            weights = c.weight[run.weight] + m * product.length * product.w_row * size
             if rows > 1:
-                p.kernels.product(
-                    &product, run.count * p.vectors, rows, s.x_rows, c.weight[run.weight] + m * product.length * product.w_row * size,
-                    columns + (m * s.chunk_rows * line + run.column * p.width) * size)
+                product.ahead = weights_ahead(p, &product, weights, m, 1)
+                p.kernels.product(&product, run.count * p.vectors, rows, s.x_rows, weights,
+                                  columns + (m * s.chunk_rows * line + run.column * p.width) * size)
             elif m == task.panel:               # a single row: all panels at once
                 p.kernels.line(
-                    &product, run.count * p.vectors, task.panel_end - m, s.x_rows[0],
-                    c.weight[run.weight] + m * product.length * product.w_row * size, product.length * product.w_row * size,
+                    &product, run.count * p.vectors, task.panel_end - m, s.x_rows[0], weights, product.length * product.w_row * size,
                     columns + (m * s.chunk_rows * line + run.column * p.width) * size, s.chunk_rows * line * size, line * size)
 
 
@@ -198,6 +208,7 @@ cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *colum
     cdef ProgramData *p = c.program
     cdef int64_t i, k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
     cdef sk_product product
+    cdef char *weights
     cdef char *z
     product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
     for i in range(p.panels):
@@ -209,9 +220,10 @@ cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *colum
             for k in range(stage.run, stage.run_end):
                 if p.runs[k].operand != OPERAND_X:
                     product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
-                    p.kernels.product(
-                        &product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
-                        c.weight[p.runs[k].weight] + m * product.length * product.w_row * size, z + p.runs[k].column * p.width * size)
+                    weights = c.weight[p.runs[k].weight] + m * product.length * product.w_row * size
+                    product.ahead = weights_ahead(p, &product, weights, m, -1 if down else 1)
+                    p.kernels.product(&product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
+                                      weights, z + p.runs[k].column * p.width * size)
             p.pointwise[stage - p.stages](block)
 
 
@@ -221,7 +233,8 @@ cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *colum
     cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size, panel
     cdef int64_t start = task.panel_end - 1 if down else task.panel, turn = -1 if down else 1
     cdef sk_product product
-    product.step, product.segments, product.segment, product.bias = 1, 1, 0, NULL
+    product.step, product.segments, product.segment = 1, 1, 0
+    product.bias = product.ahead = NULL
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
             product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
@@ -258,7 +271,8 @@ cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, 
     cdef char *weight
     cdef sk_product product
     product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
-    product.z_row, product.bias = p.padded * task.stride, NULL
+    product.z_row = p.padded * task.stride
+    product.bias = product.ahead = NULL
     for k in range(stage.post, stage.post_end):
         for j in range(n):
             s.operands[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * size

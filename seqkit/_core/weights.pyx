@@ -122,7 +122,8 @@ cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory, Watch
     cdef char *gathered = memory + (GATHER_ROWS + 64) * sizeof(void *)
     cdef sk_product product
     product.step, product.segments, product.segment = height, 1, 0
-    product.w_row, product.z_row, product.bias = p.columns * p.width, line, NULL
+    product.w_row, product.z_row = p.columns * p.width, line
+    product.bias = product.ahead = NULL
     for m in range(p.panels):
         memset(g.packed + (m * g.tiles + first) * height * line * size, 0, (last - first) * height * line * size)
     for start from 0 <= start < batch.rows by GATHER_ROWS:
@@ -256,7 +257,7 @@ cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept no
     cdef char *z = w.memory + thread * w.share + 64 * sizeof(void *)
     cdef sk_product product
     product.step, product.segments, product.segment, product.z_row = 1, p.panels, batch.rows * line, total
-    product.bias = NULL
+    product.bias = product.ahead = NULL
     for r from begin <= r < end by BLOCK_ROWS:
         if not go_on(&w.watch, thread):
             return
