@@ -1,8 +1,9 @@
-/* Vectors of REAL and their elementary functions.  Included by kernels.inc.c.
+/* Vectors of REAL and their elementary functions.  Included by kernels.inc.c and by the
+ * compiled pointwise kernels.
  *
- * a. GCC and Clang vector extensions carry the arithmetic; only the fused multiply-add is an
- *    intrinsic (FMA, defined by the file of the instruction set), because contraction is
- *    switched off: every rounding is written down, so all code paths give the same bits.
+ * a. GCC and Clang vector extensions carry the arithmetic.  The file of the instruction set defines
+ *    what they lack: FMA, because contraction is switched off (every rounding is written down, so
+ *    all code paths give the same bits), and LESSER and GREATER, for which they compare and blend.
  * b. Series are Taylor series: their coefficients are 1/k! and 1/(2k+1), no tables.  A few more
  *    terms than a minimax fit cost nothing beside memory traffic.
  * c. Comparisons select, so NaN passes through every function.
