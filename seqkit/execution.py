@@ -25,22 +25,35 @@ Versioned = Parameters | JoinedParameters
 
 
 class ArenaPool:
-    """Working memory that outlives a call; at most two blocks are kept."""
+    """Working memory that outlives a call, so that the next one of its size finds its pages in place.
+
+    Memory of one purpose has one size from call to call; at most two blocks of each are kept.
+    """
 
     def __init__(self) -> None:
-        self._idle: list[_core.Arena] = []
+        self._idle: dict[str, list[_core.Arena]] = {}
 
-    def take(self) -> _core.Arena:
+    def take(self, purpose: str) -> _core.Arena:
         """A block, the last one given back if there is one."""
         try:
-            return self._idle.pop()
-        except IndexError:
+            return self._idle[purpose].pop()
+        except (KeyError, IndexError):
             return _core.Arena()
 
-    def give_back(self, arena: _core.Arena) -> None:
+    def give_back(self, purpose: str, arena: _core.Arena) -> None:
         """Offer a block for the next call."""
-        if len(self._idle) < 2:
-            self._idle.append(arena)
+        idle = self._idle.setdefault(purpose, [])
+        if len(idle) < 2:
+            idle.append(arena)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are kept for the next calls."""
+        return sum(arena.capacity for idle in self._idle.values() for arena in idle)
+
+    def release(self) -> None:
+        """Free what is kept."""
+        self._idle = {}
 
 
 @dataclass
@@ -188,7 +201,7 @@ class Execution:
         """Bind a forward call; `program` names the one that keeps a tape, if one is wanted."""
         batch = x.batch
         final = tuple(np.empty((len(self.cell.states), len(x.lengths), self.units), self.dtype))
-        tape, work = self.pool.take() if program else _core.Arena(), self.pool.take()
+        tape, work = self.pool.take("tape") if program else _core.Arena(), self.pool.take("forward")
         call = _core.Call(
             program or self.inference,
             batch,
@@ -219,7 +232,7 @@ class Execution:
             rows = Rows.of_array(x[:, None], None, self.dtype, self.program.name, self.input_size)
             forward = self.forward(rows, last_place(y), state, self.packed(params, params.version), last_only=True)
             run_calls([forward.call], self)
-            self.pool.give_back(forward.work)
+            self.pool.give_back("forward", forward.work)
             return y, forward.final
         final = tuple([np.empty(shape, self.dtype) for _ in self.cell.states])
         stepper.run(x, y, state or (None,) * len(final), final)
@@ -249,8 +262,8 @@ class Execution:
         forward = self.forward(x, None, state, packed, program=self.forward_program(nodes), reverse=reverse)
         run_calls([forward.call], self)
         values = self._read_tape(forward, len(nodes), reverse)
-        self.pool.give_back(forward.tape)
-        self.pool.give_back(forward.work)
+        self.pool.give_back("tape", forward.tape)
+        self.pool.give_back("forward", forward.work)
         return {name: values[nodes.index(known[name])] for name in names}
 
     def _read_tape(self, forward: Forward, count: int, reverse: bool) -> np.ndarray:
@@ -271,9 +284,9 @@ class Execution:
 
 def run_calls(calls: Sequence[_core.Call], execution: Execution, pipeline: bool = False) -> None:
     """Run bound calls on the engine, with scratch memory of their execution."""
-    arena = execution.pool.take()
+    arena = execution.pool.take("scratch")
     _core.run(list(calls), _core.num_threads(), arena, pipeline)
-    execution.pool.give_back(arena)
+    execution.pool.give_back("scratch", arena)
 
 
 class _Gradient:
@@ -306,7 +319,7 @@ class _Gradient:
         """Bind the backward call of a forward call that kept a tape."""
         ex = self.execution
         initial = tuple(np.empty((len(forward.x.lengths), ex.units), ex.dtype) for _ in ex.cell.states)
-        work = ex.pool.take()
+        work = ex.pool.take("backward")
         packed = forward.weights
         call = _core.Call(
             self.backward_program,

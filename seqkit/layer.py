@@ -201,6 +201,9 @@ class Layer(ABC):
         """Forget the state that a stateful layer carries."""
         self._state = None
 
+    def release_memory(self) -> None:  # noqa: B027 - most layers keep none
+        """Free the working memory that the layer keeps from call to call; the next call takes it anew."""
+
     @abstractmethod
     def forward(
         self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True

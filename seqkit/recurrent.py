@@ -200,6 +200,12 @@ class Recurrent(SequenceLayer):
             )
         return Execution(self.cell, self.units, self.input_size, self.dtype, low)
 
+    def release_memory(self) -> None:
+        """Free the working memory of calls; the next call takes it anew."""
+        for name in ("execution", "_masked"):
+            if name in vars(self):
+                vars(self)[name].pool.release()
+
     # ---- forward ----------------------------------------------------------------------------
 
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Rows | np.ndarray, Cache]:
@@ -267,7 +273,7 @@ class Recurrent(SequenceLayer):
     def finish_forward(self, direction: Direction, training: bool) -> Cache:
         """The cache of a call that has run; working memory goes back."""
         forward = direction.forward
-        direction.execution.pool.give_back(forward.work)
+        direction.execution.pool.give_back("forward", forward.work)
         return Cache(forward.final, forward if training else None, direction.input_mask)
 
     def _check_state(self, state: State | None, batch: int) -> State | None:
@@ -330,7 +336,7 @@ class Recurrent(SequenceLayer):
     @staticmethod
     def finish_backward(passes: Sequence[tuple[Recurrent, Backward, Cache, Rows | None]]) -> None:
         """Gradients of parameters and inputs, of all directions, after their time loops."""
-        arena, threads = passes[0][0].execution.pool.take(), _core.num_threads()
+        arena, threads = passes[0][0].execution.pool.take("gradients"), _core.num_threads()
         runs = []
         for layer, back, _, _ in passes:
             runs += layer._execution_of(back.forward).gradient.weight_runs(back, layer.grads)
@@ -342,9 +348,9 @@ class Recurrent(SequenceLayer):
                 execution.gradient.write_dx(back, dx, threads, arena)
                 if cache.input_mask is not None:
                     np.multiply(dx.array, cache.input_mask[:, None], out=dx.array)
-            execution.pool.give_back(back.forward.tape)
-            execution.pool.give_back(back.work)
-        passes[0][0].execution.pool.give_back(arena)
+            execution.pool.give_back("tape", back.forward.tape)
+            execution.pool.give_back("backward", back.work)
+        passes[0][0].execution.pool.give_back("gradients", arena)
 
     # ---- streams, insight ------------------------------------------------------------
 

@@ -174,6 +174,11 @@ class Stack:
         for layer in self.layers:
             layer.reset_states()
 
+    def release_memory(self) -> None:
+        """Free the working memory that the layers keep from call to call; the next call takes it anew."""
+        for layer in self.layers:
+            layer.release_memory()
+
     def forward(
         self, x: ArrayLike, lengths: np.ndarray | None = None, training: bool = True
     ) -> tuple[np.ndarray, list[Any]]:

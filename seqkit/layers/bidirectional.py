@@ -144,6 +144,11 @@ class Bidirectional(SequenceLayer):
 
     # ---- forward ----------------------------------------------------------------------------
 
+    def release_memory(self) -> None:
+        """Free the working memory of both directions."""
+        self.forward_layer.release_memory()
+        self.backward_layer.release_memory()
+
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Any, BothCaches]:
         """Run both directions over rows."""
         layers = (self.forward_layer, self.backward_layer)
