@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import pickle
+import signal
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -280,6 +282,30 @@ def test_a_tick_that_fails_half_way_moves_no_layer() -> None:
         np.testing.assert_array_equal(streams.feed(ids, x[:, t]), y[:, t])
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+def test_an_interrupted_tick_moves_no_stream() -> None:
+    """A signal handler that raises, as Ctrl-C does, ends a long tick half way."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    layer = seqkit.LSTM(512).build(256, seed=0)
+    x = np.random.default_rng(0).standard_normal((12_000, 256), dtype=np.float32)
+    streams = layer.streams(len(x))
+    ids = [streams.open() for _ in x]
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with seqkit.threads(1):
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            with pytest.raises(KeyboardInterrupt):
+                streams.feed(ids, x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not any(streams.save(stream)["h"].any() for stream in ids)
+    np.testing.assert_array_equal(streams.feed(ids, x), layer.step(x)[0])
+
+
 def test_what_cannot_stream() -> None:
     both = seqkit.Bidirectional(seqkit.GRU(3, return_sequences=True)).build(2)
     with pytest.raises(ConfigError, match="bidirectional: a stream has no end"):
@@ -301,7 +327,7 @@ def test_what_cannot_stream() -> None:
 @pytest.mark.parametrize("shared", [True, False])
 def test_threads_of_the_caller(shared: bool) -> None:
     """Four threads, each with streams of its own, in one pool or in one each."""
-    layer = seqkit.LSTM(100, return_sequences=True).build(40, seed=0)
+    layer = seqkit.LSTM(200, return_sequences=True).build(40, seed=0)
     x = np.random.default_rng(2).standard_normal((400, 8, 40), dtype=np.float32)
     y = layer(x)
     pools = [layer.streams(400)] * 4 if shared else [layer.streams(100) for _ in range(4)]
@@ -322,8 +348,6 @@ def test_threads_of_the_caller(shared: bool) -> None:
 
 def test_memory_is_that_of_the_states() -> None:
     """Ten thousand streams of 128 units: two rows of two states each, and next to nothing beside."""
-    import tracemalloc
-
     layer = seqkit.LSTM(128).build(64, seed=0)
     x = np.zeros((5000, 64), "f4")
     layer.step(x)
