@@ -34,8 +34,9 @@ import numpy as np
 from seqkit.errors import ConfigError, NotBuiltError
 from seqkit.options import known_precision, positive_integer
 from seqkit.parameters import JoinedParameters, Parameters
+from seqkit.pools import LayerPool, Pool
 from seqkit.sequences import as_lengths, as_sequences, is_ragged, pad, unpad
-from seqkit.streams import LayerPool, Pool, Streams
+from seqkit.streams import Streams
 
 State = tuple[np.ndarray, ...]
 

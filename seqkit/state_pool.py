@@ -11,12 +11,12 @@ import numpy as np
 
 from seqkit import _core
 from seqkit.execution import Execution, Versioned
+from seqkit.pools import Saved, check_saved
 from seqkit.sequences import as_vectors
-from seqkit.streams import Saved, check_saved
 
 
 class StatePool:
-    """States in arrays that the engine gathers from and scatters to by itself; see seqkit.streams.Pool.
+    """States in arrays that the engine gathers from and scatters to by itself; see seqkit.pools.Pool.
 
     Parameters
     ----------

@@ -179,27 +179,27 @@ cdef class Stepper:
         if rows <= self.capacity and threads <= len(self.calls):
             return 0
         if rows > self.capacity:    # seldom, even where every step has more rows than the one before
-            self.capacity = max(rows, 2 * self.capacity)
-        threads = max(threads, <int64_t>len(self.calls))
-        block = min(self.capacity, BLOCK_ROWS)
-        self.calls = [self.make_call(block) for _ in range(threads)]
-        call = self.calls[0]
+            rows = max(rows, 2 * self.capacity)
+        rows, threads = max(rows, self.capacity), max(threads, <int64_t>len(self.calls))
+        block = min(rows, BLOCK_ROWS)
+        self.capacity, self.calls = 0, []           # until all memory is there
+        calls = [self.make_call(block) for _ in range(threads)]
+        call = calls[0]
         share = lay_out(&scratch, &call.data, block, NULL)
-        self.arena.reserve(threads * (share + sizeof(Worker) + sizeof(sk_progress) + 64) + 3 * self.capacity * 8 + 64 * 8)
+        self.arena.reserve(threads * (share + sizeof(Worker) + sizeof(sk_progress) + 64) + 3 * rows * 8 + 64 * 8)
         self.work.workers = <Worker *>self.arena.take(threads * sizeof(Worker))
         self.work.progress = <sk_progress *>self.arena.take(threads * sizeof(sk_progress))
-        self.work.index, self.x_start, self.y_start = self.take_numbers(), self.take_numbers(), self.take_numbers()
-        self.stride = 0
-        count_up(self.work.index, self.capacity, 1)
-        count_up(self.y_start, self.capacity, self.program.data.units * self.program.data.kernels.size)
-        count_up(self.x_start, self.capacity, 0)
-        for n, call in enumerate(self.calls):
+        self.work.index, self.x_start, self.y_start = self.take_numbers(rows), self.take_numbers(rows), self.take_numbers(rows)
+        count_up(self.work.index, rows, 1)
+        count_up(self.y_start, rows, self.program.data.units * self.program.data.kernels.size)
+        count_up(self.x_start, rows, 0)
+        for n, call in enumerate(calls):
             self.bind(&self.work.workers[n], &call.data, self.arena.take(share))
-        self.laid_out = -1
+        self.capacity, self.calls, self.stride, self.laid_out = rows, calls, 0, -1
         return 0
 
-    cdef int64_t *take_numbers(self):
-        return <int64_t *>self.arena.take(self.capacity * 8)
+    cdef int64_t *take_numbers(self, int64_t count):
+        return <int64_t *>self.arena.take(count * 8)
 
     cdef Call make_call(self, int64_t rows):
         """One step of `rows` sequences."""

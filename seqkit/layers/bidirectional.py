@@ -17,11 +17,11 @@ from seqkit.execution import run_calls
 from seqkit.layer import State
 from seqkit.masks import unmoved
 from seqkit.parameters import JoinedParameters
+from seqkit.pools import Pool
 from seqkit.recurrent import Cache, Direction, Recurrent
 from seqkit.registry import from_spec, spec
 from seqkit.rows import Rows
 from seqkit.sequence_layer import SequenceLayer, arrays_of
-from seqkit.streams import Pool
 
 MERGES = ("concat", "sum", "mul", "ave", None)
 NO_STREAM = "bidirectional: a stream has no end to start the backward direction from; use a one-directional layer."
