@@ -12,6 +12,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -58,13 +59,13 @@ extensions = [
     Extension(
         f"seqkit._core.{name}",
         [f"{CORE}/{name}.pyx"],
-        include_dirs=[CORE],
-        define_macros=MACROS,
+        include_dirs=[CORE, np.get_include()],
+        define_macros=[*MACROS, ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=HEADERS,
         extra_compile_args=[*FLAGS, *openmp],
         extra_link_args=openmp,
     )
-    for name in ("machine", "calls", "places", "steps", "engine", "weights", "products")
+    for name in ("machine", "calls", "places", "steps", "engine", "weights", "arrays", "products", "streams")
 ]
 setup(
     ext_modules=[*cythonize(extensions, compiler_directives=DIRECTIVES), compiled_extension()],

@@ -32,6 +32,10 @@ class EquationError(SeqkitError, ValueError):
     """The equations of a cell cannot be traced or are inconsistent."""
 
 
+class StreamError(SeqkitError, LookupError):
+    """A stream is not open, is named twice, or there is no room for another."""
+
+
 class UnknownLayerError(SeqkitError, LookupError):
     """No layer is registered under this name."""
 

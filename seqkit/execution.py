@@ -19,7 +19,7 @@ from seqkit.equations.symbols import Node
 from seqkit.errors import ConfigError
 from seqkit.layer import State
 from seqkit.parameters import JoinedParameters, Parameters
-from seqkit.rows import Rows, last_place
+from seqkit.rows import Rows
 
 Versioned = Parameters | JoinedParameters
 
@@ -123,7 +123,7 @@ class Execution:
         self.inference = self.forward_program([])
         self.pool = ArenaPool()
         self._packed: Packed | None = None
-        self._bound: tuple[tuple[int, int] | None, _core.Stepper | None] = (None, None)
+        self.stepper: _core.Stepper | None = None
 
     def __reduce__(self) -> tuple[type[Execution], tuple[object, ...]]:
         """A copy or a pickle holds the equations; programs and memory are made anew."""
@@ -224,31 +224,21 @@ class Execution:
         return Forward(call, x, final, batch, tape, work, packed)
 
     def step(self, x: np.ndarray, state: State | None, params: Versioned) -> tuple[np.ndarray, State]:
-        """One step of a stream; small ones on a call that stays bound for the next."""
-        shape = (len(x), self.units)
-        y = np.empty(shape, self.dtype)
-        stepper = self._stepper(len(x), params)
-        if stepper is None:
-            rows = Rows.of_array(x[:, None], None, self.dtype, self.program.name, self.input_size)
-            forward = self.forward(rows, last_place(y), state, self.packed(params, params.version), last_only=True)
-            run_calls([forward.call], self)
-            self.pool.give_back("forward", forward.work)
-            return y, forward.final
-        final = tuple([np.empty(shape, self.dtype) for _ in self.cell.states])
-        stepper.run(x, y, state or (None,) * len(final), final)
-        return y, final
+        """One step of checked arrays; what it needs stays bound for the next."""
+        stepper = self.stepper
+        found = None if stepper is None else stepper.step(x, state, params.version)
+        if found is None:  # other weights, or another thread is in the middle of a step
+            stepper = self.bind_stepper(params)
+            found = stepper.step(x, state, stepper.version)
+            self.stepper = stepper  # only now: nobody else could have been in it
+        assert found is not None
+        return found
 
-    def _stepper(self, batch: int, params: Versioned) -> _core.Stepper | None:
-        """A bound call for this batch size and version of the weights; None where the work is large."""
-        key = (batch, params.version)
-        bound = self._bound  # read once: another thread may bind a step of its own meanwhile
-        if bound[0] != key:
-            x = np.zeros((batch, 1, self.input_size), self.dtype)
-            rows = Rows.of_array(x, None, self.dtype, self.program.name, self.input_size)
-            y = last_place(np.zeros((batch, self.units), self.dtype))
-            call = self.forward(rows, y, None, self.packed(params, params.version), last_only=True).call
-            bound = self._bound = (key, _core.Stepper(call) if _core.Stepper.fits(call) else None)
-        return bound[1]
+    def bind_stepper(self, params: Versioned) -> _core.Stepper:
+        """A stepper with the weights as they are now."""
+        version = params.version
+        packed = self.packed(params, version)
+        return _core.Stepper(self.inference, self.input_size, version, packed.weights, packed.bias, packed.parameters)
 
     def trace(
         self, x: Rows, state: State | None, packed: Packed, names: Sequence[str], reverse: bool

@@ -16,7 +16,8 @@ gradient of doing so.  Whoever keeps to the following works everywhere in seqkit
   ``grads``, whose keys and shapes are those of ``params``.  With ``input_grad=False`` dx is
   None and not computed.
 * ``step(x_t, state)`` runs one step of a stream, ``(batch, features)`` in and out, and
-  returns ``(y_t, state)``; a layer without state returns ``()``.
+  returns ``(y_t, state)``; a layer without state returns ``()``.  The state at the start is None,
+  every later one has a row for each stream, and ``streams`` needs no more than that.
 * ``returns_sequences`` says whether a sequence comes out as a sequence.
 * Layers never modify their inputs, and a call that raises leaves the layer as it was.
 
@@ -31,9 +32,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqkit.errors import ConfigError, NotBuiltError
-from seqkit.options import known_precision
+from seqkit.options import known_precision, positive_integer
 from seqkit.parameters import JoinedParameters, Parameters
+from seqkit.pools import LayerPool, Pool
 from seqkit.sequences import as_lengths, as_sequences, is_ragged, pad, unpad
+from seqkit.streams import Streams
 
 State = tuple[np.ndarray, ...]
 
@@ -220,6 +223,23 @@ class Layer(ABC):
         """One step of a stream: ``(batch, features)`` to ``(batch, output_size)``."""
         y, _ = self.forward(np.asarray(x_t)[:, None], training=False)
         return (y[:, 0] if y.ndim == 3 else y), ()
+
+    def streams(self, capacity: int) -> Streams:
+        """A pool of at most `capacity` independent streams; see :class:`seqkit.streams.Streams`.
+
+        Raises
+        ------
+        ConfigError
+            If the layer cannot run step by step.
+        """
+        self._require_built()
+        return Streams(
+            self.name, {"": self.state_pool(2 * positive_integer(capacity, f"{self.name}: capacity"))}, capacity
+        )
+
+    def state_pool(self, rows: int) -> Pool:
+        """Room for the states of `rows` streams."""
+        return LayerPool(self.name, self.step, rows)
 
     def __call__(self, x: Any, lengths: Any = None, training: bool = False) -> Any:
         """Output for an array, an array with lengths, or a list of sequences.

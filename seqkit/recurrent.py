@@ -26,6 +26,7 @@ from seqkit.options import fraction, known_precision, positive_integer
 from seqkit.rows import Rows, last_place
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.sequences import as_gradient, as_state, as_vectors
+from seqkit.state_pool import StatePool
 
 # Constructor arguments that are kept as attributes of the same name; the others are the cell's.
 OPTIONS = (
@@ -355,10 +356,30 @@ class Recurrent(SequenceLayer):
     # ---- streams, insight ------------------------------------------------------------
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
-        """One step of a stream: (B, I) to (B, H), and the state after it."""
-        self._ensure_built(x_t)
+        """One step of a stream: (B, I) to (B, H), and the state after it.
+
+        The arrays are new: nothing that comes later changes them, and changing them changes nothing else.
+        Arrays of the layer's dtype are read as they lie and, where the step before the last one is
+        forgotten, no memory is allocated.
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            If x_t or state does not fit the layer.
+        """
+        if not self.built:
+            self._ensure_built(x_t)
+        execution = self.execution
+        if execution.stepper is not None:
+            found = execution.stepper.step(x_t, state, self.params.version)
+            if found is not None:
+                return found
         x_t = as_vectors(x_t, self.dtype, self.name, self.input_size)
-        return self.execution.step(x_t, self._check_state(state, len(x_t)), self.params)
+        return execution.step(x_t, self._check_state(state, len(x_t)), self.params)
+
+    def state_pool(self, rows: int) -> StatePool:
+        """Room for the states of `rows` streams, where the engine reads and writes them."""
+        return StatePool(self.execution, self.params, rows)
 
     def trace(
         self, x: Any, names: Sequence[str], lengths: Any = None, state: State | None = None

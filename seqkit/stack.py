@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike
 from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.layer import Layer, State
+from seqkit.options import positive_integer
 from seqkit.parameters import JoinedParameters
+from seqkit.streams import Streams
 
 
 class Stack:
@@ -235,12 +237,30 @@ class Stack:
             What the model would give if the sequences ended here.
         state : tuple
         """
-        self.require_built()
+        if not self.layers:
+            self.require_built()
+        if state is not None and len(state) != len(self.layers):
+            raise ShapeError(f"{self.name}: state has {len(state)} parts, expected {len(self.layers)}, one per layer.")
         y, states = np.asarray(x_t), []
         for number, layer in enumerate(self.layers):
+            if not layer.built:
+                self.require_built()
             y, layer_state = layer.step(y, None if state is None else state[number])
             states.append(layer_state)
         return y, tuple(states)
+
+    def streams(self, capacity: int) -> Streams:
+        """A pool of at most `capacity` independent streams; see :class:`seqkit.streams.Streams`.
+
+        Raises
+        ------
+        ConfigError
+            If a layer cannot run step by step.
+        """
+        self.require_built()
+        rows = 2 * positive_integer(capacity, f"{self.name}: capacity")
+        pools = {f"{number}.": layer.state_pool(rows) for number, layer in enumerate(self.layers)}
+        return Streams(self.name, pools, capacity)
 
 
 def _run(layers: list[Any], x: np.ndarray, lengths: np.ndarray | None, training: bool) -> tuple[np.ndarray, Any]:

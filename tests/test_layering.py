@@ -20,10 +20,11 @@ PACKAGE = Path(__file__).parent.parent / "seqkit"  # the sources: an installed p
 FLOORS = (
     ("errors",),
     ("_core",),
-    ("options", "parameters", "sequences", "equations", "data", "checkpoint", "plan"),
-    ("activations", "initializers", "steps", "rows"),
+    ("options", "pools", "parameters", "sequences", "equations", "data", "checkpoint", "plan"),
+    ("activations", "initializers", "steps", "rows", "streams"),
     ("layer", "masks"),
     ("sequence_layer", "execution"),
+    ("state_pool",),
     ("recurrent",),
     ("chain",),
     ("registry",),

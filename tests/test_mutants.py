@@ -195,6 +195,14 @@ class StepWritesToItsState(PlainRNN):
         return after, (after,)
 
 
+class StatesChangePlaces(PlainRNN):
+    """The states of a batch of streams come out in another order."""
+
+    def step(self, x_t: Any, state: Any = None) -> Any:
+        y, after = super().step(x_t, state)
+        return y, (np.roll(after[0], 1, axis=0),)
+
+
 METHODS: dict[type[PlainRNN], str] = {
     PaddingTimesZero: "check_nan_in_padding",
     RepeatsTheLastOutput: "check_nan_in_padding",
@@ -205,6 +213,7 @@ METHODS: dict[type[PlainRNN], str] = {
     OneBuffer: "check_calls_are_independent",
     ScalesItsInput: "check_inputs_are_kept",
     StepWritesToItsState: "check_steps",
+    StatesChangePlaces: "check_streams",
 }
 
 

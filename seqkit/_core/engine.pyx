@@ -1,4 +1,4 @@
-"""Calls on threads: tasks, how a call is split into them, streams.
+"""Calls on threads: tasks, how a call is split into them.
 
 a. A *task* is one direction of one layer and every n-th row of the sorted batch (row = first +
    j*stride).  It runs its whole time loop by itself: no barrier, no neighbour.  Because rows
@@ -14,7 +14,7 @@ from libc.string cimport memset
 
 from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData, words
 from seqkit._core.machine cimport (
-    Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
+    Arena, Watch, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
 )
 from seqkit._core.steps cimport Scratch, Task, Team, begin_task, end_task, lay_out, project, run_step, task_rows
 
@@ -198,44 +198,3 @@ def run(list calls, int64_t threads, Arena arena, bint pipeline=False):
     with nogil:
         parallel(work_on, &work, threads)
     finish(&work.watch, sum([operations_of(&(<Call>c).data) for c in calls]), threads)
-
-
-# ---- streams ----------------------------------------------------------------------------
-
-cdef class Stepper:
-    """A bound call of one step, run again and again on other arrays of the same shape.
-
-    It keeps the GIL, so that threads that share a layer take turns; it is for small work.
-    """
-
-    cdef Call call
-    cdef Arena arena
-    cdef Scratch scratch
-    cdef Work work
-    cdef Task task
-    cdef CallData *calls
-
-    def __cinit__(self, Call call):
-        cdef int64_t share = lay_out(&self.scratch, &call.data, call.data.batch.size, NULL)
-        self.call, self.arena, self.calls = call, Arena(), &call.data
-        self.arena.reserve(share + 64)
-        self.task = whole_task(&call.data, 0, 0, 1, &self.work.watch)
-        self.work.memory, self.work.share = self.arena.take(share), share
-        self.work.calls, self.work.tasks, self.work.scratch, self.work.count = &self.calls, &self.task, &self.scratch, 1
-
-    @staticmethod
-    def fits(Call call):
-        """Whether the work of `call` is small enough."""
-        return threads_for(operations_of(&call.data), 2) == 1
-
-    def run(self, x, y, tuple initial, tuple final):
-        """One step: x (batch, features), y (batch, units), states (batch, units) or None for 0; contiguous."""
-        cdef CallData *c = self.calls
-        cdef int64_t i
-        c.x.base, c.y.base = address(x), address(y, True)
-        for i in range(c.program.states):
-            c.initial[i] = NULL if initial[i] is None else address(initial[i])
-            c.final[i] = address(final[i], True)
-        self.work.watch = new_watch()
-        parallel(run_tasks, &self.work, 1)
-        finish(&self.work.watch, 0, 1)

@@ -3,13 +3,16 @@
 a. `matmul` is what every layer outside the time loop uses: the same kernel, so the same
    order of summation for any batch size and any number of threads.
 b. Threads share the rows of the result, so nothing is reduced across threads.
+c. A `Product` keeps one matrix packed, for a stream of few rows: the same kernel, hence the same bits.
 """
 
+cimport cython
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from seqkit._core.arrays cimport Results, data_of, is_rows, rows_of, stride_of, type_number
 from seqkit._core.machine cimport (
     SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, kernels_of, new_watch, parallel, sk_kernels, sk_product, threads_for,
 )
@@ -105,3 +108,81 @@ def _whole_strides(array):
     """The array, copied unless its strides are positive whole numbers of elements."""
     whole = array.flags.aligned and all(stride > 0 and stride % array.itemsize == 0 for stride in array.strides)
     return array if whole else array.copy()
+
+
+@cython.final
+cdef class Product:
+    """``x @ weight.T + bias`` for a few rows at a time, `weight` packed once.
+
+    Parameters
+    ----------
+    weight : ndarray (U, I)
+    bias : ndarray (U,) or None
+    version : int
+        Of the parameters.
+    """
+
+    cdef Matmul work
+    cdef Arena packed, arena
+    cdef Results results
+    cdef object bias
+    cdef int64_t capacity
+    cdef readonly int64_t version
+    cdef int type
+
+    def __cinit__(self, weight, bias, int64_t version):
+        cdef Matmul *w = &self.work
+        cdef int64_t size
+        name = weight.dtype.name
+        weight = np.ascontiguousarray(weight)
+        w.kernels, self.type, self.version, self.bias = kernels_of(name), type_number(name), version, bias
+        size, w.n, w.k = w.kernels.size, weight.shape[0], weight.shape[1]
+        w.vectors = (w.n + w.kernels.lanes - 1) // w.kernels.lanes
+        w.groups = (w.vectors + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS
+        w.b, w.b_row, w.b_step, w.a_step = address(weight), 1, w.k, 1
+        self.packed, self.arena, self.results = Arena(), Arena(), Results(name, w.n, 0, 0)
+        self.packed.reserve(w.vectors * w.kernels.lanes * size * w.k)
+        w.packed = self.packed.take(self.packed.capacity)
+        pack_groups(w, 0, 1)
+
+    def __reduce__(self):
+        """A copy is packed anew, when it is needed."""
+        return type(None), ()
+
+    def step(self, x, int64_t version):
+        """(y, ()) with a new y, (rows, U); None where x is no (rows, I) array of this dtype with rows in
+        one piece, the parameters have another version, or there is work enough for threads."""
+        cdef Matmul *w = &self.work
+        if version != self.version or not is_rows(x, self.type, w.k):
+            return None
+        w.m = rows_of(x)
+        if stride_of(x) < 0 or threads_for(w.m * w.n * w.k, 2) > 1:
+            return None
+        self.reserve(w.m)
+        result = self.results.take(w.m)
+        w.a, w.a_row, w.out = data_of(x), stride_of(x) // w.kernels.size, data_of(result[0])
+        w.watch = new_watch()
+        parallel(multiply_rows, w, 1)
+        finish(&w.watch, 0, 1)
+        if self.bias is not None:   # outside the region, where subnormal numbers live
+            add_rows(w, address(self.bias))
+        return result
+
+    cdef int reserve(self, int64_t rows) except -1:
+        cdef int64_t line = self.work.vectors * self.work.kernels.lanes * self.work.kernels.size
+        if rows > self.capacity:
+            self.arena.reserve(rows * (line + sizeof(void *)) + 64 * 2)
+            self.work.product, self.work.rows = self.arena.take(rows * line), <char **>self.arena.take(rows * sizeof(void *))
+            self.capacity = rows
+        return 0
+
+
+cdef void add_rows(Matmul *w, char *bias) noexcept nogil:
+    """Add the bias to every row of the result."""
+    cdef int64_t r, i
+    for r in range(w.m):
+        for i in range(w.n):
+            if w.kernels.size == 8:
+                (<double *>w.out)[r * w.n + i] += (<double *>bias)[i]
+            else:
+                (<float *>w.out)[r * w.n + i] += (<float *>bias)[i]

@@ -34,6 +34,7 @@ cdef inline int64_t task_rows(BatchData *b, Task task, int64_t count) noexcept n
 
 cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexcept nogil
 cdef bint begin_task(CallData *c, Task task, Scratch *s) noexcept nogil
+cdef bint load_states(CallData *c, Task task) noexcept nogil
 cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil
 cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil
 cdef void end_task(CallData *c, Task task) noexcept nogil

@@ -36,7 +36,7 @@ cdef int64_t chunk_rows_of(CallData *c, int64_t rows) noexcept nogil:
     cdef int64_t k, columns = 1
     for k in range(p.stage_count):
         columns += p.stages[k].columns
-    return max(rows, min(CHUNK_ROWS, CHUNK_BYTES // (columns * p.padded * p.kernels.size)))
+    return max(rows, min(CHUNK_ROWS, c.batch.rows, CHUNK_BYTES // (columns * p.padded * p.kernels.size)))
 
 
 cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexcept nogil:
@@ -339,8 +339,13 @@ cdef void place_rows(CallData *c, Task task, Scratch *s, bint by_panel) noexcept
 
 
 cdef bint begin_task(CallData *c, Task task, Scratch *s) noexcept nogil:
-    cdef int64_t i, half = c.batch.size * c.program.padded * c.program.kernels.size
     place_rows(c, task, s, False)
+    return load_states(c, task)
+
+
+cdef bint load_states(CallData *c, Task task) noexcept nogil:
+    """Copy the initial states; False if the call was stopped."""
+    cdef int64_t i, half = c.batch.size * c.program.padded * c.program.kernels.size
     for i in range(c.program.states if task.member == 0 else 0):
         if c.program.backward:
             copy_rows(c, task, c.carry[i], c.initial[i])

@@ -17,12 +17,14 @@ from seqkit.execution import run_calls
 from seqkit.layer import State
 from seqkit.masks import unmoved
 from seqkit.parameters import JoinedParameters
+from seqkit.pools import Pool
 from seqkit.recurrent import Cache, Direction, Recurrent
 from seqkit.registry import from_spec, spec
 from seqkit.rows import Rows
 from seqkit.sequence_layer import SequenceLayer, arrays_of
 
 MERGES = ("concat", "sum", "mul", "ave", None)
+NO_STREAM = "bidirectional: a stream has no end to start the backward direction from; use a one-directional layer."
 
 
 @dataclass
@@ -244,9 +246,11 @@ class Bidirectional(SequenceLayer):
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """Not possible: the backward direction starts at the end of a sequence."""
-        raise ConfigError(
-            "bidirectional: a stream has no end to start the backward direction from; use a one-directional layer."
-        )
+        raise ConfigError(NO_STREAM)
+
+    def state_pool(self, rows: int) -> Pool:
+        """Not possible, like `step`."""
+        raise ConfigError(NO_STREAM)
 
 
 def _direction(layer: Any) -> Recurrent:

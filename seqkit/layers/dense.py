@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from seqkit import activations, initializers
-from seqkit._core import matmul
+from seqkit._core import Product, matmul
 from seqkit.layer import Layer, State
 from seqkit.options import positive_integer
+from seqkit.sequences import as_vectors
 from seqkit.steps import Steps
 
 
@@ -53,6 +54,7 @@ class Dense(Layer):
     """
 
     name = "dense"
+    _product: Product | None = None
 
     def __init__(
         self,
@@ -115,3 +117,16 @@ class Dense(Layer):
             self.grads["bias"] += dz.sum(axis=0)
         dx = steps.spread(matmul(dz, self.params["weight"])) if input_grad else None
         return dx, ()
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream, (B, I) to (B, U); few rows on a weight that stays packed for the next."""
+        self._require_built()
+        version = self.params.version
+        if self._product is None or self._product.version != version:
+            self._product = Product(self.params["weight"], self.params.get("bias"), version)
+        found = self._product.step(x_t, version) or self._product.step(
+            as_vectors(x_t, self.dtype, self.name, self.input_size), version
+        )
+        if found is None:
+            return super().step(x_t)
+        return found if self.activation in (None, "linear") else (self._activation.forward(found[0]), ())

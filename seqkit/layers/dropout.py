@@ -11,6 +11,7 @@ import numpy as np
 
 from seqkit.layer import Layer, State
 from seqkit.options import fraction
+from seqkit.sequences import as_vectors
 from seqkit.steps import Steps
 
 
@@ -83,3 +84,8 @@ class Dropout(Layer):
         steps, factor = cache
         rows = steps.rows(dy, self.input_size, "dy")
         return (steps.spread(rows * factor) if input_grad else None), ()
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: (B, F), unchanged."""
+        self._require_built()
+        return as_vectors(x_t, self.dtype, self.name, self.input_size), ()

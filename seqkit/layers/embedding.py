@@ -113,3 +113,11 @@ class Embedding(Layer):
         distinct, starts = np.unique(ids[order], return_index=True)
         self.grads["weight"][distinct] += np.add.reduceat(rows[order], starts, axis=0)
         return None, ()  # integers have no gradient
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: ids (B,) to (B, F)."""
+        self._require_built()
+        ids = np.asarray(x_t)
+        if ids.ndim != 1:
+            raise ShapeError(f"{self.name}: x_t has shape {ids.shape}, expected ids (batch,).")
+        return self.params["weight"][self._checked(ids)], ()

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqkit.errors import ShapeError
 from seqkit.layer import Layer, State
-from seqkit.sequences import as_lengths, as_sequences
+from seqkit.sequences import as_lengths, as_sequences, as_vectors
 
 
 class LastStep(Layer):
@@ -57,3 +57,8 @@ class LastStep(Layer):
         dx = np.zeros((batch, time, features), dtype=self.dtype)
         dx[rows, ends] = dy[rows]
         return dx, ()
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: (B, F), unchanged."""
+        self._require_built()
+        return as_vectors(x_t, self.dtype, self.name, self.input_size), ()

@@ -17,6 +17,7 @@ from checks.bits import (
     check_nan_in_padding,
     check_split_in_time,
     check_steps,
+    check_streams,
     check_threads,
 )
 from checks.gradients import (
@@ -45,6 +46,7 @@ CHECKS = {
         check_threads,
         check_split_in_time,
         check_steps,
+        check_streams,
         check_list,
         check_layout,
         check_inference,

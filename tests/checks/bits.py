@@ -134,6 +134,36 @@ def check_steps(make: Make) -> None:
             assert [array.tobytes() for array in (data.x, *data.state)] == before, "step wrote to its arguments"
 
 
+def check_streams(make: Make) -> None:
+    """Streams fed in random company, now and then saved and restored, give what one call gives."""
+    rng = np.random.default_rng(4)
+    for dtype in DTYPES:
+        layer = make(dtype)
+        data = Data.draw(layer, rng.integers(1, 9, 11))
+        y, cache = layer.forward(data.x, data.lengths, None, training=False)
+        streams = layer.streams(12)
+        ids = np.array([streams.open() for _ in data.lengths])
+        for rows, t in random_ticks(data.lengths, rng):
+            when = data.lengths[rows] - 1 - t if layer.go_backwards else t
+            assert_same_bits({"y": streams.feed(ids[rows], data.x[rows, when])}, {"y": y[rows, t]}, "streams")
+            moved = rng.choice(rows)
+            saved = streams.save(ids[moved])
+            streams.close(ids[moved])
+            ids[moved] = streams.restore(saved)
+        for row, stream in enumerate(ids):
+            final = {f"final {n}": array for n, array in enumerate(streams.save(stream).values())}
+            assert_same_bits(final, {f"final {n}": array[row] for n, array in enumerate(cache.state)}, "saved streams")
+
+
+def random_ticks(lengths: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Random sequences and their next steps, until all have come to their end."""
+    done = np.zeros_like(lengths)
+    while (left := np.flatnonzero(done < lengths)).size:
+        rows = rng.permutation(left)[: rng.integers(1, len(left) + 1)]
+        yield rows, done[rows]
+        done[rows] += 1
+
+
 def check_list(make: Make) -> None:
     """A list of sequences gives what their padded array gives."""
     for dtype in DTYPES:

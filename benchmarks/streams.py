@@ -1,0 +1,60 @@
+"""10,000 open streams, ticks of random subsets: time of a tick, throughput, and the bits of some streams.
+
+python benchmarks/streams.py [threads]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import seqkit
+
+STREAMS, FEATURES, TICKS, SAMPLE = 10_000, 64, 100, 50
+
+
+def models() -> dict[str, Any]:
+    """What is measured; all give the output of every step."""
+    lstm = seqkit.LSTM(128, return_sequences=True).build(FEATURES, seed=0)
+    layers = [seqkit.LSTM(128, return_sequences=True), seqkit.Dense(10)]
+    return {"LSTM 128": lstm, "LSTM 128, Dense 10": seqkit.Sequential(layers, seed=0).build(FEATURES)}
+
+
+def run_ticks(model: Any, size: int) -> np.ndarray:
+    """Seconds of every tick, (TICKS,); the streams that came most often are compared with one call each."""
+    rng = np.random.default_rng(0)
+    streams = model.streams(STREAMS)
+    ids = np.array([streams.open() for _ in range(STREAMS)])
+    inputs: list[list[np.ndarray]] = [[] for _ in ids]
+    outputs: list[list[np.ndarray]] = [[] for _ in ids]
+    seconds = np.empty(TICKS)
+    for tick in range(TICKS):
+        rows, x = rng.permutation(STREAMS)[:size], rng.standard_normal((size, FEATURES), dtype=np.float32)
+        began = time.perf_counter()
+        y = streams.feed(ids[rows], x)
+        seconds[tick] = time.perf_counter() - began
+        for row, x_t, y_t in zip(rows, x, y, strict=True):
+            inputs[row].append(x_t)
+            outputs[row].append(y_t)
+    for row in sorted(range(STREAMS), key=lambda row: -len(inputs[row]))[:SAMPLE]:
+        whole = model.forward(np.stack(inputs[row])[None], training=False)[0][0]
+        assert (whole == np.stack(outputs[row])).all(), f"stream {row}: other bits than one call"
+    return seconds
+
+
+def main() -> None:
+    seqkit.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    print(f"{'model':20}{'tick':>6}{'p50 ms':>9}{'p99 ms':>9}{'streams/s':>12}")
+    for name, model in models().items():
+        for size in (1, 100, 1000, 5000):
+            seconds = run_ticks(model, size)[5:]
+            p50, p99 = 1e3 * np.quantile(seconds, [0.5, 0.99])
+            print(f"{name:20}{size:6}{p50:9.3f}{p99:9.3f}{size / seconds.mean():12,.0f}")
+    print(f"{SAMPLE} streams of each line have the bits of one call with the whole sequence")
+
+
+if __name__ == "__main__":
+    main()
