@@ -5,7 +5,17 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
 from seqkit._core.engine import Stepper, pipeline_pays, plan, run
-from seqkit._core.machine import OPERATIONS, Arena, fma_peak, instruction, isa, lanes, openmp, supported_isas
+from seqkit._core.machine import (
+    OPERATIONS,
+    Arena,
+    fma_peak,
+    instruction,
+    isa,
+    lanes,
+    openmp,
+    read_bandwidth,
+    supported_isas,
+)
 from seqkit._core.products import matmul
 from seqkit._core.threads import num_threads, set_num_threads, threads
 from seqkit._core.weights import add_weight_gradients, aligned, column_sums, input_gradient, pack_run, pack_transposed
@@ -35,6 +45,7 @@ __all__ = [
     "pack_transposed",
     "pipeline_pays",
     "plan",
+    "read_bandwidth",
     "run",
     "set_num_threads",
     "supported_isas",

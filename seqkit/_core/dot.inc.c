@@ -96,6 +96,7 @@ static void DOT_FN(line)(
 const sk_kernels DOT_FN(sk) = {
     ISA, PRECISION, INSTRUCTION, sizeof(REAL), LANES, TILE_ROWS, HEAD, GROUP, ENCODE,
     DOT_FN(product), DOT_FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
+    FN(read),
 };
 
 #undef DOT_FN

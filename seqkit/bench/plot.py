@@ -1,0 +1,139 @@
+"""A picture of a run: how near each case is to the limits of the machine, and time against units.
+
+It is drawn from the JSON document of a run, so a saved one can be drawn too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from seqkit.bench.report import SHORT
+
+COLORS = ("#2f5d8a", "#d1495b", "#3b8f6b", "#c98a1b", "#7a5aa6", "#4c4f57")
+"""Of cells, in turn."""
+MARKERS = {"infer": "o", "train": "s", "step": "^", "streams": "D"}
+DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+"""Of peers, in turn; seqkit's lines are solid."""
+INK, GRID = "#30343f", "#e6e8ec"
+APART = 1.4
+"""Ratio of bandwidths, or of peaks, that are drawn as lines of their own."""
+
+Results = Sequence[Mapping[str, Any]]
+
+
+def draw(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a PNG: the roofline, and for each mode the time of a call against units.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    document : mapping
+        A run, as ``seqkit bench --json`` prints it.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    from matplotlib.figure import Figure  # its default canvas is Agg: no window, no display
+
+    results, machine = document["results"], document["environment"]
+    modes = list(dict.fromkeys(row["mode"] for row in results))
+    colors = dict(zip(dict.fromkeys(row["cell"] for row in results), COLORS * len(results), strict=False))
+    figure = Figure(figsize=(6.5 + 4.2 * len(modes), 5), layout="constrained")
+    roof, *others = figure.subplots(1, 1 + len(modes), width_ratios=[1.5] + [1] * len(modes))
+    _roofline(roof, results, colors)
+    for axes, mode in zip(others, modes, strict=True):
+        _latency(axes, [row for row in results if row["mode"] == mode], colors, document["peers"])
+        axes.set_title(f"{mode}: time of a call", loc="left", fontsize=10)
+    _legend(figure, colors, modes, document["peers"])
+    figure.suptitle(f"seqkit {machine['seqkit']} on {machine['processor']}, {machine['instruction_set']}", fontsize=11)
+    figure.savefig(path, dpi=150)
+
+
+def _roofline(axes: Any, results: Results, colors: Mapping[str, str]) -> None:
+    """GFLOP/s against operations per byte, under the peaks and the bandwidths that were probed."""
+    intensity = [row["GFLOP_per_s"] / row["GB_per_s"] for row in results]
+    left, right = min(intensity) / 2, max(intensity) * 3
+    top = max(row["peak_GFLOP_per_s"] for row in results)
+    for value in _distinct([row["peak_GFLOP_per_s"] for row in results]):
+        axes.axhline(value, color=INK, linewidth=1)
+        axes.text(right, value * 1.06, f"{value:.0f} GFLOP/s", ha="right", va="bottom", fontsize=8, color=INK)
+    for value in _distinct([row["bandwidth_GB_per_s"] for row in results]):
+        end = min(top / value, right)
+        axes.plot([left, end], [left * value, end * value], color=INK, linewidth=0.8, linestyle="--")
+        axes.text(left, left * value, f" {value:.0f} GB/s", ha="left", va="bottom", fontsize=8, color=INK)
+    for x, row in zip(intensity, results, strict=True):
+        color = colors[row["cell"]]
+        reach = min(row["peak_GFLOP_per_s"], x * row["bandwidth_GB_per_s"])
+        axes.plot([x, x], [row["GFLOP_per_s"], reach], color=color, linewidth=0.8, alpha=0.4)
+        axes.plot(x, row["GFLOP_per_s"], MARKERS[row["mode"]], color=color, markersize=6, markeredgecolor="white")
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(None, top * 2))
+    axes.set(xlabel="operations per byte of weights read", ylabel="GFLOP/s")
+    axes.set_title("roofline: each case, and up to its own limit", loc="left", fontsize=10)
+    _tidy(axes)
+
+
+def _distinct(values: Sequence[float]) -> list[float]:
+    """The largest value, and others that are well apart from it and from each other."""
+    kept: list[float] = []
+    for value in sorted(set(values), reverse=True):
+        if not kept or kept[-1] / value > APART:
+            kept.append(value)
+    return kept
+
+
+def _latency(axes: Any, results: Results, colors: Mapping[str, str], peers: Sequence[str]) -> None:
+    """One line for each cell and competitor, and for each combination of everything else but units."""
+    for name, dash in (("", "-"), *zip(peers, DASHES, strict=False)):
+        for rows in _series(results):
+            points = [(row["units"], time) for row in rows if (time := _time(row, name)) is not None]
+            marker = {"marker": MARKERS[rows[0]["mode"]], "markersize": 5 if not name else 3.5}
+            axes.plot(*zip(*points, strict=True), **marker, linestyle=dash, color=colors[rows[0]["cell"]], linewidth=1.2) if points else None
+    axes.set(xscale="log", yscale="log", xlabel="units", ylabel="ms")
+    units = sorted({row["units"] for row in results})
+    axes.set_xticks(units, [str(number) for number in units])
+    axes.set_xticks([], minor=True)
+    _tidy(axes)
+
+
+def _time(row: Mapping[str, Any], peer: str) -> float | None:
+    """The time of seqkit, "", or of a peer in ms."""
+    found = row["peers"].get(peer, {}) if peer else row
+    time: float | None = found.get("time_ms")
+    return time
+
+
+def _series(results: Results) -> Iterator[list[Mapping[str, Any]]]:
+    """Rows that differ only in units, and in features where those are as many."""
+
+    def key(row: Mapping[str, Any]) -> tuple[str, ...]:
+        names = ("cell", "mode", "batch", "time", "directions", "ragged", "precision", "threads")
+        features = "" if row["features"] == row["units"] else row["features"]
+        return (*(str(row[name]) for name in names), str(features))
+
+    for _, rows in groupby(sorted(results, key=key), key):
+        yield sorted(rows, key=lambda row: row["units"])
+
+
+def _legend(figure: Any, colors: Mapping[str, str], modes: Sequence[str], peers: Sequence[str]) -> None:
+    """Colors of cells, markers of modes, dashes of peers."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=color, linewidth=3, label=cell) for cell, color in colors.items()]
+    handles += [Line2D([], [], color=INK, marker=MARKERS[mode], linestyle="", label=mode) for mode in modes]
+    handles += [
+        Line2D([], [], color=INK, linestyle=dash, linewidth=1.2, label=SHORT.get(name, name))
+        for name, dash in (("seqkit", "-"), *zip(peers, DASHES, strict=False))
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
+
+
+def _tidy(axes: Any) -> None:
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
