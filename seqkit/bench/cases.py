@@ -1,5 +1,7 @@
 """Cases: what is measured.
 
+Nothing of seqkit is imported when this file is: ``benchmarks/`` reads it to measure versions that have another one.
+
 Legend: B batch, T time, I input features, H units, D directions.
 """
 
@@ -11,8 +13,6 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-
-from seqkit.bench.ragged import lengths_of
 
 MODES = ("infer", "train", "step")
 ONE_STEP = ("step",)
@@ -72,7 +72,11 @@ class Case:
     @cached_property
     def lengths(self) -> np.ndarray | None:
         """Lengths of the sequences (B,), or None where all are full."""
-        return None if self.ragged == "none" else lengths_of(self.ragged, self.batch, self.time)
+        if self.ragged == "none":
+            return None
+        from seqkit.bench.ragged import lengths_of
+
+        return lengths_of(self.ragged, self.batch, self.time)
 
     @property
     def steps(self) -> int:
@@ -127,12 +131,14 @@ def grid(
     def shapes(mode: str) -> Iterator[tuple[int, int, int, int]]:
         usual: Iterable[tuple[int, int, int]] = (QUICK if quick else USUAL)[mode]
         if batch or time or features or units:
-            usual = product(batch or (USUAL_BATCH[mode],), (1,) if mode in ONE_STEP else time or (100,), units or (128,))
+            usual = product(
+                batch or (USUAL_BATCH[mode],), (1,) if mode in ONE_STEP else time or (100,), units or (128,)
+            )
         return ((b, t, i, h) for b, t, h in usual for i in features or (h,))
 
     found = (
-        Case(cell, mode, *shape, *kind, count)
-        for count, cell, mode, *kind in product(threads, cells, modes, directions, ragged, precision)
+        Case(cell, mode, *shape, both, profile, number, count)
+        for count, cell, mode, both, profile, number in product(threads, cells, modes, directions, ragged, precision)
         for shape in shapes(mode)
     )
     return [case for case in found if case.possible]

@@ -116,7 +116,7 @@ def _peaks(changes: list[Change]) -> list[str]:
     far = max(factors, key=lambda factor: abs(factor - 1))
     if abs(far - 1) <= SAME_PEAK:
         return []
-    return [f"the measured peak differs: it is now {far:.2f} of what it was; times change with it, normalised ratios do not"]
+    return [f"the measured peak is {far:.2f} of what it was; times change with it, normalised ratios do not"]
 
 
 def _missing(before: Mapping[Case, Document], now: Mapping[Case, Document]) -> list[str]:

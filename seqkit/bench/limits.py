@@ -9,7 +9,7 @@ from typing import Any
 
 from seqkit import _core
 from seqkit.bench.cases import Case
-from seqkit.bench.work import bytes_read, operations, weight_bytes
+from seqkit.bench.operations import bytes_read, operations, weight_bytes
 
 
 def processor() -> str:

@@ -10,18 +10,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from seqkit.bench.report import SHORT
+from seqkit.bench.report import SHORT, SIZES
 
 COLORS = ("#2f5d8a", "#d1495b", "#3b8f6b", "#c98a1b", "#7a5aa6", "#4c4f57")
 """Of cells, in turn."""
-MARKERS = {"infer": "o", "train": "s", "step": "^", "streams": "D"}
-DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+MARKERS = {"infer": "o", "train": "s", "step": "^"}
+DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
 """Of peers, in turn; seqkit's lines are solid."""
 INK, GRID = "#30343f", "#e6e8ec"
 APART = 1.4
 """Ratio of bandwidths, or of peaks, that are drawn as lines of their own."""
+OTHERS = ("batch", "time", "directions", "ragged", "precision", "threads")
+"""What tells two lines of a cell and mode apart."""
 
-Results = Sequence[Mapping[str, Any]]
+Result = Mapping[str, Any]
 
 
 def draw(path: Path, document: Mapping[str, Any]) -> None:
@@ -43,9 +45,10 @@ def draw(path: Path, document: Mapping[str, Any]) -> None:
 
     results, machine = document["results"], document["environment"]
     modes = list(dict.fromkeys(row["mode"] for row in results))
-    colors = dict(zip(dict.fromkeys(row["cell"] for row in results), COLORS * len(results), strict=False))
-    figure = Figure(figsize=(6.5 + 4.2 * len(modes), 5), layout="constrained")
-    roof, *others = figure.subplots(1, 1 + len(modes), width_ratios=[1.5] + [1] * len(modes))
+    cells = dict.fromkeys(row["cell"] for row in results)
+    colors = dict(zip(cells, COLORS * len(cells), strict=False))
+    figure = Figure(figsize=(6.5 + 4.5 * len(modes), 5.2), layout="constrained")
+    roof, *others = figure.subplots(1, 1 + len(modes), width_ratios=[1.45] + [1] * len(modes))
     _roofline(roof, results, colors)
     for axes, mode in zip(others, modes, strict=True):
         _latency(axes, [row for row in results if row["mode"] == mode], colors, document["peers"])
@@ -55,26 +58,22 @@ def draw(path: Path, document: Mapping[str, Any]) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _roofline(axes: Any, results: Results, colors: Mapping[str, str]) -> None:
+def _roofline(axes: Any, results: Sequence[Result], colors: Mapping[str, str]) -> None:
     """GFLOP/s against operations per byte, under the peaks and the bandwidths that were probed."""
     intensity = [row["GFLOP_per_s"] / row["GB_per_s"] for row in results]
-    left, right = min(intensity) / 2, max(intensity) * 3
+    left, right = min(intensity) / 6, max(intensity) * 4
     top = max(row["peak_GFLOP_per_s"] for row in results)
     for value in _distinct([row["peak_GFLOP_per_s"] for row in results]):
         axes.axhline(value, color=INK, linewidth=1)
-        axes.text(right, value * 1.06, f"{value:.0f} GFLOP/s", ha="right", va="bottom", fontsize=8, color=INK)
+        axes.text(right, value * 1.05, f"{value:.0f} GFLOP/s", ha="right", va="bottom", fontsize=8, color=INK)
     for value in _distinct([row["bandwidth_GB_per_s"] for row in results]):
         end = min(top / value, right)
         axes.plot([left, end], [left * value, end * value], color=INK, linewidth=0.8, linestyle="--")
-        axes.text(left, left * value, f" {value:.0f} GB/s", ha="left", va="bottom", fontsize=8, color=INK)
-    for x, row in zip(intensity, results, strict=True):
-        color = colors[row["cell"]]
-        reach = min(row["peak_GFLOP_per_s"], x * row["bandwidth_GB_per_s"])
-        axes.plot([x, x], [row["GFLOP_per_s"], reach], color=color, linewidth=0.8, alpha=0.4)
-        axes.plot(x, row["GFLOP_per_s"], MARKERS[row["mode"]], color=color, markersize=6, markeredgecolor="white")
+        axes.text(left, left * value * 1.1, f" {value:.0f} GB/s", ha="left", va="bottom", fontsize=8, color=INK)
+    _points(axes, results, intensity, colors)
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(None, top * 2))
     axes.set(xlabel="operations per byte of weights read", ylabel="GFLOP/s")
-    axes.set_title("roofline: each case, and up to its own limit", loc="left", fontsize=10)
+    axes.set_title("roofline: larger marks have more units, lines lead to the limit", loc="left", fontsize=10)
     _tidy(axes)
 
 
@@ -87,41 +86,58 @@ def _distinct(values: Sequence[float]) -> list[float]:
     return kept
 
 
-def _latency(axes: Any, results: Results, colors: Mapping[str, str], peers: Sequence[str]) -> None:
-    """One line for each cell and competitor, and for each combination of everything else but units."""
-    for name, dash in (("", "-"), *zip(peers, DASHES, strict=False)):
-        for rows in _series(results):
+def _points(axes: Any, results: Sequence[Result], intensity: Sequence[float], colors: Mapping[str, str]) -> None:
+    """A mark for each case, cells side by side, and a line up to what the machine would allow."""
+    cells, units = list(colors), sorted({row["units"] for row in results})
+    for x, row in zip(intensity, results, strict=True):
+        color, size = colors[row["cell"]], 4 + 5 * (units.index(row["units"]) + 1) / len(units)
+        aside = x * 1.09 ** (cells.index(row["cell"]) - (len(cells) - 1) / 2)
+        limit = row["GFLOP_per_s"] * 100 / row["pct_of_limit"]
+        axes.plot([aside, aside], [row["GFLOP_per_s"], limit], color=color, linewidth=0.8, alpha=0.4)
+        axes.plot(aside, row["GFLOP_per_s"], MARKERS[row["mode"]], color=color, markersize=size, markeredgecolor="w")
+
+
+def _latency(axes: Any, results: Sequence[Result], colors: Mapping[str, str], peers: Sequence[str]) -> None:
+    """A line for each cell and competitor, and for each combination of everything else but units."""
+    varying = [name for name in OTHERS if len({row[name] for row in results}) > 1]
+    for rows in _series(results):
+        color = colors[rows[0]["cell"]]
+        for name, dash in (("", "-"), *zip(peers, DASHES, strict=False)):
             points = [(row["units"], time) for row in rows if (time := _time(row, name)) is not None]
-            marker = {"marker": MARKERS[rows[0]["mode"]], "markersize": 5 if not name else 3.5}
-            axes.plot(*zip(*points, strict=True), **marker, linestyle=dash, color=colors[rows[0]["cell"]], linewidth=1.2) if points else None
+            x, y = zip(*points, strict=True) if points else ((), ())
+            axes.plot(x, y, "o", linestyle=dash, color=color, linewidth=1 if name else 1.6, markersize=3)
+        words = " ".join(f"{SIZES.get(name, '')}{rows[-1][name]}" for name in varying)
+        axes.annotate(
+            words, (rows[-1]["units"], rows[-1]["time_ms"]), (5, 0), textcoords="offset points", fontsize=8, va="center"
+        )
     axes.set(xscale="log", yscale="log", xlabel="units", ylabel="ms")
     units = sorted({row["units"] for row in results})
     axes.set_xticks(units, [str(number) for number in units])
     axes.set_xticks([], minor=True)
+    axes.margins(x=0.12)
     _tidy(axes)
 
 
-def _time(row: Mapping[str, Any], peer: str) -> float | None:
+def _time(row: Result, peer: str) -> float | None:
     """The time of seqkit, "", or of a peer in ms."""
     found = row["peers"].get(peer, {}) if peer else row
     time: float | None = found.get("time_ms")
     return time
 
 
-def _series(results: Results) -> Iterator[list[Mapping[str, Any]]]:
+def _series(results: Sequence[Result]) -> Iterator[list[Result]]:
     """Rows that differ only in units, and in features where those are as many."""
 
-    def key(row: Mapping[str, Any]) -> tuple[str, ...]:
-        names = ("cell", "mode", "batch", "time", "directions", "ragged", "precision", "threads")
-        features = "" if row["features"] == row["units"] else row["features"]
-        return (*(str(row[name]) for name in names), str(features))
+    def key(row: Result) -> tuple[str, ...]:
+        features = "" if row["features"] == row["units"] else str(row["features"])
+        return (row["cell"], *(str(row[name]) for name in OTHERS), features)
 
     for _, rows in groupby(sorted(results, key=key), key):
         yield sorted(rows, key=lambda row: row["units"])
 
 
 def _legend(figure: Any, colors: Mapping[str, str], modes: Sequence[str], peers: Sequence[str]) -> None:
-    """Colors of cells, markers of modes, dashes of peers."""
+    """Colors of cells, marks of modes, dashes of peers."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=color, linewidth=3, label=cell) for cell, color in colors.items()]

@@ -12,10 +12,10 @@ import numpy as np
 from seqkit import _core
 from seqkit.bench.cases import Case
 from seqkit.bench.check import TOLERANCE, largest_difference, verify
+from seqkit.bench.figures import Rival, Row
 from seqkit.bench.limits import Limits
 from seqkit.bench.memory import peak_memory
 from seqkit.bench.peers import Peer
-from seqkit.bench.figures import Rival, Row
 from seqkit.bench.timing import Turn, interleave, take_turn
 from seqkit.bench.workload import Arrays, Workload
 
@@ -69,9 +69,7 @@ def run(errors: dict[Case, float], peers: Sequence[Peer], limits: Limits, effort
                 yield _measure(case, error, peers, limits, effort, Path(folder))
 
 
-def _measure(
-    case: Case, error: float, peers: Sequence[Peer], limits: Limits, effort: Effort, folder: Path
-) -> Row:
+def _measure(case: Case, error: float, peers: Sequence[Peer], limits: Limits, effort: Effort, folder: Path) -> Row:
     bound, memory = limits.bound(case), peak_memory(case)
     workload = Workload(case)
     results = workload.results()

@@ -1,19 +1,24 @@
 """A case made ready: seqkit's layer, its data, and the call that is timed.
 
+``benchmarks/`` runs this file with other versions of seqkit: it uses nothing but `create` and
+the contract of a layer, and its numbers come from its own generator, not from initializers.
+
 Legend: B batch, T time, I input features, H units, D directions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqkit import registry
-from seqkit.bench.cases import Case
-from seqkit.layer import Layer, State
-from seqkit.recurrent import Recurrent
-from seqkit.sequences import valid_steps
+
+if TYPE_CHECKING:
+    from seqkit.bench.cases import Case
+    from seqkit.layer import Layer, State
+    from seqkit.recurrent import Recurrent
 
 Arrays = dict[str, np.ndarray]
 
@@ -40,10 +45,11 @@ class Workload:
         if case.directions == 2:
             layer = registry.create("bidirectional", layer)
         self.case = case
-        self.layer: Layer = layer.build(case.features, rng, case.dtype)
+        self.layer: Layer = layer.build(case.features, 0, case.dtype)
+        limit = case.units**-0.5
         with self.layer.params.editing() as arrays:
-            for bias in (array for array in arrays.values() if array.ndim == 1):
-                bias += rng.uniform(-0.1, 0.1, bias.shape)  # one that is 0 could be lost unnoticed
+            for name in sorted(arrays):
+                arrays[name][...] = rng.uniform(-limit, limit, arrays[name].shape)
         time = CHECKED_STEPS if case.mode == "step" else case.time
         self.x, self.dy = (self._draw(rng, (case.batch, time, n)) for n in (case.features, layer.output_size))
         self._state: State | None = None
@@ -53,15 +59,17 @@ class Workload:
     def _draw(self, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
         """Random numbers inside the sequences, 0 past their ends."""
         array = rng.standard_normal(shape).astype(self.case.dtype)
-        inside = valid_steps(self.case.lengths, *shape[:2])
-        return array if inside is None else array * inside[..., None]
+        if self.case.lengths is not None:
+            array[np.arange(shape[1]) >= self.case.lengths[:, None]] = 0
+        return array
 
     @property
     def directions(self) -> dict[str, Recurrent]:
         """The layer that reads from the start and, if there are two, the one that reads from the end."""
-        if isinstance(self.layer, Recurrent):
-            return {"forward": self.layer}
-        return {part: getattr(self.layer, f"{part}_layer") for part in ("forward", "backward")}
+        layer: Any = self.layer
+        if self.case.directions == 1:
+            return {"forward": layer}
+        return {"forward": layer.forward_layer, "backward": layer.backward_layer}
 
     @property
     def inputs(self) -> Arrays:

@@ -17,7 +17,13 @@ from seqkit.bench.figures import Facts, Row, ratio_facts, standings
 from seqkit.bench.limits import Limits, processor
 from seqkit.bench.peers import start
 from seqkit.bench.report import (
-    Table, common, comparison_lines, own_figures, own_table, ratio_figures, ratio_table, standing_lines,
+    common,
+    comparison_lines,
+    own_figures,
+    own_table,
+    ratio_figures,
+    ratio_table,
+    standing_lines,
 )  # fmt: skip
 from seqkit.bench.run import QUICK, Effort, check, run
 from seqkit.cli.bench_options import against, axes, outputs

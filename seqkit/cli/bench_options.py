@@ -102,7 +102,7 @@ def outputs(command: F) -> F:
             click.option("--save", metavar="FILE", type=file, callback=writable, help="Save the run, for --compare."),
             click.option("--compare", "old", metavar="FILE", type=existing, help="Compare with a saved run."),
             click.option("--fail-above", metavar="X", type=float, help="Exit with 3 if a case takes X times as long."),
-            click.option("--plot", metavar="FILE", type=file, callback=drawable, help="Draw roofline and latency, PNG."),
+            click.option("--plot", metavar="FILE", type=file, callback=drawable, help="Draw roofline and latency."),
         ]
     ):
         command = option(command)

@@ -74,7 +74,7 @@ def write_model(onnx: Any, case: dict[str, Any], arrays: Arrays) -> bytes:
     operator, states = operator_of(case), _initial(case)
     weights = to_onnx(operator, arrays)
     sizes = {"X": (1 if states else case["time"], case["batch"], case["features"])}
-    sizes |= {name: (case["directions"], case["batch"], case["units"]) for name in states}
+    sizes |= dict.fromkeys(states, (case["directions"], case["batch"], case["units"]))
     number, integer = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
     describe = onnx.helper.make_tensor_value_info
     inputs = [describe(name, number, size) for name, size in sizes.items()]
@@ -120,4 +120,3 @@ def _of_direction(operator: str, own: Arrays) -> Arrays:
 def _reorder(array: np.ndarray, gates: Sequence[int]) -> np.ndarray:
     blocks = np.split(array, len(gates))
     return np.concatenate([blocks[gate] for gate in gates])
-
