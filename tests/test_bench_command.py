@@ -129,14 +129,15 @@ def test_the_tables(bench, against_fake):
 def test_the_summary_names_the_losses(bench, against_fake):
     """The fake does nothing when it is timed, so nobody is faster."""
     result = bench("--cell", "simple_rnn", "--mode", "infer", *TINY, against=against_fake("right"))
-    lines = result.stdout.splitlines()[-4:]
+    mean, faster, worst, below, loss = result.stdout.splitlines()[-5:]
     case = "simple_rnn infer B2 T3 I4 H5 float32, 1 thread"
-    assert lines[0].startswith("fake: geometric mean 0.")
-    assert lines[1].startswith("  worst 0.")
-    assert lines[1].endswith(case)
-    assert lines[2] == "  fake is faster in 1 of 1:"
-    assert lines[3].startswith("    0.")
-    assert case in lines[3]
+    assert mean.startswith("fake: geometric mean 0.")
+    assert faster == "  seqkit is faster in 0, fake in 1, undecided 0"
+    assert worst.startswith("  worst 0.")
+    assert below == "  below 1:"
+    assert loss.startswith("    0.")
+    assert case in worst
+    assert case in loss
 
 
 def test_axes_that_differ_are_columns(bench):

@@ -13,6 +13,7 @@ from seqkit.bench import peers
 from seqkit.bench.cases import MODES, Case, grid
 from seqkit.bench.figures import Rival, Row, standings
 from seqkit.bench.limits import Bound
+from seqkit.bench.report import standing_lines
 from seqkit.bench.run import Effort, check, run
 from seqkit.bench.timing import Timing
 from seqkit.bench.workload import Workload
@@ -140,4 +141,12 @@ def test_standing_says_where_seqkit_loses():
     facts = standing.facts()
     assert [loss["case"]["units"] for loss in facts["losses"]] == [2, 3]
     assert (facts["losses"][1]["ratio_low"], facts["losses"][1]["ratio_high"]) == (0.8, 1.1)
-    assert (facts["cases"], facts["worst"]["ratio"]) == (3, 0.5)
+    assert (facts["cases"], facts["faster"], facts["slower"], facts["worst"]["ratio"]) == (3, 1, 1, 0.5)
+    assert list(standing_lines(standing)) == [
+        "other: geometric mean 0.97 of 3 cases",
+        "  seqkit is faster in 1, other in 1, undecided 1",
+        f"  worst 0.50 (0.50-0.50): {cases[1]}",
+        "  below 1:",
+        f"    0.50 (0.50-0.50): {cases[1]}",
+        f"    0.90 (0.80-1.10): {cases[2]} (undecided)",
+    ]

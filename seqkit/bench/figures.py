@@ -154,11 +154,23 @@ class Standing:
         lost = [item for item in self.ratios.items() if item[1].value < 1]
         return dict(sorted(lost, key=lambda item: item[1].value))
 
+    @property
+    def faster(self) -> int:
+        """Cases in which seqkit is faster, and the interval leaves no doubt."""
+        return sum(ratio.low > 1 for ratio in self.ratios.values())
+
+    @property
+    def slower(self) -> int:
+        """Cases in which the peer is faster, and the interval leaves no doubt."""
+        return sum(ratio.high < 1 for ratio in self.ratios.values())
+
     def facts(self) -> Facts:
         """Everything as plain values."""
         case, ratio = self.worst
         return {
             "cases": len(self.ratios),
+            "faster": self.faster,
+            "slower": self.slower,
             "geometric_mean_ratio": self.mean,
             "worst": {"case": asdict(case), **ratio_facts(ratio)},
             "losses": [{"case": asdict(case), **ratio_facts(ratio)} for case, ratio in self.losses.items()],

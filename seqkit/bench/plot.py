@@ -15,8 +15,11 @@ from seqkit.bench.report import SHORT, SIZES
 COLORS = ("#2f5d8a", "#d1495b", "#3b8f6b", "#c98a1b", "#7a5aa6", "#4c4f57")
 """Of cells, in turn."""
 MARKERS = {"infer": "o", "train": "s", "step": "^"}
-DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
-"""Of peers, in turn; seqkit's lines are solid."""
+OWN = ("-", "o", 1.6)
+PEERS: tuple[tuple[Any, str, float], ...] = (
+    ("--", "x", 1.0), (":", "+", 1.2), ("-.", "v", 0.8), ((0, (6, 1, 1, 1, 1, 1)), "1", 0.8), ((0, (1, 3)), "d", 0.8),
+)  # fmt: skip
+"""Line, mark and width of seqkit and of the peers, in turn."""
 INK, GRID = "#30343f", "#e6e8ec"
 APART = 1.4
 """Ratio of bandwidths, or of peaks, that are drawn as lines of their own."""
@@ -47,13 +50,17 @@ def draw(path: Path, document: Mapping[str, Any]) -> None:
     modes = list(dict.fromkeys(row["mode"] for row in results))
     cells = dict.fromkeys(row["cell"] for row in results)
     colors = dict(zip(cells, COLORS * len(cells), strict=False))
-    figure = Figure(figsize=(6.5 + 4.5 * len(modes), 5.2), layout="constrained")
-    roof, *others = figure.subplots(1, 1 + len(modes), width_ratios=[1.45] + [1] * len(modes))
+    panels = 1 + len(modes)
+    columns = 2 if panels in (2, 4) else 3
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(6 * columns, 4.8 * rows + 0.4), layout="constrained")
+    roof, *others = (figure.add_subplot(rows, columns, place) for place in range(1, panels + 1))
     _roofline(roof, results, colors)
+    competitors = {"": OWN, **dict(zip(document["peers"], PEERS * len(results), strict=False))}
     for axes, mode in zip(others, modes, strict=True):
-        _latency(axes, [row for row in results if row["mode"] == mode], colors, document["peers"])
+        _latency(axes, [row for row in results if row["mode"] == mode], colors, competitors)
         axes.set_title(f"{mode}: time of a call", loc="left", fontsize=10)
-    _legend(figure, colors, modes, document["peers"])
+    _legend(figure, colors, modes, competitors)
     figure.suptitle(f"seqkit {machine['seqkit']} on {machine['processor']}, {machine['instruction_set']}", fontsize=11)
     figure.savefig(path, dpi=150)
 
@@ -69,7 +76,8 @@ def _roofline(axes: Any, results: Sequence[Result], colors: Mapping[str, str]) -
     for value in _distinct([row["bandwidth_GB_per_s"] for row in results]):
         end = min(top / value, right)
         axes.plot([left, end], [left * value, end * value], color=INK, linewidth=0.8, linestyle="--")
-        axes.text(left, left * value * 1.1, f" {value:.0f} GB/s", ha="left", va="bottom", fontsize=8, color=INK)
+        below = {"textcoords": "offset points", "va": "top", "fontsize": 8, "color": INK}
+        axes.annotate(f"{value:.0f} GB/s", (left, left * value), (9, 3), **below)
     _points(axes, results, intensity, colors)
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(None, top * 2))
     axes.set(xlabel="operations per byte of weights read", ylabel="GFLOP/s")
@@ -97,15 +105,15 @@ def _points(axes: Any, results: Sequence[Result], intensity: Sequence[float], co
         axes.plot(aside, row["GFLOP_per_s"], MARKERS[row["mode"]], color=color, markersize=size, markeredgecolor="w")
 
 
-def _latency(axes: Any, results: Sequence[Result], colors: Mapping[str, str], peers: Sequence[str]) -> None:
+def _latency(axes: Any, results: Sequence[Result], colors: Mapping[str, str], competitors: Mapping[str, Any]) -> None:
     """A line for each cell and competitor, and for each combination of everything else but units."""
     varying = [name for name in OTHERS if len({row[name] for row in results}) > 1]
     for rows in _series(results):
         color = colors[rows[0]["cell"]]
-        for name, dash in (("", "-"), *zip(peers, DASHES, strict=False)):
+        for name, (line, mark, width) in competitors.items():
             points = [(row["units"], time) for row in rows if (time := _time(row, name)) is not None]
             x, y = zip(*points, strict=True) if points else ((), ())
-            axes.plot(x, y, "o", linestyle=dash, color=color, linewidth=1 if name else 1.6, markersize=3)
+            axes.plot(x, y, linestyle=line, marker=mark, color=color, linewidth=width, markersize=5)
         words = " ".join(f"{SIZES.get(name, '')}{rows[-1][name]}" for name in varying)
         axes.annotate(
             words, (rows[-1]["units"], rows[-1]["time_ms"]), (5, 0), textcoords="offset points", fontsize=8, va="center"
@@ -136,15 +144,15 @@ def _series(results: Sequence[Result]) -> Iterator[list[Result]]:
         yield sorted(rows, key=lambda row: row["units"])
 
 
-def _legend(figure: Any, colors: Mapping[str, str], modes: Sequence[str], peers: Sequence[str]) -> None:
-    """Colors of cells, marks of modes, dashes of peers."""
+def _legend(figure: Any, colors: Mapping[str, str], modes: Sequence[str], competitors: Mapping[str, Any]) -> None:
+    """Colors of cells, marks of modes, lines of competitors."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=color, linewidth=3, label=cell) for cell, color in colors.items()]
     handles += [Line2D([], [], color=INK, marker=MARKERS[mode], linestyle="", label=mode) for mode in modes]
     handles += [
-        Line2D([], [], color=INK, linestyle=dash, linewidth=1.2, label=SHORT.get(name, name))
-        for name, dash in (("seqkit", "-"), *zip(peers, DASHES, strict=False))
+        Line2D([], [], color=INK, linestyle=line, marker=mark, linewidth=width, label=SHORT.get(name, name) or "seqkit")
+        for name, (line, mark, width) in competitors.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
 

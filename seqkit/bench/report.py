@@ -87,12 +87,15 @@ def ratio_figures(row: Row, peers: Sequence[str]) -> list[str]:
 def standing_lines(standing: Standing) -> Iterator[str]:
     """Mean, worst case, and every case that is lost."""
     case, ratio = standing.worst
-    total, lost = len(standing.ratios), standing.losses
-    yield f"{standing.peer}: geometric mean {standing.mean:.2f} of {total} case{'s' * (total > 1)}"
+    total, peer = len(standing.ratios), standing.peer
+    undecided = total - standing.faster - standing.slower
+    yield f"{peer}: geometric mean {standing.mean:.2f} of {total} case{'s' * (total > 1)}"
+    yield f"  seqkit is faster in {standing.faster}, {peer} in {standing.slower}, undecided {undecided}"
     yield f"  worst {ratio}: {case}"
-    yield f"  {standing.peer} is faster in {len(lost)} of {total}" + (":" if lost else "")
-    for case, ratio in lost.items():
-        yield f"    {ratio}: {case}" + (" (not certain)" if ratio.high >= 1 else "")
+    if standing.losses:
+        yield "  below 1:"
+    for case, ratio in standing.losses.items():
+        yield f"    {ratio}: {case}" + (" (undecided)" if ratio.high >= 1 else "")
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:

@@ -24,8 +24,8 @@ class Timing:
     Examples
     --------
     >>> timing = Timing(((1.0, 2.0, 9.0), (3.0, 4.0)))
-    >>> timing.median, timing.spread_pct, timing.round_medians
-    (3.0, 66.66666666666667, (2.0, 3.5))
+    >>> timing.round_medians, timing.median, round(timing.spread_pct, 1)
+    ((2.0, 3.5), 2.75, 72.7)
     """
 
     rounds: tuple[tuple[float, ...], ...]
@@ -37,8 +37,8 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """Half of the calls took longer."""
-        return statistics.median(self.seconds)
+        """The median of the rounds' medians, so that every round counts the same."""
+        return statistics.median(self.round_medians)
 
     @property
     def round_medians(self) -> tuple[float, ...]:
@@ -47,7 +47,7 @@ class Timing:
 
     @property
     def spread_pct(self) -> float:
-        """Interquartile range in percent of the median."""
+        """Interquartile range of all samples in percent of the median."""
         if len(self.seconds) < 2:
             return 0.0
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
