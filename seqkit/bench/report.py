@@ -15,6 +15,7 @@ RARE = {"precision": "precision", "threads": "threads", "directions": "dirs", "r
 SIZES = {"batch": "B", "time": "T", "features": "I", "units": "H"}
 FIGURES = ("time_ms", "spread_pct", "seq/s", "steps/s", "GFLOP/s", "GB/s", "limit", "pct_of_limit", "peak_MB")
 WIDTHS = {"time_ms": 7, "seq/s": 8, "steps/s": 8}
+WIDEST_RATIO = len("99.99 (99.99-99.99)")
 
 
 def common(cases: Sequence[Case]) -> dict[str, str]:
@@ -68,7 +69,7 @@ def ratio_table(cases: Sequence[Case], peers: Sequence[str]) -> Table:
     """The table of the peers' figures."""
     columns = [("time_ms", 7)]
     for peer in peers:
-        columns += [(f"{SHORT.get(peer, peer)}_ms", 7), (f"{SHORT.get(peer, peer)}_ratio", 16)]
+        columns += [(f"{SHORT.get(peer, peer)}_ms", 7), (f"{SHORT.get(peer, peer)}_ratio", WIDEST_RATIO)]
     return Table(cases, columns)
 
 
@@ -101,7 +102,8 @@ def standing_lines(standing: Standing) -> Iterator[str]:
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
     """Every case in both runs: new time / old time, as measured and in units of each run's peak."""
     yield from comparison.remarks
-    table = Table([change.case for change in comparison.changes], [("new/old", 16), ("normalised", 16)])
+    columns = [("new/old", WIDEST_RATIO), ("normalised", WIDEST_RATIO)]
+    table = Table([change.case for change in comparison.changes], columns)
     yield table.heading
     for change in comparison.changes:
         yield table.line(change.case, [str(change.time), str(change.normalised)])
