@@ -154,6 +154,21 @@ def test_bytes_by_hand():
     assert bytes_read(Case("gru", "step", 2, 1, 3, 5, directions=2)) == 2 * 4 * 3 * (15 + 25)
 
 
+def test_low_precision_reads_less_and_does_not_train():
+    case = Case("lstm", "infer", 2, 7, 3, 5)
+    for precision, share in (("bfloat16", 2), ("int8", 4)):
+        low = replace(case, precision=precision)
+        assert weight_bytes(low) * share == weight_bytes(case)
+        assert bytes_read(low) * share == bytes_read(case)
+        assert operations(low) == operations(case)
+        assert low.dtype == "float32"
+    cases = grid(["lstm"], units=[5], precision=["float32", "int8"])
+    assert {(case.mode, case.precision) for case in cases} == {
+        *((mode, "float32") for mode in ("infer", "train", "step")),
+        *((mode, "int8") for mode in ("infer", "step")),
+    }
+
+
 def test_the_longer_of_computing_and_reading_binds():
     by_peak = Bound(peak=100.0, bandwidth=10.0, operations=4_000_000, bytes=100_000)  # 40 us, 10 us
     by_reading = Bound(peak=100.0, bandwidth=10.0, operations=400_000, bytes=100_000)  # 4 us, 10 us
@@ -176,7 +191,7 @@ def test_limits_are_probed_once_for_what_a_case_needs(monkeypatch):
 
 
 def test_peak_and_bandwidth_count_something():
-    assert all(0 < _core.fma_peak(dtype, 1) < float("inf") for dtype in ("float32", "float64"))
+    assert all(0 < _core.fma_peak(dtype, 1) < float("inf") for dtype in ("float32", "float64", "bfloat16", "int8"))
     for dtype, nbytes, threads in (("float32", 1, 1), ("float64", 5000, 3), ("float32", 3 << 20, 2)):
         assert 0 < _core.read_bandwidth(dtype, nbytes, threads) < float("inf")
 
@@ -207,6 +222,30 @@ def test_right_results_pass(case):
     workload = Workload(case)
     workload.run()
     assert check.verify(workload, workload.results()) < 1e-5
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("directions", [1, 2])
+def test_low_precision_is_low_and_passes(cell, directions, precision):
+    for case in grid([cell], ["infer", "step"], units=[64], directions=[directions], precision=[precision]):
+        workload = Workload(case)
+        workload.run()
+        assert workload.layer.precision == precision or directions == 2
+        error = check.verify(workload, workload.results())
+        assert 1e-4 < error < check.TOLERANCE[precision] / 2
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_gates_in_the_wrong_order_are_refused_in_low_precision(precision):
+    workload = Workload(Case("gru", "infer", 3, 20, 16, 32, precision=precision))
+    with workload.layer.params.editing() as arrays:
+        arrays["weight_hh"][...] = np.roll(arrays["weight_hh"], 32, axis=0)
+        results = workload.results()
+    with workload.layer.params.editing() as arrays:
+        arrays["weight_hh"][...] = np.roll(arrays["weight_hh"], -32, axis=0)
+    with pytest.raises(CheckError, match="outputs differ"):
+        check.verify(workload, results)
 
 
 @pytest.mark.parametrize("place", [(0, 0, 0), (2, 4, 5)])

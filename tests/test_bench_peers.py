@@ -4,6 +4,7 @@ at a speed."""
 from __future__ import annotations
 
 import math
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -96,6 +97,25 @@ def test_the_real_peers_agree(name, needs, able):
     found, _ = rival(name, *cases)
     expected = ["ok" if (case.cell, case.mode) in able else "unsupported" for case in cases]
     assert [one.status for one in found] == expected, [one.reason for one in found]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    ("name", "able"),
+    [
+        ("torch", {*product(CELLS[:3], ["bfloat16"]), *product(("lstm", "gru"), ["int8"])}),
+        ("onnxruntime", {("lstm", "int8"), ("peephole", "int8")}),
+        ("openvino", {*product(CELLS[:3], ["bfloat16"])}),
+        ("jax", set()),
+    ],
+)
+def test_the_real_peers_agree_in_low_precision(name, able):
+    pytest.importorskip(name, reason=f"{name} is not installed")
+    sizes = {"batch": [3], "time": [20], "features": [24], "units": [32]}
+    cases = grid(CELLS, ["infer", "step"], **sizes, directions=[1, 2], precision=["bfloat16", "int8"])
+    found, _ = rival(name, *cases)
+    expected = ["ok" if (case.cell, case.precision) in able else "unsupported" for case in cases]
+    assert [one.status for one in found] == expected, [(one.reason, one.difference) for one in found]
 
 
 # figures

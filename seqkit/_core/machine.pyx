@@ -99,17 +99,17 @@ cdef void probe_peak(void *context, int64_t thread, int64_t threads) noexcept no
     w.kernels.peak(w.repeats)
 
 
-def fma_peak(str dtype, int64_t threads):
+def fma_peak(str precision, int64_t threads):
     """GFLOP/s of multiply-adds on registers alone, on `threads` threads at once: the best of many runs of 0.3 ms."""
     cdef PeakProbe probe
     cdef double began, best = 1e30
-    probe.kernels, probe.repeats = kernels_of(dtype), 200_000  # short: no other program comes between
+    probe.kernels, probe.repeats = kernels_of(precision), 200_000  # short: no other program comes between
     for _ in range(500):
         with nogil:
             began = sk_seconds()
             parallel(probe_peak, &probe, threads)
             best = min(best, sk_seconds() - began)
-    return 2e-9 * SK_PEAK_CHAINS * probe.kernels.lanes * probe.repeats * probe.threads / best
+    return 2e-9 * SK_PEAK_CHAINS * probe.kernels.lanes * probe.kernels.group * probe.repeats * probe.threads / best
 
 
 cdef struct ReadProbe:

@@ -17,7 +17,10 @@ import numpy as np
 MODES = ("infer", "train", "step")
 ONE_STEP = ("step",)
 """Modes in which a call is one step of streams: no lengths, and no end to read from."""
-PRECISIONS = ("float32", "float64")
+PRECISIONS = {"float32": 4, "float64": 8, "bfloat16": 2, "int8": 1}
+"""Bytes of a weight."""
+LOW = ("bfloat16", "int8")
+"""Precisions for inference alone; parameters, data and results are float32."""
 
 USUAL = {
     "infer": ((1, 100, 128), (32, 100, 256)),
@@ -47,8 +50,8 @@ class Case:
         2 if sequences are also read from their end.
     ragged : str
         Profile of the lengths, of ``ragged.PROFILES``.
-    precision : {"float32", "float64"}
-        Of parameters, data and arithmetic.
+    precision : {"float32", "float64", "bfloat16", "int8"}
+        Of products; the low ones are for inference.
     threads : int
         Threads of seqkit and of its peers.
     """
@@ -67,7 +70,7 @@ class Case:
     @property
     def dtype(self) -> str:
         """Number type of parameters and data."""
-        return self.precision
+        return "float32" if self.precision in LOW else self.precision
 
     @cached_property
     def lengths(self) -> np.ndarray | None:
@@ -90,8 +93,10 @@ class Case:
 
     @property
     def possible(self) -> bool:
-        """Whether there is such a thing: a stream has no lengths, and no end to read it from."""
-        return self.mode not in ONE_STEP or (self.directions == 1 and self.ragged == "none")
+        """Whether there is such a thing: a stream has no lengths and no end, and low precision does not train."""
+        if self.mode in ONE_STEP:
+            return self.directions == 1 and self.ragged == "none"
+        return self.mode != "train" or self.precision not in LOW
 
     def __str__(self) -> str:
         sizes = f"B{self.batch} T{self.time} I{self.features} H{self.units}"

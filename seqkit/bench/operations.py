@@ -5,10 +5,8 @@ Legend: B batch, T time, I input features, H units.
 
 from __future__ import annotations
 
-import numpy as np
-
 from seqkit import registry
-from seqkit.bench.cases import Case
+from seqkit.bench.cases import PRECISIONS, Case
 from seqkit.equations import Cell, trace
 
 
@@ -37,7 +35,7 @@ def weight_bytes(case: Case) -> int:
     >>> weight_bytes(Case("lstm", "infer", batch=1, time=1, features=10, units=100))  # 4 * 4 * (10 + 100) * 100
     176000
     """
-    return case.directions * sum(_weights(case)) * _size(case)
+    return case.directions * sum(_weights(case)) * PRECISIONS[case.precision]
 
 
 def bytes_read(case: Case) -> int:
@@ -52,17 +50,13 @@ def bytes_read(case: Case) -> int:
     1136000
     """
     x, u = _weights(case)
-    return case.directions * (x + u * case.time * (2 if case.mode == "train" else 1)) * _size(case)
+    return case.directions * (x + u * case.time * (2 if case.mode == "train" else 1)) * PRECISIONS[case.precision]
 
 
 def _weights(case: Case) -> tuple[int, int]:
     """Weights of one direction that multiply the input and those that multiply vectors of units."""
     inputs, recurrent = count_products(registry.cell_of(case.cell))
     return inputs * case.features * case.units, recurrent * case.units**2
-
-
-def _size(case: Case) -> int:
-    return np.dtype(case.dtype).itemsize
 
 
 def count_products(cell: Cell) -> tuple[int, int]:

@@ -50,6 +50,8 @@ class Workload:
         with self.layer.params.editing() as arrays:
             for name in sorted(arrays):
                 arrays[name][...] = rng.uniform(-limit, limit, arrays[name].shape)
+        if case.precision != case.dtype:
+            self.layer = self.layer.quantize(case.precision)
         time = CHECKED_STEPS if case.mode == "step" else case.time
         self.x, self.dy = (self._draw(rng, (case.batch, time, n)) for n in (case.features, layer.output_size))
         self._state: State | None = None

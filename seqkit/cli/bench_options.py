@@ -84,7 +84,7 @@ def axes(command: F) -> F:
             _several("--units", POSITIVE, metavar="N", help="Units, H."),
             _several("--directions", click.IntRange(1, 2), default=["1"], help="2: sequences are read from both ends."),
             _words("--ragged", list(PROFILES), default=["none"], help="How lengths differ."),
-            _words("--precision", PRECISIONS, default=["float32"], help="Of weights and arithmetic."),
+            _words("--precision", list(PRECISIONS), default=["float32"], help="Of products; low ones for inference."),
             _several("--threads", THREADS, metavar="N", help="Threads of everybody.  [default: all processors]"),
         ]
     ):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, serve
+from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, full_precision, serve
 
 State = tuple[Any, ...]
 Equations = Callable[[Any, Any, Any, State], State]
@@ -75,6 +75,7 @@ def prepare(jax: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, Run
     """Results of a case, and the call to time."""
     if case["cell"] not in CELLS:
         raise NotImplementedError(f"the equations of {case['cell']} are not written down for it")
+    full_precision(case)
     params = jax.tree.map(jax.numpy.asarray, by_direction(arrays))
     x, dy = (jax.numpy.asarray(arrays[name].transpose(1, 0, 2)) for name in ("x", "dy"))
     if case["mode"] == "step":

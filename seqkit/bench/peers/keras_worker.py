@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, serve
+from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, full_precision, serve
 
 LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"simple_rnn": (0,), "lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
@@ -35,6 +35,7 @@ def prepare(tf: Any, keras: Any, case: dict[str, Any], arrays: Arrays) -> tuple[
     """Results of a case, and the call to time."""
     if case["cell"] not in LAYERS:
         raise NotImplementedError(f"there is no layer for {case['cell']}")
+    full_precision(case)
     layer = getattr(keras.layers, LAYERS[case["cell"]])(case["units"], return_sequences=True, dtype=case["precision"])
     if case["mode"] == "step":
         return _step(tf, layer, case, arrays)

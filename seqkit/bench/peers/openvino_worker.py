@@ -12,6 +12,8 @@ import numpy as np
 from seqkit.bench.peers.onnx_model import operator_of, results_and_run, write_model
 from seqkit.bench.peers.protocol import Arrays, Prepare, Run, serve
 
+HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
 
 def load(threads: int) -> tuple[str, Prepare]:
     """Import OpenVINO, and onnx to write models."""
@@ -23,10 +25,16 @@ def load(threads: int) -> tuple[str, Prepare]:
 def prepare(openvino: Any, onnx: Any, threads: int, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, Run]:
     """Results of a case, and the call to time."""
     operator_of(case)
+    if case["precision"] not in HINTS:
+        raise NotImplementedError(f"it has no {case['precision']} that needs no calibration")
     if case["cell"] == "peephole":
         raise NotImplementedError("its LSTM has no peepholes")
     core = openvino.Core()
-    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    options = {
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": HINTS[case["precision"]],
+    }
     compiled = core.compile_model(core.read_model(write_model(onnx, case, arrays)), "CPU", options)
     request, outputs = compiled.create_infer_request(), compiled.outputs
 

@@ -5,6 +5,7 @@ Legend: B batch, T time, I input features, H units, D directions.
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -28,22 +29,39 @@ def prepare(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, R
     """Results of a case, and the call to time."""
     if case["cell"] not in MODULES:
         raise NotImplementedError(f"there is no module for {case['cell']}")
-    net = getattr(torch.nn, MODULES[case["cell"]])(
-        case["features"], case["units"], bidirectional=case["directions"] == 2, dtype=getattr(torch, case["precision"])
-    )
-    with torch.no_grad():
-        for name, array in to_torch(case["cell"], arrays).items():
-            getattr(net, name).copy_(torch.from_numpy(array))
-    x, dy = (_sequences(torch, arrays[name], arrays.get("lengths")) for name in ("x", "dy"))
+    net, dtype = _make(torch, case, arrays)
     torch.set_grad_enabled(case["mode"] == "train")
+    x, dy = (_sequences(torch, arrays[name], arrays.get("lengths"), dtype) for name in ("x", "dy"))
     if case["mode"] == "train":
         return _train(torch, net, case["cell"], x, dy)
     return _step(net, x) if case["mode"] == "step" else _infer(torch, net, x)
 
 
-def _sequences(torch: Any, array: np.ndarray, lengths: np.ndarray | None) -> Any:
+def _make(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Any, Any]:
+    """The module with its weights, and the type of what it reads; int8 is "dynamic" quantization."""
+    kind = getattr(torch.nn, MODULES[case["cell"]])
+    net = kind(case["features"], case["units"], bidirectional=case["directions"] == 2)
+    net = net.to(torch.from_numpy(arrays["x"]).dtype)
+    with torch.no_grad():
+        for name, array in to_torch(case["cell"], arrays).items():
+            getattr(net, name).copy_(torch.from_numpy(array))
+    if case["precision"] == "int8":
+        return _quantized(torch, net), torch.float32
+    dtype = getattr(torch, case["precision"])
+    return net.to(dtype), dtype
+
+
+def _quantized(torch: Any, net: Any) -> Any:
+    if isinstance(net, torch.nn.RNN):
+        raise NotImplementedError("it quantizes LSTM and GRU only")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that another package is to take this over
+        return torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(net), {type(net)}, dtype=torch.qint8)[0]
+
+
+def _sequences(torch: Any, array: np.ndarray, lengths: np.ndarray | None, dtype: Any) -> Any:
     """A (B, T, ...) array as a time-major tensor, or as a PackedSequence without padding."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array.transpose(1, 0, 2)))
+    tensor = torch.from_numpy(np.ascontiguousarray(array.transpose(1, 0, 2))).to(dtype)
     if lengths is None:
         return tensor
     return torch.nn.utils.rnn.pack_padded_sequence(tensor, torch.from_numpy(lengths), enforce_sorted=False)
@@ -53,7 +71,12 @@ def _array(torch: Any, y: Any, x: Any) -> np.ndarray:
     """The output for x as a (B, T, D*H) array, 0 past the end of a sequence."""
     if not isinstance(x, torch.Tensor):
         y, _ = torch.nn.utils.rnn.pad_packed_sequence(y)  # the longest is as long as time
-    array: np.ndarray = y.detach().numpy().transpose(1, 0, 2)
+    return _numpy(y.detach()).transpose(1, 0, 2)
+
+
+def _numpy(y: Any) -> np.ndarray:
+    """NumPy has no bfloat16."""
+    array: np.ndarray = y.numpy() if y.element_size() > 2 else y.float().numpy()
     return array
 
 
@@ -78,7 +101,7 @@ def _step(net: Any, x: Any) -> tuple[Arrays, Run]:
     outputs, state = [], None
     for x_t in x:
         y, state = net(x_t[None], state)
-        outputs.append(y[0].numpy())
+        outputs.append(_numpy(y[0]))
 
     def run() -> None:
         nonlocal state
