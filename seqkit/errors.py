@@ -52,6 +52,10 @@ class NonFiniteError(SeqkitError, ArithmeticError):
     """A loss, gradient or parameter is NaN or infinite."""
 
 
+class CheckError(SeqkitError, ArithmeticError):
+    """A self-check found a wrong result."""
+
+
 class LoadError(SeqkitError, ValueError):
     """A model file is damaged, too new, or not a seqkit model."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from seqkit.bench.peers import WORKERS
 from seqkit.cli import main
 from seqkit.layer import Layer, State
 from seqkit.sequences import valid_steps
@@ -151,3 +152,50 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
         return result
 
     return call
+
+
+FAKE_PEER = """
+import os, sys
+import numpy as np
+from seqkit.bench.peers.protocol import by_direction, serve
+
+engine = "seqkit._core" in sys.modules
+
+def load(threads):
+    if {behaviour!r} == "missing":
+        raise ImportError("there is no fake")
+    return f"Fake {{threads}} {{os.environ['OMP_NUM_THREADS']}} {{engine}}", prepare
+
+def prepare(case, arrays):
+    if (case["cell"], case["mode"]) != ("simple_rnn", "infer"):
+        raise NotImplementedError("not this one")
+    if {behaviour!r} == "error":
+        raise ValueError("no luck")
+    if {behaviour!r} == "crash":
+        os._exit(3)
+    print("what a library prints", flush=True)
+    own = by_direction(arrays)["forward"]
+    y = np.zeros_like(arrays["dy"])
+    for t in range(case["time"]):
+        z = arrays["x"][:, t] @ own["weight_ih"].T + own["bias"]
+        y[:, t] = np.tanh(z + y[:, t - 1] @ own["weight_hh"].T if t else z)
+    if {behaviour!r} == "wrong":
+        y[0, -1, -1] += 0.001
+    return {{"y": y}}, (lambda: os._exit(3)) if {behaviour!r} == "late crash" else (lambda: None)
+
+serve(load)
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Add a peer to the known ones that behaves as told."""
+
+    def make(behaviour: str) -> str:
+        module = f"fake_peer_{behaviour.replace(' ', '_')}"
+        (tmp_path / f"{module}.py").write_text(FAKE_PEER.format(behaviour=behaviour))
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setitem(WORKERS, "fake", module)
+        return "fake"
+
+    return make

@@ -1,150 +1,35 @@
-"""`seqkit bench` and its peers: the protocol of workers, JSON, the table, exit codes.  No test looks at a speed."""
+"""`seqkit bench`: options, table, JSON, saved runs, exit codes.  No test looks at a speed."""
 
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import seqkit
-from seqkit import registry
-from seqkit.bench import peers
-from seqkit.bench.cases import MODES, Case, grid, operations
-from seqkit.bench.run import Effort, run
+from seqkit import _core, registry
+from seqkit.bench.cases import Case
+from seqkit.bench.operations import bytes_read, operations
+from seqkit.bench.run import Effort
 from seqkit.bench.workload import Workload
 from seqkit.cli import main
 
 CELLS = ("simple_rnn", "lstm", "gru", "peephole")
-PEAK = 100.0
-
-# peers
-
-FAKE = """
-import os, sys
-import numpy as np
-from seqkit.bench.peers.protocol import by_direction, serve
-
-engine = "seqkit._core" in sys.modules
-
-def load(threads):
-    if {behaviour!r} == "missing":
-        raise ImportError("there is no fake")
-    return f"Fake {{threads}} {{os.environ['OMP_NUM_THREADS']}} {{engine}}", prepare
-
-def prepare(case, arrays):
-    if (case["cell"], case["mode"]) != ("simple_rnn", "infer"):
-        raise NotImplementedError("not this one")
-    if {behaviour!r} == "error":
-        raise ValueError("no luck")
-    if {behaviour!r} == "crash":
-        os._exit(3)
-    print("what a library prints", flush=True)
-    own = by_direction(arrays)["forward"]
-    y = np.zeros_like(arrays["dy"])
-    for t in range(case["time"]):
-        z = arrays["x"][:, t] @ own["weight_ih"].T + own["bias"]
-        y[:, t] = np.tanh(z + y[:, t - 1] @ own["weight_hh"].T if t else z)
-    if {behaviour!r} == "wrong":
-        y[0, -1, -1] += 0.001
-    return {{"y": y}}, (lambda: os._exit(3)) if {behaviour!r} == "late crash" else (lambda: None)
-
-serve(load)
-"""
+PEAK, BANDWIDTH = 100.0, 50.0
+TINY = ["--batch", 2, "--time", 3, "--features", 4, "--units", 5, "--threads", 1]
 
 
 @pytest.fixture
-def fake(tmp_path, monkeypatch):
-    """Adds a peer to the known ones that behaves as told."""
-
-    def make(behaviour):
-        module = f"fake_peer_{behaviour.replace(' ', '_')}"
-        (tmp_path / f"{module}.py").write_text(FAKE.format(behaviour=behaviour))
-        monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setitem(peers.WORKERS, "fake", module)
-        return "fake"
-
-    return make
-
-
-def rival(name, *cases):
-    with peers.start([name], threads=3) as (present, missing):
-        assert missing == {}
-        rows = list(run(cases, present, {"float32": PEAK}, Effort(0.002, 2)))
-    return [row.rivals[name] for row in rows], rows
-
-
-SMALL = Case("simple_rnn", "infer", 3, 4, 5, 6)
-
-
-def test_a_peer_that_agrees_is_timed(fake):
-    (unlike, like), (_, row) = rival(fake("right"), Case("simple_rnn", "step", 3, 1, 5, 6), SMALL)
-    assert (unlike.status, unlike.reason, unlike.timing) == ("unsupported", "not this one", None)
-    assert like.status == "ok"
-    assert like.difference < 1e-6
-    assert row.ratio("fake") == like.timing.median / row.timing.median
-    assert row.gflop_per_s == pytest.approx(operations(SMALL) / row.timing.median / 1e9)
-    assert row.pct_of_peak == pytest.approx(row.gflop_per_s)  # of 100 GFLOP/s
-    assert row.steps_per_s == pytest.approx(12 / row.timing.median)
-
-
-def test_a_peer_that_disagrees_gets_no_time(fake):
-    (found,), (row,) = rival(fake("wrong"), SMALL)
-    assert (found.status, found.timing, row.ratio("fake")) == ("wrong", None, None)
-    assert found.difference == pytest.approx(0.001 / np.abs(Workload(SMALL).results()["y"]).max(), rel=1e-2)
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "reason"),
-    [
-        ("error", "ValueError: no luck"),
-        ("crash", "its process ended with exit code 3"),
-        ("late crash", "it failed while it was timed"),
-    ],
-)
-def test_a_peer_that_fails_says_why_and_spares_the_others(fake, behaviour, reason):
-    (found,), (row,) = rival(fake(behaviour), SMALL)
-    assert (found.status, found.reason, found.timing) == ("failed", reason, None)
-    assert row.timing.median > 0
-
-
-def test_the_worker_has_its_threads_and_no_engine(fake):
-    with peers.start([fake("right")], threads=3) as (present, _):
-        assert present[0].version == "Fake 3 3 False"
-
-
-def test_a_peer_that_is_missing_says_why(fake):
-    with peers.start([fake("missing")], threads=1) as (present, missing):
-        assert (present, missing) == ([], {"fake": "there is no fake"})
-
-
-@pytest.mark.peers
-@pytest.mark.parametrize(
-    ("name", "needs", "able"),
-    [
-        ("torch", "torch", {(cell, mode) for cell in CELLS[:3] for mode in MODES}),
-        ("onnxruntime", "onnx", {(cell, mode) for cell in CELLS for mode in ("infer", "step")}),
-    ],
-)
-def test_the_real_peers_agree(name, needs, able):
-    for package in (name, needs):
-        pytest.importorskip(package, reason=f"{package} is not installed")
-    sizes = {"batch": [3], "time": [5], "features": [4], "units": [6]}
-    cases = [case for both in (False, True) for case in grid(CELLS, **sizes, bidirectional=both)]
-    found, _ = rival(name, *cases)
-    expected = ["ok" if (case.cell, case.mode) in able else "unsupported" for case in cases]
-    assert [one.status for one in found] == expected, [one.reason for one in found]
-
-
-# the command
-
-
-@pytest.fixture
-def bench(monkeypatch):
-    """Run `seqkit bench` with a given peak and no peers, and check the exit code."""
-    monkeypatch.setattr("seqkit.cli.bench.peak", lambda dtype: PEAK)
-    monkeypatch.setattr("seqkit.cli.bench.QUICK", Effort(0.002, 2))
+def bench(monkeypatch, tmp_path):
+    """Run `seqkit bench` with given limits and no peers, and check the exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_core, "fma_peak", lambda dtype, threads: PEAK)
+    monkeypatch.setattr(_core, "read_bandwidth", lambda dtype, nbytes, threads: BANDWIDTH)
+    monkeypatch.setattr("seqkit.bench.run.peak_memory", lambda case: 1.5)
+    monkeypatch.setattr("seqkit.cli.bench.QUICK", Effort(0.004, 4))
 
     def call(*arguments, against="none", code=0):
         command = ["bench", "--quick", "--against", against, *map(str, arguments)]
@@ -156,6 +41,19 @@ def bench(monkeypatch):
     return call
 
 
+@pytest.fixture
+def against_fake(fake, monkeypatch):
+    """A fake peer that `--against` knows."""
+
+    def make(behaviour):
+        name = fake(behaviour)
+        option = next(option for option in main.get_command(None, "bench").params if option.name == "against")
+        monkeypatch.setattr(option.type.kind, "choices", [*option.type.kind.choices, name])
+        return name
+
+    return make
+
+
 class Own(seqkit.Cell):
     """A cell that a program has registered."""
 
@@ -165,54 +63,103 @@ class Own(seqkit.Cell):
         return {"h": self.activation(x.h + U.h @ s.h)}
 
 
-TINY = ["--batch", 2, "--time", 3, "--features", 4, "--units", 5]
-
-
-def test_json_is_one_document_with_consistent_figures(bench, fake):
-    result = bench("--cell", "simple_rnn", "--cell", "gru", *TINY, "--threads", 1, "--json", against=fake("right"))
+def test_json_is_one_document_with_consistent_figures(bench, against_fake):
+    result = bench("--cell", "simple_rnn,gru", *TINY, "--json", against=against_fake("right"))
     document = json.loads(result.stdout)
-    assert document["schema"] == "seqkit.bench/1"
-    assert document["peak_GFLOP_per_s"] == {"float32": PEAK}
+    assert document["schema"] == "seqkit.bench/2"
+    assert document["limits"]["peaks"] == [{"precision": "float32", "threads": 1, "GFLOP_per_s": PEAK}]
     assert document["peers"] == {"fake": "Fake 1 1 False"}
-    assert document["environment"]["threads"] == 1
     assert document["environment"]["instruction_set"] == seqkit.isa
     assert document["environment"]["processor"]
+    assert document["effort"] == {"seconds": 0.004, "rounds": 4}
     rows = {(row["cell"], row["mode"]): row for row in document["results"]}
     assert list(rows) == [(cell, mode) for cell in ("simple_rnn", "gru") for mode in ("infer", "train", "step")]
     row = rows["gru", "train"]
-    assert [row[name] for name in ("batch", "time", "features", "units", "bidirectional", "dtype")] == [
-        2, 3, 4, 5, False, "float32",
-    ]  # fmt: skip
-    needed = operations(Case("gru", "train", 2, 3, 4, 5))
-    assert row["GFLOP_per_s"] * row["time_ms"] * 1e6 == pytest.approx(needed)
-    assert row["pct_of_peak"] == pytest.approx(row["GFLOP_per_s"])
+    case = Case("gru", "train", 2, 3, 4, 5)
+    assert {name: row[name] for name in vars(case)} == vars(case)
+    assert row["GFLOP_per_s"] * row["time_ms"] * 1e6 == pytest.approx(operations(case))
+    assert row["GB_per_s"] * row["time_ms"] * 1e6 == pytest.approx(bytes_read(case))
+    assert (row["limit"], row["pct_of_limit"]) == ("FMA", pytest.approx(row["GFLOP_per_s"]))
+    assert (row["peak_GFLOP_per_s"], row["bandwidth_GB_per_s"], row["peak_memory_MB"]) == (PEAK, BANDWIDTH, 1.5)
     assert row["steps_per_s"] * row["time_ms"] == pytest.approx(6e3)
+    assert row["sequences_per_s"] * row["time_ms"] == pytest.approx(2e3)
     assert 0 <= row["max_error"] < 1e-5
     assert row["spread_pct"] >= 0
-    assert row["samples"] >= 2
+    assert row["samples"] >= len(row["round_ms"]) == 4
     assert row["peers"]["fake"] == {"status": "unsupported", "reason": "not this one"}
-    theirs = rows["simple_rnn", "infer"]["peers"]["fake"]
-    assert theirs["ratio"] == pytest.approx(theirs["time_ms"] / rows["simple_rnn", "infer"]["time_ms"])
+    ours, theirs = rows["simple_rnn", "infer"], rows["simple_rnn", "infer"]["peers"]["fake"]
+    ratios = sorted(np.divide(theirs["round_ms"], ours["round_ms"]))
+    found = [theirs[name] for name in ("ratio_low", "ratio", "ratio_high", "confidence_pct")]
+    assert found == pytest.approx([ratios[0], np.median(ratios), ratios[-1], 87.5])
     assert theirs["max_difference"] < 1e-6
+    standing = document["standings"]["fake"]
+    assert standing["geometric_mean_ratio"] == pytest.approx(theirs["ratio"])
+    assert len(standing["losses"]) == (theirs["ratio"] < 1)
 
 
-def test_the_table(bench, fake):
-    result = bench("--cell", "simple_rnn", "--cell", "lstm", *TINY, against=fake("wrong"))
+def test_the_tables(bench, against_fake):
+    result = bench("--cell", "simple_rnn", "--cell", "lstm", *TINY, against=against_fake("wrong"))
     lines = result.stdout.splitlines()
-    assert [line.split("  ")[0] for line in lines[:4]] == ["processor", "instruction set", "threads", "peak"]
-    start = next(number for number, line in enumerate(lines) if line.startswith("cell "))
-    assert lines[start].split() == [
-        "cell", "mode", "B", "T", "I", "H", "time_ms", "spread_pct", "steps/s", "GFLOP/s", "pct_of_peak", "fake_ms",
-        "fake_ratio",
+    assert [line.split("  ")[0] for line in lines[:5]] == [
+        "processor", "instruction set", "peak", "all cases", "sizes",
     ]  # fmt: skip
-    table = [line.split() for line in lines[start + 1 :]]
-    assert [row[:6] for row in table] == [
+    assert lines[3].split(None, 2)[2] == "precision float32, threads 1, dirs 1, ragged none"
+    own, beside = (number for number, line in enumerate(lines) if line.startswith("cell "))
+    assert lines[own].split() == [
+        "cell", "mode", "B", "T", "I", "H", "time_ms", "spread_pct", "seq/s", "steps/s", "GFLOP/s", "GB/s", "limit",
+        "pct_of_limit", "peak_MB",
+    ]  # fmt: skip
+    table = [line.split() for line in lines[own + 1 : own + 7]]
+    axes = [
         [cell, mode, "2", "1" if mode == "step" else "3", "4", "5"]
         for cell in ("simple_rnn", "lstm")
         for mode in ("infer", "train", "step")
     ]
-    assert [row[-2:] for row in table] == [["wrong", "-"], *[["-", "-"]] * 5]
-    assert {len(line) for line in lines[start:]} == {len(lines[start])}
+    assert [row[:6] for row in table] == axes
+    assert [row[-1] for row in table] == ["1.5"] * 6
+    assert {len(line) for line in lines[own : own + 7]} == {len(lines[own])}
+    assert lines[beside].split() == ["cell", "mode", "B", "T", "I", "H", "time_ms", "fake_ms", "fake_ratio"]
+    peers = [line.split() for line in lines[beside + 1 : beside + 7]]
+    assert [row[:6] for row in peers] == axes
+    assert [row[-2:] for row in peers] == [["wrong", "-"], *[["-", "-"]] * 5]
+    assert "fake is wrong at simple_rnn infer B2 T3 I4 H5 float32, 1 thread: its result differs by" in result.stderr
+    assert "geometric mean" not in result.stdout
+
+
+def test_the_summary_names_the_losses(bench, against_fake):
+    """The fake does nothing when it is timed, so nobody is faster."""
+    result = bench("--cell", "simple_rnn", "--mode", "infer", *TINY, against=against_fake("right"))
+    mean, faster, worst, below, loss = result.stdout.splitlines()[-5:]
+    case = "simple_rnn infer B2 T3 I4 H5 float32, 1 thread"
+    assert mean.startswith("fake: geometric mean 0.")
+    assert faster == "  seqkit is faster in 0, fake in 1, undecided 0"
+    assert worst.startswith("  worst 0.")
+    assert below == "  below 1:"
+    assert loss.startswith("    0.")
+    assert case in worst
+    assert case in loss
+
+
+def test_axes_that_differ_are_columns(bench):
+    result = bench(
+        *("--cell", "gru", "--mode", "infer", "--batch", "2,3", "--time", 4, "--units", 5, "--threads", "1,2"),
+        *("--directions", "1,2", "--ragged", "none,uniform", "--precision", "float32,float64"),
+    )
+    lines = result.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("cell "))
+    assert lines[start].split()[:10] == [
+        "cell", "mode", "precision", "threads", "dirs", "ragged", "B", "T", "I", "H",
+    ]  # fmt: skip
+    axes = [tuple(line.split()[2:7]) for line in lines[start + 1 :]]
+    assert len(axes) == len(set(axes)) == 32
+    assert [row[1] for row in axes] == ["1"] * 16 + ["2"] * 16
+
+
+def test_a_case_is_measured_with_its_threads(bench, monkeypatch):
+    seen, results = [], Workload.results
+    monkeypatch.setattr(Workload, "results", lambda self: seen.append(_core.num_threads()) or results(self))
+    bench("--cell", "gru", "--mode", "step", "--units", 4, "--threads", "1,3")
+    assert seen == [1, 3, 1, 3]  # checked, then measured
 
 
 def test_every_cell_is_measured_and_plugins_are_too(bench, monkeypatch):
@@ -224,46 +171,43 @@ def test_every_cell_is_measured_and_plugins_are_too(bench, monkeypatch):
     assert "seqkit_no_such_module" in result.stderr
 
 
-def test_both_directions_and_float64(bench):
-    result = bench("--cell", "lstm", *TINY, "--bidirectional", "--dtype", "float64", "--json")
-    rows = json.loads(result.stdout)["results"]
-    assert [(row["mode"], row["bidirectional"], row["dtype"]) for row in rows] == [
-        ("infer", True, "float64"),
-        ("train", True, "float64"),
-    ]
-    assert all(row["max_error"] < 1e-13 for row in rows)
-
-
-def test_a_missing_peer_is_left_out_with_a_remark(bench, fake):
-    result = bench("--cell", "gru", "--mode", "step", *TINY, against=fake("missing"))
-    assert "fake is left out: there is no fake" in result.stderr
+def test_a_missing_peer_is_left_out_with_one_remark(bench, against_fake):
+    result = bench("--cell", "gru", "--mode", "step", "--threads", "1,2", against=against_fake("missing"))
+    assert result.stderr.count("fake is left out: there is no fake") == 1
     assert "fake" not in result.stdout
 
 
-def test_a_failing_peer_is_remarked(bench, fake):
-    result = bench("--cell", "simple_rnn", "--mode", "infer", *TINY, against=fake("error"))
-    assert "fake failed at simple_rnn infer B2 T3 I4 H5 float32: ValueError: no luck" in result.stderr
+def test_a_failing_peer_is_remarked(bench, against_fake):
+    result = bench("--cell", "simple_rnn", "--mode", "infer", *TINY, against=against_fake("error"))
+    assert "fake failed at simple_rnn infer B2 T3 I4 H5 float32, 1 thread: ValueError: no luck" in result.stderr
     assert result.stdout.split()[-2:] == ["failed", "-"]
 
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_a_wrong_result_gets_no_figures(bench, monkeypatch, as_json):
-    monkeypatch.setattr(Workload, "results", lambda self: {"y": self.layer(self.x) + np.float32(0.01)})
-    result = bench("--cell", "lstm", "--mode", "infer", *TINY, *as_json, code=1)
-    assert "Error: lstm infer B2 T3 I4 H5 float32: outputs differ from the equations by" in result.stderr
-    assert "lstm" not in result.stdout
-    assert not (as_json and result.stdout)
+    """Not even the cases that are right and come first."""
+    right = Workload.results
+    wrong = {"lstm": np.float32(0.01), "gru": np.float32(0)}
+    monkeypatch.setattr(Workload, "results", lambda self: {"y": right(self)["y"] + wrong[self.case.cell]})
+    result = bench("--cell", "gru,lstm", "--mode", "infer", *TINY, *as_json, code=1)
+    assert "Error: lstm infer B2 T3 I4 H5 float32, 1 thread: outputs differ from the equations by" in result.stderr
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--cell", "ltsm"], "did you mean 'lstm'?"),
-        (["--cell", "dense"], "'dense' is not a recurrent cell"),
+        (["--cell", "lstm,dense"], "'dense' is not a recurrent cell"),
         (["--mode", "fast"], "'fast' is not one of"),
-        (["--batch", "0"], "0 is not in the range"),
-        (["--mode", "step", "--bidirectional"], "exclude each other"),
-        (["--dtype", "float16"], "'float16' is not one of"),
+        (["--batch", "1,0"], "0 is not in the range"),
+        (["--mode", "step", "--directions", "2"], "nothing is left to measure"),
+        (["--mode", "step", "--ragged", "uniform"], "nothing is left to measure"),
+        (["--precision", "float16"], "'float16' is not one of"),
+        (["--against", "torch"], "auto and none cannot be combined"),
+        (["--fail-above", "1.1"], "--fail-above needs --compare"),
+        (["--compare", "nowhere.json"], "'nowhere.json' does not exist"),
+        (["--save", "nowhere/run.json"], "there is no folder 'nowhere'"),
     ],
 )
 def test_wrong_usage(bench, arguments, message):
@@ -271,4 +215,112 @@ def test_wrong_usage(bench, arguments, message):
 
 
 def test_an_unknown_peer_is_wrong_usage(bench):
-    assert "there is no peer 'jax'; choose from torch, onnxruntime" in bench(against="torch,jax", code=2).output
+    assert "'tensorflow' is not one of 'torch', 'onnxruntime'" in bench(against="torch,tensorflow", code=2).output
+
+
+# saved runs
+
+GRU = ["--cell", "gru", "--mode", "infer,step", *TINY]
+
+
+@pytest.fixture
+def saved(bench, tmp_path):
+    """A saved run whose times, peak and environment can be changed."""
+    bench(*GRU, "--save", "old.json")
+    path = tmp_path / "old.json"
+
+    def change(slower=1.0, peak=PEAK, **environment):
+        document = json.loads(path.read_text())
+        document["environment"] |= environment
+        for row in document["results"]:
+            row["round_ms"] = [time / slower for time in row["round_ms"]]
+            row["peak_GFLOP_per_s"] = peak
+        path.write_text(json.dumps(document))
+        return document
+
+    return change
+
+
+def test_a_saved_run_is_what_json_prints(bench, tmp_path):
+    printed = json.loads(bench(*GRU, "--save", "run.json", "--json").stdout)
+    assert json.loads((tmp_path / "run.json").read_text()) == printed
+
+
+def test_what_became_slower_gives_exit_code_3(bench, saved):
+    saved(slower=1000.0)
+    result = bench(*GRU, "--compare", "old.json", "--fail-above", 1.1, code=3)
+    assert "slower than 1.1 times the old run: gru infer B2 T3 I4 H5 float32, 1 thread: " in result.stderr
+    assert result.stderr.count("slower than") == 2
+    lines = result.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if "new/old" in line)
+    assert [line.split()[:2] for line in lines[start + 1 :]] == [["gru", "infer"], ["gru", "step"]]
+    assert "differs" not in result.stdout
+
+
+def test_what_became_faster_passes(bench, saved):
+    saved(slower=0.001)
+    assert "slower than" not in bench(*GRU, "--compare", "old.json", "--fail-above", 1.1).stderr
+
+
+def test_without_a_limit_a_comparison_is_only_shown(bench, saved):
+    saved(slower=1000.0)
+    bench(*GRU, "--compare", "old.json")
+
+
+def test_a_slower_machine_is_not_a_slower_seqkit(bench, saved):
+    """Times are 1000 times as long, but so is an operation at the peak."""
+    old = saved(slower=1000.0, peak=1e6 * PEAK, processor="another one")
+    result = bench(*GRU, "--compare", "old.json", "--fail-above", 1.1, "--json")
+    comparison = json.loads(result.stdout)["comparison"]
+    assert [remark.partition(":")[0] for remark in comparison["remarks"]] == [
+        "processor differs",
+        "the measured peak is 0.00 of what it was; times change with it, normalised ratios do not",
+    ]
+    for change, new, before in zip(
+        comparison["changes"], json.loads(result.stdout)["results"], old["results"], strict=True
+    ):
+        pairs = np.divide.outer(new["round_ms"], before["round_ms"])
+        assert change["time"]["ratio"] == pytest.approx(np.median(pairs))
+        assert change["normalised"]["ratio"] == pytest.approx(np.median(pairs) / 1e6)
+        assert change["case"]["mode"] == new["mode"]
+
+
+def test_only_cases_in_both_runs_are_compared(bench, saved):
+    saved()
+    result = bench("--cell", "gru,lstm", "--mode", "step", *TINY, "--compare", "old.json")
+    assert "1 case(s) only in the old run, not compared" in result.stdout
+    assert "1 case(s) only in the new run, not compared" in result.stdout
+
+
+def test_nothing_in_common_fails(bench, saved):
+    result = bench("--cell", "lstm", *TINY, "--compare", "old.json", code=1)
+    assert "no case in common" in result.stderr
+    assert "gru infer B2 T3 I4 H5 float32, 1 thread" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "it is not JSON"), ('{"schema": "seqkit.bench/1"}', "got 'seqkit.bench/1'"), ("[]", "got None")],
+)
+def test_a_file_that_is_no_run_is_refused_before_anything_is_measured(bench, tmp_path, content, message):
+    (tmp_path / "old.json").write_text(content)
+    result = bench(*GRU, "--compare", "old.json", code=1)
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+# the picture
+
+
+def test_plot_writes_a_picture(bench, tmp_path, against_fake):
+    pytest.importorskip("matplotlib")
+    arguments = ["--cell", "simple_rnn", "--mode", "infer,step", "--batch", "1,2", "--time", 3, "--units", "4,8"]
+    bench(*arguments, "--plot", "out.png", against=against_fake("right"))
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_without_matplotlib_fails_before_anything_is_measured(bench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = bench(*GRU, "--plot", "out.png", code=1)
+    assert "--plot needs matplotlib, which is missing; pip install 'seqkit[plot]'" in result.stderr
+    assert result.stdout == ""

@@ -5,7 +5,17 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
 from seqkit._core.engine import pipeline_pays, plan, run
-from seqkit._core.machine import OPERATIONS, Arena, fma_peak, instruction, isa, lanes, openmp, supported_isas
+from seqkit._core.machine import (
+    OPERATIONS,
+    Arena,
+    fma_peak,
+    instruction,
+    isa,
+    lanes,
+    openmp,
+    read_bandwidth,
+    supported_isas,
+)
 from seqkit._core.products import Product, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
@@ -37,6 +47,7 @@ __all__ = [
     "pack_transposed",
     "pipeline_pays",
     "plan",
+    "read_bandwidth",
     "rows_of_streams",
     "run",
     "set_num_threads",

@@ -93,9 +93,29 @@ static void DOT_FN(line)(
     FN(by_lines)(DOT_FN(lines), p, vectors, panels, a, w, w_panel, z, z_panel, bias_panel);
 }
 
+/* `peak` of kernels.inc.c; the weights change, or what a multiply-add does with both could be done once. */
+static TARGET double DOT_FN(peak)(int64_t repeats)
+{
+    static const volatile int32_t one = 0x3f803f80;
+    ivec x[SK_PEAK_CHAINS];
+    SUM sum[SK_PEAK_CHAINS];
+    UNROLL for (int n = 0; n < SK_PEAK_CHAINS; n++) {
+        x[n] = FN(word)(one + n);
+        sum[n] = (SUM)x[n];
+    }
+    for (; repeats > 0; repeats--) {
+        const ivec w = FN(word)(one);
+        UNROLL for (int n = 0; n < SK_PEAK_CHAINS; n++) sum[n] = DOT(sum[n], x[n], w);
+    }
+    double total = 0;
+    UNROLL for (int n = 0; n < SK_PEAK_CHAINS; n++) total += (double)sum[n][0];
+    return total;
+}
+
 const sk_kernels DOT_FN(sk) = {
     ISA, PRECISION, INSTRUCTION, sizeof(REAL), LANES, TILE_ROWS, HEAD, GROUP, ENCODE,
-    DOT_FN(product), DOT_FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
+    DOT_FN(product), DOT_FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(column_sum), DOT_FN(peak),
+    FN(read),
 };
 
 #undef DOT_FN

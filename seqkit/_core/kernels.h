@@ -16,6 +16,7 @@
 #define SK_LINE_BYTES 64  /* of a cache line */
 #define SK_L1_BYTES 32768 /* what surely stays in the first cache, beside what else is in use */
 #define SK_PEAK_CHAINS 12 /* independent sums of `peak`: enough to hide latency, few enough for registers */
+#define SK_READ_SUMS 8    /* independent sums of `read` */
 
 /* Pointwise operations (operations.inc.c says what each is).  The order is the opcode;
  * seqkit.equations.lower reads the names through the engine. */
@@ -95,6 +96,8 @@ typedef struct {
     void (*column_sum)(char *sum, const char *src, int64_t src_row, int64_t rows, int64_t width);
     /* SK_PEAK_CHAINS multiply-adds of vectors in registers, `repeats` times: the limit to compare products with */
     double (*peak)(int64_t repeats);
+    /* sum of `bytes` of memory, a multiple of SK_READ_SUMS vectors, read `repeats` times: the limit where weights are used once */
+    double (*read)(const char *memory, int64_t bytes, int64_t repeats);
 } sk_kernels;
 
 extern const sk_kernels sk_base_f32, sk_base_f64, sk_base_bf16, sk_base_i8;

@@ -259,7 +259,7 @@ static void FN(column_sum)(char *sum, const char *src, int64_t src_row, int64_t 
         for (int64_t v = 0; v < width / LANES; v++) ((vec *)sum)[v] += ((const vec *)(src + r * src_row))[v];
 }
 
-/* ---- the limit of the machine -------------------------------------------------------------- */
+/* ---- the limits of the machine ------------------------------------------------------------- */
 
 static double FN(peak)(int64_t repeats)
 {
@@ -273,9 +273,23 @@ static double FN(peak)(int64_t repeats)
     return total;
 }
 
+/* Independent sums, so that loads alone take time. */
+static double FN(read)(const char *memory, int64_t bytes, int64_t repeats)
+{
+    vec sum[SK_READ_SUMS] = {};
+    const vec *end = (const vec *)(memory + bytes);
+    for (; repeats > 0; repeats--)
+        for (const vec *at = (const vec *)memory; at < end; at += SK_READ_SUMS)
+            UNROLL for (int n = 0; n < SK_READ_SUMS; n++) sum[n] += at[n];
+    double total = 0; /* returned, or nothing would be read */
+    UNROLL for (int n = 0; n < SK_READ_SUMS; n++) total += sum[n][0];
+    return total;
+}
+
 const sk_kernels FN(sk) = {
     ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, 0, 1, NULL,
     FN(product), FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
+    FN(read),
 };
 
 #undef TILE

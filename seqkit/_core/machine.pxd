@@ -4,6 +4,7 @@ cdef extern from "kernels.h" nogil:
     int SK_MAX_ROWS
     int SK_MAX_VECTORS
     int SK_PEAK_CHAINS
+    int SK_READ_SUMS
     ctypedef struct sk_instruction:
         int32_t operation, target, a, b, c
     ctypedef struct sk_slot:
@@ -37,6 +38,7 @@ cdef extern from "kernels.h" nogil:
         void (*gather)(char *, char **, int64_t, int64_t, int64_t) noexcept nogil
         void (*column_sum)(char *, const char *, int64_t, int64_t, int64_t) noexcept nogil
         double (*peak)(int64_t) noexcept nogil
+        double (*read)(const char *, int64_t, int64_t) noexcept nogil
 
 cdef extern from "threads.h" nogil:
     ctypedef void (*sk_work)(void *context, int64_t thread, int64_t threads) noexcept nogil

@@ -16,6 +16,7 @@ import os
 
 from cpython.buffer cimport PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer, Py_buffer
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 from seqkit.errors import BuildError
 
@@ -23,6 +24,8 @@ cdef double POLL_SECONDS = 0.05
 cdef double SLOW_SECONDS = 4e-10    # per multiply-add: slower than any processor that has one to itself
 cdef double CROWDED_SECONDS = 0.5   # how long to do without threads that would wait for each other
 cdef double crowded_until = 0.0
+cdef int64_t READ_BYTES = 16_000_000        # that a thread reads in a run: some 0.1 ms, so that no other program comes between
+cdef double READ_SECONDS = 0.15             # for all runs: longer than other programs keep a processor
 
 cdef extern from "isa.c":
     const char *sk_isa_name(int n)
@@ -36,6 +39,7 @@ cdef extern from "Python.h":
 cdef extern from "threads.h" nogil:
     int sk_openmp()
     void sk_parallel(sk_work work, void *context, int64_t threads)
+    void *sk_huge_pages(int64_t bytes)
 
 
 def supported_isas():
@@ -95,17 +99,57 @@ cdef void probe_peak(void *context, int64_t thread, int64_t threads) noexcept no
     w.kernels.peak(w.repeats)
 
 
-def fma_peak(str dtype, int64_t threads):
+def fma_peak(str precision, int64_t threads):
     """GFLOP/s of multiply-adds on registers alone, on `threads` threads at once: the best of many runs of 0.3 ms."""
     cdef PeakProbe probe
     cdef double began, best = 1e30
-    probe.kernels, probe.repeats = kernels_of(dtype), 200_000  # short: no other program comes between
+    probe.kernels, probe.repeats = kernels_of(precision), 200_000  # short: no other program comes between
     for _ in range(500):
         with nogil:
             began = sk_seconds()
             parallel(probe_peak, &probe, threads)
             best = min(best, sk_seconds() - began)
-    return 2e-9 * SK_PEAK_CHAINS * probe.kernels.lanes * probe.repeats * probe.threads / best
+    return 2e-9 * SK_PEAK_CHAINS * probe.kernels.lanes * probe.kernels.group * probe.repeats * probe.threads / best
+
+
+cdef struct ReadProbe:
+    const sk_kernels *kernels
+    char *memory
+    int64_t share, repeats, threads             # bytes of each thread, threads that ran
+
+
+cdef void probe_read(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    cdef ReadProbe *w = <ReadProbe *>context
+    if thread == 0:
+        w.threads = threads
+    w.kernels.read(w.memory + thread * w.share, w.share, w.repeats)
+
+
+cdef void touch(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    cdef ReadProbe *w = <ReadProbe *>context
+    memset(w.memory + thread * w.share, 0, w.share)
+
+
+def read_bandwidth(str dtype, int64_t nbytes, int64_t threads):
+    """GB/s of vectors read from `nbytes` that `threads` threads share, over and over: the best of many short runs."""
+    cdef ReadProbe probe
+    cdef double end, began, best = 1e30
+    probe.kernels = kernels_of(dtype)
+    cdef int64_t block = SK_READ_SUMS * probe.kernels.lanes * probe.kernels.size
+    probe.share = max(1, nbytes // (threads * block)) * block
+    probe.repeats = max(1, READ_BYTES // probe.share)
+    probe.memory = <char *>sk_huge_pages(probe.share * threads)
+    if probe.memory is NULL:
+        raise MemoryError(f"seqkit: {nbytes / 2**20:.1f} MiB to read are not to be had; use fewer units.")
+    with nogil:
+        parallel(touch, &probe, threads)
+        end = sk_seconds() + READ_SECONDS
+        while sk_seconds() < end:
+            began = sk_seconds()
+            parallel(probe_read, &probe, threads)
+            best = min(best, sk_seconds() - began)
+        free(probe.memory)
+    return 1e-9 * probe.share * probe.repeats * probe.threads / best
 
 
 cdef int64_t free_threads(int64_t threads) noexcept nogil:

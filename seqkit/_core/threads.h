@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef _OPENMP
@@ -89,5 +90,16 @@ static inline double sk_seconds(void)
 static inline void *sk_aligned(int64_t bytes)
 {
     return aligned_alloc(64, ((size_t)bytes + 63) / 64 * 64);
+}
+
+/* The same on whole huge pages where the system gives them, so that address translation takes no time. */
+static inline void *sk_huge_pages(int64_t bytes)
+{
+    const size_t page = (size_t)1 << 21, size = ((size_t)bytes + page - 1) / page * page;
+    void *memory = aligned_alloc(page, size);
+#ifdef MADV_HUGEPAGE
+    if (memory) madvise(memory, size, MADV_HUGEPAGE);
+#endif
+    return memory;
 }
 #endif

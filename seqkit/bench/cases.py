@@ -1,18 +1,26 @@
-"""Cases: what is measured, and how many operations it needs.
+"""Cases: what is measured.
 
-Legend: B batch, T time, I input features, H units.
+Nothing of seqkit is imported when this file is: ``benchmarks/`` reads it to measure versions that have another one.
+
+Legend: B batch, T time, I input features, H units, D directions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
-from seqkit import registry
-from seqkit.equations import Cell, trace
+import numpy as np
 
 MODES = ("infer", "train", "step")
+ONE_STEP = ("step",)
+"""Modes in which a call is one step of streams: no lengths, and no end to read from."""
+PRECISIONS = {"float32": 4, "float64": 8, "bfloat16": 2, "int8": 1}
+"""Bytes of a weight."""
+LOW = ("bfloat16", "int8")
+"""Precisions for inference alone; parameters, data and results are float32."""
 
 USUAL = {
     "infer": ((1, 100, 128), (32, 100, 256)),
@@ -21,6 +29,8 @@ USUAL = {
 }
 """B, T and H of the cases that are measured when nothing else is asked for; I is H."""
 QUICK = {"infer": ((32, 100, 64),), "train": ((32, 100, 64),), "step": ((1, 1, 64),)}
+USUAL_BATCH = {"infer": 32, "train": 32, "step": 1}
+"""B where other sizes are given."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +46,14 @@ class Case:
         input; or one step of a stream, with its state carried along.
     batch, time, features, units : int
         Sizes; `time` is 1 for "step".
-    bidirectional : bool
-        Whether sequences are also read from their end.
-    dtype : {"float32", "float64"}
-        Of parameters and data.
+    directions : {1, 2}
+        2 if sequences are also read from their end.
+    ragged : str
+        Profile of the lengths, of ``ragged.PROFILES``.
+    precision : {"float32", "float64", "bfloat16", "int8"}
+        Of products; the low ones are for inference.
+    threads : int
+        Threads of seqkit and of its peers.
     """
 
     cell: str
@@ -48,47 +62,48 @@ class Case:
     time: int
     features: int
     units: int
-    bidirectional: bool = False
-    dtype: str = "float32"
+    directions: int = 1
+    ragged: str = "none"
+    precision: str = "float32"
+    threads: int = 1
+
+    @property
+    def dtype(self) -> str:
+        """Number type of parameters and data."""
+        return "float32" if self.precision in LOW else self.precision
+
+    @cached_property
+    def lengths(self) -> np.ndarray | None:
+        """Lengths of the sequences (B,), or None where all are full."""
+        if self.ragged == "none":
+            return None
+        from seqkit.bench.ragged import lengths_of
+
+        return lengths_of(self.ragged, self.batch, self.time)
 
     @property
     def steps(self) -> int:
-        """Steps of all sequences in one call, B * T."""
-        return self.batch * self.time
+        """Steps of all sequences in one call: the sum of their lengths."""
+        return self.batch * self.time if self.lengths is None else int(self.lengths.sum())
+
+    @property
+    def sequences(self) -> int:
+        """Sequences that one call works on."""
+        return self.batch
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is such a thing: a stream has no lengths and no end, and low precision does not train."""
+        if self.mode in ONE_STEP:
+            return self.directions == 1 and self.ragged == "none"
+        return self.mode != "train" or self.precision not in LOW
 
     def __str__(self) -> str:
-        direction = ", both directions" if self.bidirectional else ""
         sizes = f"B{self.batch} T{self.time} I{self.features} H{self.units}"
-        return f"{self.cell} {self.mode} {sizes} {self.dtype}{direction}"
-
-
-def operations(case: Case) -> int:
-    """Floating-point operations that the products of one call need, 2 for each multiply-add.
-
-    With g products W x and u products U v in the equations, a step of a sequence needs
-    ``g*I*H + u*H*H`` multiply-adds forwards; training needs as many again for the gradients of
-    the weights and ``u*H*H`` for those of the states.  Pointwise work is not counted.
-
-    Examples
-    --------
-    >>> operations(Case("lstm", "infer", batch=1, time=1, features=10, units=100))  # 2 * 4 * (10 + 100) * 100
-    88000
-    """
-    inputs, recurrent = count_products(registry.cell_of(case.cell))
-    x, u = inputs * case.features * case.units, recurrent * case.units**2
-    each = 2 * x + 3 * u if case.mode == "train" else x + u
-    return 2 * case.steps * each * (2 if case.bidirectional else 1)
-
-
-def count_products(cell: Cell) -> tuple[int, int]:
-    """Products of a step with the input and with vectors of units; equal ones count once."""
-    terms = {
-        (kind, name, None if kind == "x" else column.operands[position])
-        for column in trace(cell).columns
-        for kind, name, position in column.detail
-    }
-    inputs = sum(kind == "x" for kind, _, _ in terms)
-    return inputs, len(terms) - inputs
+        direction = ", both directions" if self.directions == 2 else ""
+        lengths = f", {self.ragged} lengths" if self.ragged != "none" else ""
+        threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.cell} {self.mode} {sizes} {self.precision}{direction}{lengths}{threads}"
 
 
 def grid(
@@ -99,29 +114,36 @@ def grid(
     time: Sequence[int] = (),
     features: Sequence[int] = (),
     units: Sequence[int] = (),
-    bidirectional: bool = False,
-    dtype: str = "float32",
+    directions: Sequence[int] = (1,),
+    ragged: Sequence[str] = ("none",),
+    precision: Sequence[str] = ("float32",),
+    threads: Sequence[int] = (1,),
     quick: bool = False,
 ) -> list[Case]:
     """Every cell in every mode, in the usual sizes or in all combinations of those given.
 
-    Features not given are as many as units.  A stream has no end to read it from, so
-    `bidirectional` leaves "step" out.
+    Features not given are as many as units.  What is impossible is left out, such as a stream
+    in two directions.
 
     Examples
     --------
     >>> for case in grid(["gru"], ["infer"], batch=[1, 8], units=[64]):
     ...     print(case)
-    gru infer B1 T100 I64 H64 float32
-    gru infer B8 T100 I64 H64 float32
+    gru infer B1 T100 I64 H64 float32, 1 thread
+    gru infer B8 T100 I64 H64 float32, 1 thread
     """
-    found = []
-    for cell, mode in product(cells, modes):
-        stream = mode == "step"
-        if stream and bidirectional:
-            continue
-        shapes: Iterable[tuple[int, int, int]] = (QUICK if quick else USUAL)[mode]
+
+    def shapes(mode: str) -> Iterator[tuple[int, int, int, int]]:
+        usual: Iterable[tuple[int, int, int]] = (QUICK if quick else USUAL)[mode]
         if batch or time or features or units:
-            shapes = product(batch or (1 if stream else 32,), (1,) if stream else time or (100,), units or (128,))
-        found += [Case(cell, mode, b, t, i, h, bidirectional, dtype) for b, t, h in shapes for i in features or (h,)]
-    return found
+            usual = product(
+                batch or (USUAL_BATCH[mode],), (1,) if mode in ONE_STEP else time or (100,), units or (128,)
+            )
+        return ((b, t, i, h) for b, t, h in usual for i in features or (h,))
+
+    found = (
+        Case(cell, mode, *shape, both, profile, number, count)
+        for count, cell, mode, both, profile, number in product(threads, cells, modes, directions, ragged, precision)
+        for shape in shapes(mode)
+    )
+    return [case for case in found if case.possible]

@@ -19,25 +19,35 @@ Turn = Callable[[float], Sequence[float]]
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds per call, seen in several turns.
+    """Seconds per call, seen in several rounds.
 
     Examples
     --------
-    >>> timing = Timing((1.0, 2.0, 3.0, 4.0, 9.0))
-    >>> timing.median, timing.spread_pct
-    (3.0, 66.66666666666667)
+    >>> timing = Timing(((1.0, 2.0, 9.0), (3.0, 4.0)))
+    >>> timing.round_medians, timing.median, round(timing.spread_pct, 1)
+    ((2.0, 3.5), 2.75, 72.7)
     """
 
-    seconds: tuple[float, ...]
+    rounds: tuple[tuple[float, ...], ...]
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """All samples."""
+        return tuple(chain(*self.rounds))
 
     @property
     def median(self) -> float:
-        """Half of the calls took longer."""
-        return statistics.median(self.seconds)
+        """The median of the rounds' medians, so that every round counts the same."""
+        return statistics.median(self.round_medians)
+
+    @property
+    def round_medians(self) -> tuple[float, ...]:
+        """The median of each round."""
+        return tuple(map(statistics.median, self.rounds))
 
     @property
     def spread_pct(self) -> float:
-        """Interquartile range in percent of the median."""
+        """Interquartile range of all samples in percent of the median."""
         if len(self.seconds) < 2:
             return 0.0
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
@@ -77,9 +87,12 @@ def settle(limit: float = 1.0) -> None:
 
 
 def interleave(competitors: Mapping[str, Turn], seconds: float, rounds: int) -> dict[str, Timing]:
-    """Time competitors in turns, `seconds` for each in all; who failed in a turn is left out."""
-    turns: dict[str, list[Sequence[float]]] = {name: [] for name in competitors}
-    for _ in range(rounds):
-        for name, turn in competitors.items():
-            turns[name].append(turn(seconds / rounds))
-    return {name: Timing(tuple(chain(*seen))) for name, seen in turns.items() if all(seen)}
+    """Time competitors in turns, `seconds` for each in all; who failed in a turn is left out.
+
+    Every other round goes the other way round, so that nobody is always first.
+    """
+    turns: dict[str, list[tuple[float, ...]]] = {name: [] for name in competitors}
+    for number in range(rounds):
+        for name in list(competitors)[:: -1 if number % 2 else 1]:
+            turns[name].append(tuple(competitors[name](seconds / rounds)))
+    return {name: Timing(tuple(seen)) for name, seen in turns.items() if all(seen)}

@@ -1,18 +1,24 @@
 """A case made ready: seqkit's layer, its data, and the call that is timed.
 
+``benchmarks/`` runs this file with other versions of seqkit: it uses nothing but `create` and
+the contract of a layer, and its numbers come from its own generator, not from initializers.
+
 Legend: B batch, T time, I input features, H units, D directions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqkit import registry
-from seqkit.bench.cases import Case
-from seqkit.layer import Layer, State
-from seqkit.recurrent import Recurrent
+
+if TYPE_CHECKING:
+    from seqkit.bench.cases import Case
+    from seqkit.layer import Layer, State
+    from seqkit.recurrent import Recurrent
 
 Arrays = dict[str, np.ndarray]
 
@@ -26,7 +32,7 @@ class Workload:
     Attributes
     ----------
     x : ndarray (B, T, I)
-        Input; a stream has some steps to compare, of which the first is timed.
+        Input, 0 past the end of a sequence; a stream has some steps to compare, of which the first is timed.
     dy : ndarray (B, T, D*H)
         Gradient of the output, for training.
     run : callable
@@ -36,31 +42,42 @@ class Workload:
     def __init__(self, case: Case, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         layer = registry.create(case.cell, case.units, return_sequences=True)
-        if case.bidirectional:
+        if case.directions == 2:
             layer = registry.create("bidirectional", layer)
         self.case = case
-        self.layer: Layer = layer.build(case.features, rng, case.dtype)
+        self.layer: Layer = layer.build(case.features, 0, case.dtype)
+        limit = case.units**-0.5
         with self.layer.params.editing() as arrays:
-            for bias in (array for array in arrays.values() if array.ndim == 1):
-                bias += rng.uniform(-0.1, 0.1, bias.shape)  # one that is 0 could be lost unnoticed
+            for name in sorted(arrays):
+                arrays[name][...] = rng.uniform(-limit, limit, arrays[name].shape)
+        if case.precision != case.dtype:
+            self.layer = self.layer.quantize(case.precision)
         time = CHECKED_STEPS if case.mode == "step" else case.time
-        self.x = rng.standard_normal((case.batch, time, case.features)).astype(case.dtype)
-        self.dy = rng.standard_normal((case.batch, time, layer.output_size)).astype(case.dtype)
+        self.x, self.dy = (self._draw(rng, (case.batch, time, n)) for n in (case.features, layer.output_size))
         self._state: State | None = None
         calls: dict[str, Callable[[], object]] = {"infer": self._infer, "train": self._train, "step": self._step}
         self.run = calls[case.mode]
 
+    def _draw(self, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+        """Random numbers inside the sequences, 0 past their ends."""
+        array = rng.standard_normal(shape).astype(self.case.dtype)
+        if self.case.lengths is not None:
+            array[np.arange(shape[1]) >= self.case.lengths[:, None]] = 0
+        return array
+
     @property
     def directions(self) -> dict[str, Recurrent]:
         """The layer that reads from the start and, if there are two, the one that reads from the end."""
-        if isinstance(self.layer, Recurrent):
-            return {"forward": self.layer}
-        return {part: getattr(self.layer, f"{part}_layer") for part in ("forward", "backward")}
+        layer: Any = self.layer
+        if self.case.directions == 1:
+            return {"forward": layer}
+        return {"forward": layer.forward_layer, "backward": layer.backward_layer}
 
     @property
     def inputs(self) -> Arrays:
-        """What a peer is given: x, dy and every parameter as ``direction.name``."""
-        return {"x": self.x, "dy": self.dy} | self._by_direction(self.layer.params)
+        """What a peer is given: x, dy, lengths if they differ, and every parameter as ``direction.name``."""
+        lengths = {} if self.case.lengths is None else {"lengths": self.case.lengths}
+        return {"x": self.x, "dy": self.dy} | lengths | self._by_direction(self.layer.params)
 
     def results(self) -> Arrays:
         """What is compared before anything is timed: y and, in training, gradients as ``direction.name``."""
@@ -80,18 +97,18 @@ class Workload:
         return {"y": y} | {name: grad.copy() for name, grad in self._by_direction(self.layer.grads).items()}
 
     def _by_direction(self, arrays: Mapping[str, np.ndarray]) -> Arrays:
-        prefix = "" if self.case.bidirectional else "forward."
+        prefix = "" if self.case.directions == 2 else "forward."
         return {prefix + name: array for name, array in arrays.items()}
 
     def _infer(self) -> np.ndarray:
-        y: np.ndarray = self.layer(self.x)
+        y: np.ndarray = self.layer(self.x, self.case.lengths)
         return y
 
     def _train(self, dy: np.ndarray | None = None) -> np.ndarray:
         with self.layer.params.editing():
             pass  # as an optimizer would: weights must be packed anew
         self.layer.zero_grads()
-        y, cache = self.layer.forward(self.x, training=True)
+        y, cache = self.layer.forward(self.x, self.case.lengths, training=True)
         self.layer.backward(self.dy if dy is None else dy, cache, input_grad=False)
         return y
 

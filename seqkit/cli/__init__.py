@@ -1,7 +1,7 @@
 """The ``seqkit`` command.
 
-Exit codes: 0 done, 1 the job cannot be done (the message says why), 2 wrong usage, 130
-interrupted.  Results go to standard output, progress and remarks to standard error.
+Exit codes: 0 done, 1 the job cannot be done (the message says why), 2 wrong usage, 3 slower than
+``bench --fail-above`` allows, 130 interrupted.  Results go to standard output, progress and remarks to standard error.
 
 Each sub-command is a module of its own name, imported when it is asked for, so that
 ``seqkit --help`` does not wait for NumPy.

@@ -25,7 +25,7 @@ FORECAST_ONLY = ("window", "horizon", "season", "holdout", "plot")
 SEQUENCES_ONLY = ("label", "test", "ignore")
 
 
-def layer_name(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+def layer_name(ctx: click.Context | None, param: click.Parameter | None, name: str | None) -> str | None:
     """A registered name; anything else is wrong usage."""
     known = registry.names()
     if name is None or name in known:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # workers import this package too, and must not load seqkit's
 WORKERS = {
     "torch": "seqkit.bench.peers.torch_worker",
     "onnxruntime": "seqkit.bench.peers.onnxruntime_worker",
+    "openvino": "seqkit.bench.peers.openvino_worker",
+    "jax": "seqkit.bench.peers.jax_worker",
+    "keras": "seqkit.bench.peers.keras_worker",
 }
 """Modules that serve, by the name of the peer."""
 

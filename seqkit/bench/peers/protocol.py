@@ -62,6 +62,12 @@ def serve(load: Callable[[int], tuple[str, Prepare]]) -> None:
             _reply(replies, error=f"{type(error).__name__}: {error}")
 
 
+def full_precision(case: dict[str, Any]) -> None:
+    """Raise NotImplementedError where a case is of low precision."""
+    if case["precision"] not in ("float32", "float64"):
+        raise NotImplementedError(f"its recurrent layers have no {case['precision']} here")
+
+
 def by_direction(arrays: Arrays) -> dict[str, Arrays]:
     """Parameters (or gradients) of each direction that there is, by name.
 

@@ -1,10 +1,11 @@
-"""PyTorch: ``torch.nn.RNN``, ``LSTM`` and ``GRU``, time-major as it likes them.
+"""PyTorch: ``torch.nn.RNN``, ``LSTM`` and ``GRU``, time-major as it likes them, packed where lengths differ.
 
 Legend: B batch, T time, I input features, H units, D directions.
 """
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -28,31 +29,70 @@ def prepare(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, R
     """Results of a case, and the call to time."""
     if case["cell"] not in MODULES:
         raise NotImplementedError(f"there is no module for {case['cell']}")
-    net = getattr(torch.nn, MODULES[case["cell"]])(
-        case["features"], case["units"], bidirectional=case["bidirectional"], dtype=getattr(torch, case["dtype"])
-    )
+    net, dtype = _make(torch, case, arrays)
+    torch.set_grad_enabled(case["mode"] == "train")
+    x, dy = (_sequences(torch, arrays[name], arrays.get("lengths"), dtype) for name in ("x", "dy"))
+    if case["mode"] == "train":
+        return _train(torch, net, case["cell"], x, dy)
+    return _step(net, x) if case["mode"] == "step" else _infer(torch, net, x)
+
+
+def _make(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Any, Any]:
+    """The module with its weights, and the type of what it reads; int8 is "dynamic" quantization."""
+    kind = getattr(torch.nn, MODULES[case["cell"]])
+    net = kind(case["features"], case["units"], bidirectional=case["directions"] == 2)
+    net = net.to(torch.from_numpy(arrays["x"]).dtype)
     with torch.no_grad():
         for name, array in to_torch(case["cell"], arrays).items():
             getattr(net, name).copy_(torch.from_numpy(array))
-    x, dy = (torch.from_numpy(np.ascontiguousarray(arrays[name].transpose(1, 0, 2))) for name in ("x", "dy"))
-    torch.set_grad_enabled(case["mode"] == "train")
-    if case["mode"] == "train":
-        return _train(net, case["cell"], x, dy)
-    return _step(net, x) if case["mode"] == "step" else _infer(net, x)
+    if case["precision"] == "int8":
+        return _quantized(torch, net), torch.float32
+    dtype = getattr(torch, case["precision"])
+    return net.to(dtype), dtype
 
 
-def _infer(net: Any, x: Any) -> tuple[Arrays, Run]:
-    return {"y": _batch_major(net(x)[0])}, lambda: net(x)
+def _quantized(torch: Any, net: Any) -> Any:
+    if isinstance(net, torch.nn.RNN):
+        raise NotImplementedError("it quantizes LSTM and GRU only")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that another package is to take this over
+        return torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(net), {type(net)}, dtype=torch.qint8)[0]
 
 
-def _train(net: Any, cell: str, x: Any, dy: Any) -> tuple[Arrays, Run]:
+def _sequences(torch: Any, array: np.ndarray, lengths: np.ndarray | None, dtype: Any) -> Any:
+    """A (B, T, ...) array as a time-major tensor, or as a PackedSequence without padding."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array.transpose(1, 0, 2))).to(dtype)
+    if lengths is None:
+        return tensor
+    return torch.nn.utils.rnn.pack_padded_sequence(tensor, torch.from_numpy(lengths), enforce_sorted=False)
+
+
+def _array(torch: Any, y: Any, x: Any) -> np.ndarray:
+    """The output for x as a (B, T, D*H) array, 0 past the end of a sequence."""
+    if not isinstance(x, torch.Tensor):
+        y, _ = torch.nn.utils.rnn.pad_packed_sequence(y)  # the longest is as long as time
+    return _numpy(y.detach()).transpose(1, 0, 2)
+
+
+def _numpy(y: Any) -> np.ndarray:
+    """NumPy has no bfloat16."""
+    array: np.ndarray = y.numpy() if y.element_size() > 2 else y.float().numpy()
+    return array
+
+
+def _infer(torch: Any, net: Any, x: Any) -> tuple[Arrays, Run]:
+    return {"y": _array(torch, net(x)[0], x)}, lambda: net(x)
+
+
+def _train(torch: Any, net: Any, cell: str, x: Any, dy: Any) -> tuple[Arrays, Run]:
     def run() -> Any:
         net.zero_grad(set_to_none=True)
         y, _ = net(x)
-        y.backward(dy)
+        tensor, gradient = (y, dy) if isinstance(x, torch.Tensor) else (y.data, dy.data)
+        tensor.backward(gradient)
         return y
 
-    y = _batch_major(run().detach())
+    y = _array(torch, run(), x)
     grads = {name: weight.grad.numpy() for name, weight in net.named_parameters()}
     return {"y": y} | from_torch(cell, grads), run
 
@@ -61,18 +101,13 @@ def _step(net: Any, x: Any) -> tuple[Arrays, Run]:
     outputs, state = [], None
     for x_t in x:
         y, state = net(x_t[None], state)
-        outputs.append(y[0].numpy())
+        outputs.append(_numpy(y[0]))
 
     def run() -> None:
         nonlocal state
         _, state = net(x[:1], state)
 
     return {"y": np.stack(outputs, axis=1)}, run
-
-
-def _batch_major(y: Any) -> np.ndarray:
-    array: np.ndarray = y.numpy().transpose(1, 0, 2)
-    return array
 
 
 def to_torch(cell: str, arrays: Arrays) -> Arrays:
