@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from importlib import import_module
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +20,6 @@ from seqkit.bench.workload import Workload
 from seqkit.equations import matrix, sigmoid, tanh
 from seqkit.errors import CheckError, ConfigError
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CELLS = ("simple_rnn", "lstm", "gru", "peephole")
 
 
@@ -295,44 +291,3 @@ def test_difference():
         assert check.difference(wrong, expected) == float("inf")
     assert check.largest_difference({"y": expected}, {"y": expected, "forward.bias": expected}) == float("inf")
     assert check.largest_difference({"y": expected, "b": expected + 1}, {"y": expected, "b": expected}) == 0.25
-
-
-# the history of figures
-
-
-@pytest.fixture
-def suite(monkeypatch):
-    """The modules that asv runs."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
-        monkeypatch.delitem(sys.modules, name)
-    return {name: import_module(f"benchmarks.{name}") for name in ("common", "cells", "imports")}
-
-
-def test_every_built_in_cell_has_benchmarks(suite):
-    cells = sorted(name for name in registry.BUILT_IN if registry.is_cell(name))
-    assert sorted(suite["common"].CELLS) == cells, "a cell that is added must be added to the benchmarks too"
-    for benchmark in (suite["cells"].Sequences, suite["cells"].Streams):
-        assert benchmark.params[0] == suite["common"].CELLS
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_benchmarks_of_cells_run(suite, cell):
-    sequences, streams = suite["cells"].Sequences(), suite["cells"].Streams()
-    sequences.setup(cell, "B2 T3 H4")
-    assert sequences.x.shape == sequences.dy.shape == (2, 3, 4)
-    sequences.time_forward(cell, "B2 T3 H4")
-    sequences.peakmem_train(cell, "B2 T3 H4")
-    assert all(grad.any() for grad in sequences.layer.grads.values())
-    assert 0 < sequences.track_max_error(cell, "B2 T3 H4") < 1e-6
-    streams.setup(cell, "B2 H4")
-    streams.time_step(cell, "B2 H4")
-    first = streams.state[0]
-    streams.time_step(cell, "B2 H4")
-    assert not np.array_equal(streams.state[0], first)
-
-
-def test_the_benchmarks_of_imports_run(suite):
-    imports = suite["imports"].Imports()
-    for name in ("timeraw_import", "timeraw_import_engine", "timeraw_first_output"):
-        exec(getattr(imports, name)(), {})

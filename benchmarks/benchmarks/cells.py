@@ -1,61 +1,68 @@
-"""Every built-in cell: outputs, training and streams, and how exact they are.
-
-Only what is public from the start is used, so that old versions can be measured too; what is
-not is imported where it is needed.
-"""
+"""Every built-in cell in every mode: time, memory, and how exact it is."""
 
 import numpy as np
 
-import seqkit
+from .common import CELLS, SHAPES, case, checkout
 
-from .common import CELLS, SEQUENCES, STREAMS, sizes
+Workload = checkout("workload").Workload
+STEPS = 1000
 
 
-class Sequences:
-    """Whole sequences, every output asked for."""
+class _Mode:
+    """A case made ready; what is timed is the call that `seqkit bench` times."""
 
-    params = (CELLS, SEQUENCES)
+    mode = ""
     param_names = ("cell", "shape")
 
     def setup(self, cell, shape):
-        batch, time, units = sizes(shape)
-        rng = np.random.default_rng(0)
-        self.layer = seqkit.create(cell, units, return_sequences=True).build(units, seed=0)
-        self.x, self.dy = rng.standard_normal((2, batch, time, units)).astype(np.float32)
+        self.workload = Workload(case(cell, self.mode, shape))
 
-    def time_forward(self, cell, shape):
-        self.layer(self.x)
+    def time_call(self, cell, shape):
+        self.workload.run()
 
-    def time_train(self, cell, shape):
-        with self.layer.params.editing():
-            pass  # as an optimizer would: weights must be packed anew
-        self.layer.zero_grads()
-        _, cache = self.layer.forward(self.x, training=True)
-        self.layer.backward(self.dy, cache, input_grad=False)
 
-    def peakmem_train(self, cell, shape):
-        self.time_train(cell, shape)
+class _Sequences(_Mode):
+    """Whole sequences."""
+
+    def peakmem_call(self, cell, shape):
+        self.workload.run()
+
+    def track_planned_memory(self, cell, shape):
+        plan = self.workload.layer.plan(self.workload.x.shape, training=self.mode == "train")
+        return plan.tape_bytes + plan.work_bytes
+
+    track_planned_memory.unit = "bytes"
+
+
+class Infer(_Sequences):
+    """Outputs of whole sequences."""
+
+    mode = "infer"
+    params = (CELLS, SHAPES["infer"])
 
     def track_max_error(self, cell, shape):
         from seqkit.equations import run_reference
 
-        y, _ = run_reference(self.layer.cell, self.layer.params, self.x[:1])
-        return float(np.abs(self.layer(self.x)[:1] - y).max())
+        layer, x = self.workload.layer, self.workload.x
+        y, _ = run_reference(layer.cell, layer.params, x[:1])
+        return float(np.abs(layer(x)[:1] - y).max())
 
     track_max_error.unit = "absolute difference from float64"
 
 
-class Streams:
+class Train(_Sequences):
+    """Outputs, then the gradients of all parameters."""
+
+    mode = "train"
+    params = (CELLS, SHAPES["train"])
+
+
+class Step(_Mode):
     """One step of a stream, the state carried along."""
 
-    params = (CELLS, STREAMS)
-    param_names = ("cell", "shape")
+    mode = "step"
+    params = (CELLS, SHAPES["step"])
 
-    def setup(self, cell, shape):
-        batch, units = sizes(shape)
-        self.layer = seqkit.create(cell, units).build(units, seed=0)
-        self.x = np.random.default_rng(0).standard_normal((batch, units)).astype(np.float32)
-        self.state = None
-
-    def time_step(self, cell, shape):
-        _, self.state = self.layer.step(self.x, self.state)
+    def peakmem_many_calls(self, cell, shape):
+        for _ in range(STEPS):
+            self.workload.run()

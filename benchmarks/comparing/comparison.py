@@ -1,0 +1,125 @@
+"""All cases of two versions: a look at each, and a second one at those that seem slower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from comparing.looks import Arrays, Look, Version, disagreement, take_look
+from comparing.workers import CaseFailed
+
+SECOND_LOOK = 3
+"""How many times as many rounds a second look has."""
+
+Start = Callable[[], AbstractContextManager[tuple[Version, Version]]]
+"""Starts processes of the old and the new version."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured, in the words of ``benchmarks.common``."""
+
+    cell: str
+    mode: str
+    shape: str
+
+    def __str__(self) -> str:
+        return f"{self.cell} {self.mode} {self.shape}"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Rounds of a first look, seconds of a turn, and the ratio above which a case is slower."""
+
+    rounds: int
+    seconds: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes
+    ----------
+    status : {"same", "faster", "unclear", "slower", "not confirmed", "absent", "failed"}
+        "slower" if the intervals of both looks lie above the limit; "unclear" if the interval
+        reaches across it; "absent" if the old version cannot run the case, "failed" if the new
+        one cannot or if their results differ.
+    first, second : Look or None
+        What was seen.
+    reason : str
+        Why it is absent or has failed.
+    """
+
+    case: Case
+    status: str
+    first: Look | None = None
+    second: Look | None = None
+    reason: str = ""
+
+    @property
+    def last(self) -> Look | None:
+        """The look that decided."""
+        return self.second or self.first
+
+
+def compare(start: Start, cases: Iterable[Case], effort: Effort) -> Iterator[Outcome]:
+    """Measure every case; those that seem slower come last, after a second and longer look.
+
+    The second look is taken by new processes: where memory happens to lie makes a process
+    faster or slower for as long as it lives.
+    """
+    suspects = []
+    with start() as versions:
+        for case in cases:
+            outcome = _first_look(*versions, case, effort)
+            if outcome.status == "slower":
+                suspects.append(outcome)
+            else:
+                yield outcome
+    if suspects:
+        with start() as versions:
+            for suspect in suspects:
+                yield _second_look(*versions, suspect, effort)
+
+
+def judge(look: Look, limit: float) -> str:
+    """What the interval of a look says."""
+    low, high = look.interval
+    if low > limit:
+        return "slower"
+    if high < 1 / limit:
+        return "faster"
+    return "same" if low >= 1 / limit and high <= limit else "unclear"
+
+
+def _first_look(old: Version, new: Version, case: Case, effort: Effort) -> Outcome:
+    expected, missing = _results(old, case)
+    found, reason = _results(new, case)
+    if expected is None and found is None:
+        return Outcome(case, "failed", reason=f"old: {missing}; new: {reason}")
+    if expected is None:
+        return Outcome(case, "absent", reason=missing)
+    if found is None or (reason := disagreement(expected, found) or ""):
+        return Outcome(case, "failed", reason=reason)
+    look = take_look(old, new, effort.rounds, effort.seconds)
+    return Outcome(case, judge(look, effort.limit), look)
+
+
+def _results(version: Version, case: Case) -> tuple[Arrays | None, str]:
+    """Results of a version that prepares a case, or why it cannot."""
+    try:
+        return version.prepare(case.cell, case.mode, case.shape), ""
+    except CaseFailed as failure:
+        return None, str(failure)
+
+
+def _second_look(old: Version, new: Version, suspect: Outcome, effort: Effort) -> Outcome:
+    case = suspect.case
+    for version in (old, new):
+        version.prepare(case.cell, case.mode, case.shape)
+    look = take_look(old, new, SECOND_LOOK * effort.rounds, effort.seconds)
+    confirmed = judge(look, effort.limit) == "slower"
+    return replace(suspect, status="slower" if confirmed else "not confirmed", second=look)
