@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import click
+
 from benchmarks.common import CELLS, SHAPES
 from comparing import report
 from comparing.builds import BuildFailed, Commit, build, find
-from comparing.comparison import Case, Effort, Outcome, compare
+from comparing.comparison import Effort, Outcome, compare
 from comparing.looks import FEWEST_ROUNDS
 from comparing.workers import WorkerLost, start
 
@@ -57,12 +58,14 @@ def main(
     Exit code 0: nothing is slower; 3: something is, and a second look has confirmed it;
     1: a commit cannot be built, a result differs, or nothing was measured.
     """
-    cases = [Case(*words) for mode in modes or SHAPES for words in product(cells or CELLS, [mode], SHAPES[mode])]
+    chosen = (product(cells or CELLS, [mode], SHAPES[mode]) for mode in modes or SHAPES)
+    cases = list(map(" ".join, chain.from_iterable(chosen)))
     effort = Effort(rounds, seconds, limit)
     click.echo(f"old: {old}\nnew: {new}", err=as_json)
     outcomes = []
     try:
-        environments = tuple(_environment(commit) for commit in (old, new))
+        say = partial(click.echo, err=True)
+        environments = build(REPOSITORY, old, CACHE, say), build(REPOSITORY, new, CACHE, say)
         click.echo(report.HEADER, err=as_json)
         for outcome in compare(partial(start, environments, threads), cases, effort):
             outcomes.append(outcome)
@@ -75,17 +78,13 @@ def main(
     sys.exit(exit_code(outcomes))
 
 
-def _environment(commit: Commit) -> Path:
-    click.echo(f"building {commit} ...", err=True)
-    return build(REPOSITORY, commit, CACHE)
-
-
 def exit_code(outcomes: list[Outcome]) -> int:
     """0, 3 for a regression, or an error that says what is wrong."""
     if any(outcome.status == "slower" for outcome in outcomes):
         return SLOWER
     if failed := [outcome for outcome in outcomes if outcome.status == "failed"]:
-        raise click.ClickException(f"{failed[0].case} and {len(failed) - 1} others failed: {failed[0].reason}")
+        number = f"{len(failed)} case{'s' if len(failed) > 1 else ''} failed"
+        raise click.ClickException(f"{number}, beginning with {failed[0].case}: {failed[0].reason}")
     if not any(outcome.first for outcome in outcomes):
         raise click.ClickException("nothing was measured: the old commit has none of the cases.")
     return 0

@@ -1,10 +1,12 @@
 """Every built-in cell in every mode: time, memory, and how exact it is."""
 
+from __future__ import annotations
+
 import numpy as np
 
-from .common import CELLS, SHAPES, case, checkout
+from .bench import make
+from .common import CELLS, SHAPES
 
-Workload = checkout("workload").Workload
 STEPS = 1000
 
 
@@ -14,20 +16,20 @@ class _Mode:
     mode = ""
     param_names = ("cell", "shape")
 
-    def setup(self, cell, shape):
-        self.workload = Workload(case(cell, self.mode, shape))
+    def setup(self, cell: str, shape: str) -> None:
+        self.workload = make(cell, self.mode, shape)
 
-    def time_call(self, cell, shape):
+    def time_call(self, cell: str, shape: str) -> None:
         self.workload.run()
 
 
 class _Sequences(_Mode):
     """Whole sequences."""
 
-    def peakmem_call(self, cell, shape):
+    def peakmem_call(self, cell: str, shape: str) -> None:
         self.workload.run()
 
-    def track_planned_memory(self, cell, shape):
+    def track_planned_memory(self, cell: str, shape: str) -> int:
         plan = self.workload.layer.plan(self.workload.x.shape, training=self.mode == "train")
         return plan.tape_bytes + plan.work_bytes
 
@@ -40,7 +42,7 @@ class Infer(_Sequences):
     mode = "infer"
     params = (CELLS, SHAPES["infer"])
 
-    def track_max_error(self, cell, shape):
+    def track_max_error(self, cell: str, shape: str) -> float:
         from seqkit.equations import run_reference
 
         layer, x = self.workload.layer, self.workload.x
@@ -63,6 +65,6 @@ class Step(_Mode):
     mode = "step"
     params = (CELLS, SHAPES["step"])
 
-    def peakmem_many_calls(self, cell, shape):
+    def peakmem_many_calls(self, cell: str, shape: str) -> None:
         for _ in range(STEPS):
             self.workload.run()

@@ -9,7 +9,7 @@ import sys
 import tarfile
 import tempfile
 import venv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Commit:
     subject: str
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.sha[:10]}, {self.subject})"
+        return f"{self.name} ({self.sha[:10]} {self.subject})"
 
 
 def find(repository: Path, name: str) -> Commit | None:
@@ -45,7 +45,7 @@ def find(repository: Path, name: str) -> Commit | None:
     return Commit(name, sha, subject)
 
 
-def build(repository: Path, commit: Commit, cache: Path) -> Path:
+def build(repository: Path, commit: Commit, cache: Path, say: Callable[[str], object]) -> Path:
     """The environment of a commit, made unless it is there.
 
     The name of the folder holds all that it depends on: the same Python and NumPy serve every commit.
@@ -55,13 +55,14 @@ def build(repository: Path, commit: Commit, cache: Path) -> Path:
     BuildFailed
         If pip fails; the message ends with what pip said.
     """
-    version = "".join(map(str, sys.version_info[:2]))
+    version = ".".join(map(str, sys.version_info[:2]))
     folder = cache / f"{commit.sha[:16]}-python{version}-numpy{np.__version__}"
     finished = folder / "finished"
     if finished.exists():
         return folder
+    say(f"building {commit.sha[:10]}")
     shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, with_pip=True)
+    venv.create(folder, symlinks=True, with_pip=True)
     with tempfile.TemporaryDirectory(prefix="seqkit-compare-") as tree:
         _export(repository, commit, Path(tree))
         _run([str(python(folder)), "-m", "pip", "install", "-q", tree, f"numpy=={np.__version__}"], commit)

@@ -5,27 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from comparing.looks import Arrays, Look, Version, disagreement, take_look
+from comparing.looks import Look, Version, disagreement, take_look
 from comparing.workers import CaseFailed
+
+if TYPE_CHECKING:
+    from seqkit.bench.workload import Arrays
 
 SECOND_LOOK = 3
 """How many times as many rounds a second look has."""
 
 Start = Callable[[], AbstractContextManager[tuple[Version, Version]]]
 """Starts processes of the old and the new version."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is measured, in the words of ``benchmarks.common``."""
-
-    cell: str
-    mode: str
-    shape: str
-
-    def __str__(self) -> str:
-        return f"{self.cell} {self.mode} {self.shape}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +35,8 @@ class Outcome:
 
     Attributes
     ----------
+    case : str
+        Cell, mode and shape, such as "lstm infer B32 T100 H64".
     status : {"same", "faster", "unclear", "slower", "not confirmed", "absent", "failed"}
         "slower" if the intervals of both looks lie above the limit; "unclear" if the interval
         reaches across it; "absent" if the old version cannot run the case, "failed" if the new
@@ -53,7 +47,7 @@ class Outcome:
         Why it is absent or has failed.
     """
 
-    case: Case
+    case: str
     status: str
     first: Look | None = None
     second: Look | None = None
@@ -65,7 +59,7 @@ class Outcome:
         return self.second or self.first
 
 
-def compare(start: Start, cases: Iterable[Case], effort: Effort) -> Iterator[Outcome]:
+def compare(start: Start, cases: Iterable[str], effort: Effort) -> Iterator[Outcome]:
     """Measure every case; those that seem slower come last, after a second and longer look.
 
     The second look is taken by new processes: where memory happens to lie makes a process
@@ -95,7 +89,7 @@ def judge(look: Look, limit: float) -> str:
     return "same" if low >= 1 / limit and high <= limit else "unclear"
 
 
-def _first_look(old: Version, new: Version, case: Case, effort: Effort) -> Outcome:
+def _first_look(old: Version, new: Version, case: str, effort: Effort) -> Outcome:
     expected, missing = _results(old, case)
     found, reason = _results(new, case)
     if expected is None and found is None:
@@ -108,18 +102,17 @@ def _first_look(old: Version, new: Version, case: Case, effort: Effort) -> Outco
     return Outcome(case, judge(look, effort.limit), look)
 
 
-def _results(version: Version, case: Case) -> tuple[Arrays | None, str]:
+def _results(version: Version, case: str) -> tuple[Arrays | None, str]:
     """Results of a version that prepares a case, or why it cannot."""
     try:
-        return version.prepare(case.cell, case.mode, case.shape), ""
+        return version.prepare(case), ""
     except CaseFailed as failure:
         return None, str(failure)
 
 
 def _second_look(old: Version, new: Version, suspect: Outcome, effort: Effort) -> Outcome:
-    case = suspect.case
     for version in (old, new):
-        version.prepare(case.cell, case.mode, case.shape)
+        version.prepare(suspect.case)
     look = take_look(old, new, SECOND_LOOK * effort.rounds, effort.seconds)
     confirmed = judge(look, effort.limit) == "slower"
     return replace(suspect, status="slower" if confirmed else "not confirmed", second=look)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import comb
 from statistics import median
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from seqkit.bench.workload import Arrays
 
 CONFIDENCE = 0.95
 FEWEST_ROUNDS = 6
@@ -16,13 +19,11 @@ FEWEST_ROUNDS = 6
 TOLERANCE = 1e-4
 """Largest difference of float32 results, relative to the largest number, that passes for rounding."""
 
-Arrays = dict[str, np.ndarray]
-
 
 class Version(Protocol):
     """Who takes part; see `comparing.workers.Worker`."""
 
-    def prepare(self, cell: str, mode: str, shape: str) -> Arrays: ...
+    def prepare(self, case: str) -> Arrays: ...
     def turn(self, seconds: float) -> list[float]: ...
 
 

@@ -12,18 +12,18 @@ from comparing.comparison import Effort, Outcome
 from comparing.looks import CONFIDENCE, Look
 
 SCHEMA = "seqkit.compare/1"
-HEADER = f"{'case':30}{'old_ms':>10}{'new_ms':>10}{'new/old':>9}  {f'{CONFIDENCE:.0%} interval':15}  verdict"
+HEADER = f"{'case':32}{'old_ms':>10}{'new_ms':>10}{'new/old':>9}  {f'{CONFIDENCE:.0%} interval':15}  verdict"
 
 
 def line(outcome: Outcome) -> str:
     """One row of the table; its columns are those of `HEADER`."""
     look = outcome.last
     if look is None:
-        return f"{outcome.case!s:30}  {outcome.status}: {outcome.reason}"
+        return f"{outcome.case:32}  {outcome.status}: {outcome.reason}"
     low, high = look.interval
     interval = f"{low:.3f} to {high:.3f}"
     times = f"{1e3 * median(look.old):10.4g}{1e3 * median(look.new):10.4g}"
-    return f"{outcome.case!s:30}{times}{look.ratio:9.3f}  {interval:15}  {outcome.status}"
+    return f"{outcome.case:32}{times}{look.ratio:9.3f}  {interval:15}  {outcome.status}"
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
@@ -46,7 +46,7 @@ def document(old: Commit, new: Commit, threads: int, effort: Effort, outcomes: S
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:
-    facts = {**vars(outcome.case), "status": outcome.status}
+    facts = {"case": outcome.case, "status": outcome.status}
     if outcome.reason:
         facts["reason"] = outcome.reason
     looks = {"first_look": outcome.first, "second_look": outcome.second}

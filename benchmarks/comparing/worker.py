@@ -5,18 +5,21 @@ installed.  What is measured and how time is taken comes from this checkout; ``i
 finds the installed package.
 """
 
+from __future__ import annotations
+
 import signal
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqkit.bench.workload import Arrays
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # -I leaves it out; it holds no seqkit
 
 import seqkit
-from benchmarks.common import case, checkout
-
-Workload = checkout("workload").Workload
-take_turn = checkout("timing").take_turn
+from benchmarks.bench import make, take_turn
 
 
 def serve(parent: Connection) -> None:
@@ -37,12 +40,13 @@ def serve(parent: Connection) -> None:
 class Worker:
     """What can be asked."""
 
-    def prepare(self, cell: str, mode: str, shape: str):
-        """Make a case ready; its results as arrays by name."""
-        self.workload = Workload(case(cell, mode, shape))
+    def prepare(self, case: str) -> Arrays:
+        """Make a case such as "lstm infer B32 T100 H64" ready; its results as arrays by name."""
+        cell, mode, shape = case.split(maxsplit=2)
+        self.workload = make(cell, mode, shape)
         return self.workload.results()
 
-    def turn(self, seconds: float):
+    def turn(self, seconds: float) -> list[float]:
         """Seconds per call in one turn."""
         return take_turn(self.workload.run, seconds)
 

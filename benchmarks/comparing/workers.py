@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self
 
 from comparing.builds import python
 
-SCRIPT = Path(__file__).with_name("worker.py")
+if TYPE_CHECKING:
+    from seqkit.bench.workload import Arrays
 
-Arrays = dict[str, np.ndarray]
+SCRIPT = Path(__file__).with_name("worker.py")
 
 
 class CaseFailed(Exception):
@@ -63,11 +62,11 @@ class Worker:
         """Wait until the process is ready, and see that it has the package of its environment."""
         found = Path(self._hear())
         if not found.is_relative_to(self.environment):
-            raise WorkerLost(f"the process of {self.environment} imports seqkit from {found}, not from its environment.")
+            raise WorkerLost(f"{self.environment} must have seqkit installed, but imports it from {found}.")
 
-    def prepare(self, cell: str, mode: str, shape: str) -> Arrays:
-        """Make a case ready; its results."""
-        arrays: Arrays = self._ask("prepare", cell, mode, shape)
+    def prepare(self, case: str) -> Arrays:
+        """Make a case such as "lstm infer B32 T100 H64" ready; its results."""
+        arrays: Arrays = self._ask("prepare", case)
         return arrays
 
     def turn(self, seconds: float) -> list[float]:
@@ -76,10 +75,8 @@ class Worker:
         return samples
 
     def _ask(self, *request: Any) -> Any:
-        try:
+        with suppress(BrokenPipeError):  # it has ended: what is heard says so
             self._connection.send(request)
-        except BrokenPipeError:
-            pass  # it has ended: what is heard says so
         result, reason = self._hear()
         if reason is not None:
             raise CaseFailed(reason)
