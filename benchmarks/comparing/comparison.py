@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING
 
 from comparing.looks import Look, Version, disagreement, take_look
@@ -13,8 +14,9 @@ from comparing.workers import CaseFailed
 if TYPE_CHECKING:
     from seqkit.bench.workload import Arrays
 
-SECOND_LOOK = 3
-"""How many times as many rounds a second look has."""
+LAUNCHES = 9
+"""Pairs of new processes in a second look."""
+ROUNDS_OF_A_LAUNCH = 4
 
 Start = Callable[[], AbstractContextManager[tuple[Version, Version]]]
 """Starts processes of the old and the new version."""
@@ -42,7 +44,7 @@ class Outcome:
         reaches across it; "absent" if the old version cannot run the case, "failed" if the new
         one cannot or if their results differ.
     first, second : Look or None
-        What was seen.
+        What was seen; a round of the second one is a pair of new processes.
     reason : str
         Why it is absent or has failed.
     """
@@ -60,11 +62,7 @@ class Outcome:
 
 
 def compare(start: Start, cases: Iterable[str], effort: Effort) -> Iterator[Outcome]:
-    """Measure every case; those that seem slower come last, after a second and longer look.
-
-    The second look is taken by new processes: where memory happens to lie makes a process
-    faster or slower for as long as it lives.
-    """
+    """Measure every case; those that seem slower come last, after a second and longer look."""
     suspects = []
     with start() as versions:
         for case in cases:
@@ -74,9 +72,7 @@ def compare(start: Start, cases: Iterable[str], effort: Effort) -> Iterator[Outc
             else:
                 yield outcome
     if suspects:
-        with start() as versions:
-            for suspect in suspects:
-                yield _second_look(*versions, suspect, effort)
+        yield from _second_looks(start, suspects, effort)
 
 
 def judge(look: Look, limit: float) -> str:
@@ -110,9 +106,21 @@ def _results(version: Version, case: str) -> tuple[Arrays | None, str]:
         return None, str(failure)
 
 
-def _second_look(old: Version, new: Version, suspect: Outcome, effort: Effort) -> Outcome:
-    for version in (old, new):
-        version.prepare(suspect.case)
-    look = take_look(old, new, SECOND_LOOK * effort.rounds, effort.seconds)
-    confirmed = judge(look, effort.limit) == "slower"
-    return replace(suspect, status="slower" if confirmed else "not confirmed", second=look)
+def _second_looks(start: Start, suspects: Sequence[Outcome], effort: Effort) -> Iterator[Outcome]:
+    """Look at suspects again, in many pairs of new processes.
+
+    Where memory happens to lie makes a process faster or slower for as long as it lives, so
+    what was seen in one pair, however often, is a single draw.
+    """
+    seen: dict[str, list[tuple[float, float]]] = {suspect.case: [] for suspect in suspects}
+    for _ in range(LAUNCHES):
+        with start() as (old, new):
+            for case, pairs in seen.items():
+                for version in (old, new):
+                    version.prepare(case)
+                look = take_look(old, new, ROUNDS_OF_A_LAUNCH, effort.seconds)
+                pairs.append((median(look.old), median(look.new)))
+    for suspect in suspects:
+        look = Look(*zip(*seen[suspect.case], strict=True))
+        confirmed = judge(look, effort.limit) == "slower"
+        yield replace(suspect, status="slower" if confirmed else "not confirmed", second=look)

@@ -92,7 +92,7 @@ class Worker:
 
 @contextmanager
 def start(environments: tuple[Path, Path], threads: int) -> Iterator[tuple[Worker, Worker]]:
-    """Two processes, ready; new ones get other memory, and with it other luck."""
+    """Two processes, ready."""
     with Worker(environments[0], threads) as old, Worker(environments[1], threads) as new:
         old.greet()
         new.greet()
