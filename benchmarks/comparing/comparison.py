@@ -1,4 +1,4 @@
-"""All cases of two versions: a look at each, and a second one at those that seem slower."""
+"""All cases of two versions: a look at each, and a second one at those that seem to have changed."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ class Outcome:
     case : str
         Cell, mode and shape, such as "lstm infer B32 T100 H64".
     status : {"same", "faster", "unclear", "slower", "not confirmed", "absent", "failed"}
-        "slower" if the intervals of both looks lie above the limit; "unclear" if the interval
-        reaches across it; "absent" if the old version cannot run the case, "failed" if the new
-        one cannot or if their results differ.
+        "slower" if the intervals of both looks lie above the limit, "faster" if they lie below
+        1 / limit, "not confirmed" if only the first one does; "unclear" if the interval reaches
+        across a limit; "absent" if the old version cannot run the case, "failed" if the new one
+        cannot or if their results differ.
     first, second : Look or None
         What was seen; a round of the second one is a pair of new processes.
     reason : str
@@ -62,12 +63,12 @@ class Outcome:
 
 
 def compare(start: Start, cases: Iterable[str], effort: Effort) -> Iterator[Outcome]:
-    """Measure every case; those that seem slower come last, after a second and longer look."""
+    """Measure every case; those that seem slower or faster come last, after a second and longer look."""
     suspects = []
     with start() as versions:
         for case in cases:
             outcome = _first_look(*versions, case, effort)
-            if outcome.status == "slower":
+            if outcome.status in ("slower", "faster"):
                 suspects.append(outcome)
             else:
                 yield outcome
@@ -122,5 +123,5 @@ def _second_looks(start: Start, suspects: Sequence[Outcome], effort: Effort) -> 
                 pairs.append((median(look.old), median(look.new)))
     for suspect in suspects:
         look = Look(*zip(*seen[suspect.case], strict=True))
-        confirmed = judge(look, effort.limit) == "slower"
-        yield replace(suspect, status="slower" if confirmed else "not confirmed", second=look)
+        confirmed = judge(look, effort.limit) == suspect.status
+        yield replace(suspect, status=suspect.status if confirmed else "not confirmed", second=look)
