@@ -14,7 +14,7 @@ RARE = {"precision": "precision", "threads": "threads", "directions": "dirs", "r
 """Attributes of cases that are a column only where they differ, and its heading."""
 SIZES = {"batch": "B", "time": "T", "features": "I", "units": "H"}
 FIGURES = ("time_ms", "spread_pct", "seq/s", "steps/s", "GFLOP/s", "GB/s", "limit", "pct_of_limit", "peak_MB")
-WIDTHS = {"time_ms": 7, "seq/s": 8, "steps/s": 8}
+WIDTHS = {"time_ms": 8, "seq/s": 9, "steps/s": 9}
 WIDEST_RATIO = len("99.99 (99.99-99.99)")
 
 
@@ -67,9 +67,9 @@ def own_figures(row: Row) -> list[str]:
 
 def ratio_table(cases: Sequence[Case], peers: Sequence[str]) -> Table:
     """The table of the peers' figures."""
-    columns = [("time_ms", 7)]
+    columns = [("time_ms", WIDTHS["time_ms"])]
     for peer in peers:
-        columns += [(f"{SHORT.get(peer, peer)}_ms", 7), (f"{SHORT.get(peer, peer)}_ratio", WIDEST_RATIO)]
+        columns += [(f"{SHORT.get(peer, peer)}_ms", WIDTHS["time_ms"]), (f"{SHORT.get(peer, peer)}_ratio", WIDEST_RATIO)]
     return Table(cases, columns)
 
 
@@ -110,7 +110,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def digits(value: float) -> str:
-    """A number in at most seven characters: four significant digits, three of very small ones.
+    """A number of at least 0.0001 in at most eight characters: four significant digits, three of very small ones.
 
     Examples
     --------
