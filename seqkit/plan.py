@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from seqkit import _core
 
@@ -20,8 +21,12 @@ class Plan:
         What products are computed in, and the multiply-add that computes them.
     lanes : int
         Numbers of a SIMD vector.
+    kernel : str
+        "tile R x V": R rows of the batch by V vectors of units in registers; "line": one row, panel by panel.
     threads : int
         Threads that will work.
+    split : str
+        What the threads share: "directions", "rows" of the batch, "units" of one row, or "none".
     tasks : tuple of int
         Tasks that each direction is split into; every task has its own rows of the batch.
     panel : int
@@ -41,7 +46,9 @@ class Plan:
     precision: str
     instruction: str
     lanes: int
+    kernel: str
     threads: int
+    split: str
     tasks: tuple[int, ...]
     panel: int
     stages: int
@@ -52,9 +59,9 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"{self.isa} {self.dtype}, {self.lanes} lanes; products in {self.precision} by {self.instruction}, "
+            f"{self.isa} {self.dtype}, {self.lanes} lanes; products in {self.precision} by {self.instruction} ({self.kernel}), "
             f"pointwise part {self.pointwise}; panels of {self.panel} units, {self.stages} stage(s)\n"
-            f"{self.threads} thread(s), tasks {' + '.join(map(str, self.tasks))}: {self.why}\n"
+            f"{self.threads} thread(s) share {self.split}, tasks {' + '.join(map(str, self.tasks))}: {self.why}\n"
             f"memory: tape {self.tape_bytes / 2**20:.2f} MiB, working {self.work_bytes / 2**20:.2f} MiB"
         )
 
@@ -64,34 +71,43 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
     allowed = _core.num_threads()
     threads, tasks, share, shared = _core.plan(list(calls), allowed)
     tables = calls[0].program.tables
-    lanes = _core.lanes(tables["dtype"])
-    sizes = [call.nbytes() for call in calls]
+    precision, lanes, sizes = tables["precision"], _core.lanes(tables["dtype"]), [call.nbytes() for call in calls]
+    split = "none" if threads == 1 else "directions" if len(calls) > 1 else shared
     return Plan(
         _core.isa,
         tables["dtype"],
-        tables["precision"],
-        _core.instruction(tables["precision"]),
+        precision,
+        _core.instruction(precision),
         lanes,
+        _kernel(-(-batch // tasks[0]), _core.tile_rows(precision), tables),
         threads,
+        split,
         tuple(tasks),
         tables["vectors"] * lanes,
         len(tables["stages"]),
         "compiled" if all(all(call.program.compiled) for call in calls) else "interpreted",
         sum(tape for tape, _ in sizes),
         sum(work for _, work in sizes) + threads * share,
-        _why(threads, allowed, len(calls), batch, shared),
+        _why(split, allowed, batch),
     )
 
 
-def _why(threads: int, allowed: int, directions: int, batch: int, shared: str) -> str:
-    if allowed == 1:
-        return "one thread is allowed"
-    if threads == 1:
-        return (
-            "a batch of one sequence is not split"
-            if batch == 1 and directions == 1
-            else "too little work for more threads"
-        )
-    if shared == "units":
-        return "the threads share the units of the only sequence and meet after every stage"
-    return "each direction on its own threads" if directions > 1 else "rows of the batch are shared out"
+def _kernel(rows: int, highest: int, tables: Mapping[str, Any]) -> str:
+    """The kernel of the widest product of a task of `rows` rows: tiles have nearly equal height."""
+    if rows <= 1:
+        return "line"
+    tiles = -(-rows // highest)
+    widest = max((run[3] for run in tables["runs"].tolist()), default=1)
+    return f"tile {-(-rows // tiles)} x {widest * tables['vectors']}"
+
+
+def _why(split: str, allowed: int, batch: int) -> str:
+    if split == "none":
+        if allowed == 1:
+            return "one thread is allowed"
+        return "the units of one sequence are too little work to share" if batch == 1 else "too little work to share"
+    return {
+        "directions": "each direction on its own threads, which never wait for each other",
+        "rows": "rows of the batch on threads that never wait for each other",
+        "units": "the units of the only sequence; the threads meet after every stage",
+    }[split]

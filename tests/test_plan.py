@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import seqkit
+from seqkit import _core
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,27 @@ def test_planning_changes_nothing() -> None:
             layer.plan((3, 4, 5), training=True)
         outputs.append(layer.forward(x, training=True)[0])
     np.testing.assert_array_equal(*outputs)
+
+
+@pytest.mark.parametrize(
+    ("shape", "threads", "split"),
+    [((32, 50, 64), 2, "rows"), ((32, 50, 64), 1, "none"), ((1, 50, 64), 2, "units"), ((2, 2, 3), 2, "none")],
+)
+def test_split(shape: tuple[int, int, int], threads: int, split: str) -> None:
+    if not _core.openmp:
+        split = "none"
+    with seqkit.threads(threads):
+        assert seqkit.LSTM(128 if shape[1] > 2 else 4).plan(shape).split == split
+        both = seqkit.Bidirectional(seqkit.LSTM(128 if shape[1] > 2 else 4)).plan(shape)
+    assert both.split == ("none" if split == "none" else "directions")
+
+
+def test_kernel() -> None:
+    """Rows of a task are cut into tiles of nearly equal height; the four gates of an LSTM are four vectors."""
+    highest = _core.tile_rows("float32")
+    with seqkit.threads(1):
+        for batch in (2, 3, 5, 7, 8, 13):
+            height = int(np.ceil(batch / np.ceil(batch / highest)))
+            assert seqkit.LSTM(64).plan((batch, 5, 3)).kernel == f"tile {height} x 4"
+        assert seqkit.GRU(64).plan((1, 5, 3)).kernel == "line"
+        assert seqkit.GRU(64).plan((highest, 5, 3)).kernel == f"tile {highest} x 3"

@@ -15,6 +15,7 @@ from seqkit._core.machine import (
     openmp,
     read_bandwidth,
     supported_isas,
+    tile_rows,
 )
 from seqkit._core.products import Product, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
@@ -53,4 +54,5 @@ __all__ = [
     "set_num_threads",
     "supported_isas",
     "threads",
+    "tile_rows",
 ]

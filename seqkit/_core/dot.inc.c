@@ -82,9 +82,17 @@ static void DOT_FN(product)(
     }
 #define LINES(Q) LINE(1, Q) LINE(2, Q) LINE(3, Q) LINE(4, Q)
 #define LINE_TABLE(Q) {0, DOT_FN(line_1_##Q), DOT_FN(line_2_##Q), DOT_FN(line_3_##Q), DOT_FN(line_4_##Q)}
-LINES(1) LINES(2) LINES(4)
+LINES(1) LINES(2)
+#if LINE_PANELS >= 4
+LINES(4)
+#endif
 
-static const FN(line_kernel) DOT_FN(lines)[][SK_MAX_VECTORS + 1] = {LINE_TABLE(1), LINE_TABLE(2), LINE_TABLE(4)};
+static const FN(line_kernel) DOT_FN(lines)[][SK_MAX_VECTORS + 1] = {
+    LINE_TABLE(1), LINE_TABLE(2),
+#if LINE_PANELS >= 4
+    LINE_TABLE(4),
+#endif
+};
 
 static void DOT_FN(line)(
     const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel, char *z,

@@ -118,11 +118,19 @@ static void FN(product)(
     }
 #define LINES(Q) LINE(1, Q) LINE(2, Q) LINE(3, Q) LINE(4, Q)
 #define LINE_TABLE(Q) {0, FN(line_1_##Q), FN(line_2_##Q), FN(line_3_##Q), FN(line_4_##Q)}
-LINES(1) LINES(2) LINES(4)
+LINES(1) LINES(2)
+#if LINE_PANELS >= 4
+LINES(4)
+#endif
 
 typedef void (*FN(line_kernel))(
     const sk_product *, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, int64_t);
-static const FN(line_kernel) FN(lines)[][SK_MAX_VECTORS + 1] = {LINE_TABLE(1), LINE_TABLE(2), LINE_TABLE(4)};
+static const FN(line_kernel) FN(lines)[][SK_MAX_VECTORS + 1] = {
+    LINE_TABLE(1), LINE_TABLE(2),
+#if LINE_PANELS >= 4
+    LINE_TABLE(4),
+#endif
+};
 
 static void FN(by_lines)(
     const FN(line_kernel) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t vectors, int64_t panels,

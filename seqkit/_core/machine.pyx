@@ -76,6 +76,11 @@ def instruction(str precision):
     return (<bytes>kernels_of(precision).instruction).decode()
 
 
+def tile_rows(str precision):
+    """Rows of a batch that the largest tile of a product holds in registers."""
+    return kernels_of(precision).tile_rows
+
+
 cdef const sk_kernels *kernels_of(str precision) except NULL:
     cdef const sk_kernels *kernels = sk_isa_kernels(isa.encode(), precision.encode(), features)
     if kernels is NULL:

@@ -69,7 +69,10 @@ def ratio_table(cases: Sequence[Case], peers: Sequence[str]) -> Table:
     """The table of the peers' figures."""
     columns = [("time_ms", WIDTHS["time_ms"])]
     for peer in peers:
-        columns += [(f"{SHORT.get(peer, peer)}_ms", WIDTHS["time_ms"]), (f"{SHORT.get(peer, peer)}_ratio", WIDEST_RATIO)]
+        columns += [
+            (f"{SHORT.get(peer, peer)}_ms", WIDTHS["time_ms"]),
+            (f"{SHORT.get(peer, peer)}_ratio", WIDEST_RATIO),
+        ]
     return Table(cases, columns)
 
 
