@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import seqkit
+from seqkit.data.files import locate
+from seqkit.tasks import forecast
 
 FAST = ["--units", "3", "--epochs", "2", "--threads", "1"]
 
@@ -77,6 +79,9 @@ def test_saved_forecast_agrees_with_the_printed_error(run):
     document = json.loads(run("predict", "m.safetensors", "sunspots", "--json").stdout)
     assert [row["forecast"] for row in document] == [float(row["forecast"]) for row in rows]
     assert document[-1]["sunspots"] is None
+    low = json.loads(run("predict", "m.safetensors", "sunspots", "--json", "--precision", "int8").stdout)
+    assert low == list(forecast.rows(seqkit.load("m.safetensors").quantize("int8"), locate("sunspots")))
+    assert low != document
 
 
 def test_options_of_a_forecast(run):

@@ -56,7 +56,7 @@ def test_planning_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "threads", "split"),
-    [((32, 50, 64), 2, "rows"), ((32, 50, 64), 1, "none"), ((1, 50, 64), 2, "units"), ((2, 2, 3), 2, "none")],
+    [((32, 50, 64), 2, "rows"), ((32, 50, 64), 1, "none"), ((1, 400, 64), 2, "units"), ((2, 2, 3), 2, "none")],
 )
 def test_split(shape: tuple[int, int, int], threads: int, split: str) -> None:
     if not _core.openmp:
