@@ -16,6 +16,7 @@ from seqkit.bench.limits import Bound, Limits
 from seqkit.bench.memory import peak_memory
 from seqkit.bench.operations import bytes_read, count_products, operations, weight_bytes
 from seqkit.bench.ragged import lengths_of
+from seqkit.bench.ticks import TIMED, draw_ticks, play
 from seqkit.bench.workload import Workload
 from seqkit.equations import matrix, sigmoid, tanh
 from seqkit.errors import CheckError, ConfigError
@@ -55,6 +56,7 @@ def wide(monkeypatch):
         ("peephole", "infer", 4 * 15 + 4 * 25),
         ("gru", "infer", 3 * 15 + 3 * 25),
         ("gru", "step", 3 * 15 + 3 * 25),
+        ("gru", "streams", (3 * 15 + 3 * 25) / 2),  # of 2 streams, one makes a step
         ("wide", "infer", 2 * 15 + 3 * 25),
         # forward, gradients of the weights, gradients of the states
         ("simple_rnn", "train", (15 + 25) + (15 + 25) + 25),
@@ -65,7 +67,7 @@ def wide(monkeypatch):
 )
 @pytest.mark.usefixtures("wide")
 def test_operations_by_hand(cell, mode, each):
-    time = 1 if mode == "step" else 7
+    time = 1 if mode in ("step", "streams") else 7
     assert operations(Case(cell, mode, 2, time, 3, 5)) == 2 * 2 * time * each
     assert operations(Case(cell, mode, 2, time, 3, 5, directions=2)) == 2 * (2 * 2 * time * each)
 
@@ -113,8 +115,8 @@ def test_grid_over_everything_else():
 def test_grid_without_sizes():
     cases = grid(CELLS)
     assert {case.cell for case in cases} == set(CELLS)
-    assert {case.mode for case in cases} == {"infer", "train", "step"}
-    assert all(case.features == case.units and (case.time == 1) == (case.mode == "step") for case in cases)
+    assert {case.mode for case in cases} == {"infer", "train", "step", "streams"}
+    assert all(case.features == case.units and (case.time == 1) == (case.mode in ("step", "streams")) for case in cases)
     assert {case.mode for case in grid(["lstm"], directions=[2])} == {"infer", "train"}
     (case,) = grid(["lstm"], ["step"], units=[9], precision=["float64"])
     assert case == Case("lstm", "step", 1, 1, 9, 9, precision="float64")
@@ -132,6 +134,28 @@ def test_profiles_of_lengths(profile, low, mean):
     assert lengths_of(profile, 5, 1).tolist() == [1] * 5
 
 
+def test_ticks_are_halves_without_repetition():
+    ticks, taken = draw_ticks(9, compared=5)
+    assert ticks.shape == (5 + TIMED, 4)
+    assert all(len(set(tick)) == 4 for tick in ticks.tolist())
+    assert set(ticks.ravel()) == set(range(9))
+    assert len({tuple(tick) for tick in ticks.tolist()}) > 60
+    assert taken.tolist() == [sum(stream in tick for tick in ticks[:5].tolist()) for stream in range(9)]
+    assert draw_ticks(1, compared=2)[0].ravel().tolist() == [0] * (2 + TIMED)
+
+
+def test_ticks_are_played_in_the_order_of_each_stream():
+    """A fake that remembers what it was given: a stream's k-th step reads its k-th input."""
+    ticks, taken = draw_ticks(6, compared=4)
+    x, y, seen = np.arange(24.0).reshape(6, 4, 1), np.zeros((6, 4, 1)), []
+    run = play(lambda ids, x_t: seen.append(ids) or -x_t, ticks, x, y)
+    inside = np.arange(4) < taken[:, None]
+    assert np.array_equal(y, -x * inside[..., None])
+    for _ in range(TIMED + 1):
+        run()
+    assert np.array_equal(seen, [*ticks, ticks[4]])
+
+
 def test_no_profile_is_no_lengths():
     assert lengths_of("none", 3, 7).tolist() == [7] * 3
     assert Case("lstm", "infer", 3, 7, 4, 5).lengths is None
@@ -147,6 +171,7 @@ def test_bytes_by_hand():
     assert bytes_read(Case("lstm", "infer", 2, 7, 3, 5)) == 4 * 4 * (15 + 7 * 25)
     assert bytes_read(Case("lstm", "infer", 9, 7, 3, 5, ragged="uniform")) == 4 * 4 * (15 + 7 * 25)  # the longest
     assert bytes_read(Case("lstm", "train", 2, 7, 3, 5)) == 4 * 4 * (15 + 14 * 25)
+    assert bytes_read(Case("gru", "streams", 64, 1, 3, 5)) == 4 * 3 * (15 + 25)
     assert bytes_read(Case("gru", "step", 2, 1, 3, 5, directions=2)) == 2 * 4 * 3 * (15 + 25)
 
 
@@ -160,8 +185,8 @@ def test_low_precision_reads_less_and_does_not_train():
         assert low.dtype == "float32"
     cases = grid(["lstm"], units=[5], precision=["float32", "int8"])
     assert {(case.mode, case.precision) for case in cases} == {
-        *((mode, "float32") for mode in ("infer", "train", "step")),
-        *((mode, "int8") for mode in ("infer", "step")),
+        *((mode, "float32") for mode in ("infer", "train", "step", "streams")),
+        *((mode, "int8") for mode in ("infer", "step", "streams")),
     }
 
 

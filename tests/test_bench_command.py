@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_json_is_one_document_with_consistent_figures(bench, against_fake):
     assert document["environment"]["processor"]
     assert document["effort"] == {"seconds": 0.004, "rounds": 4}
     rows = {(row["cell"], row["mode"]): row for row in document["results"]}
-    assert list(rows) == [(cell, mode) for cell in ("simple_rnn", "gru") for mode in ("infer", "train", "step")]
+    assert list(rows) == list(product(("simple_rnn", "gru"), ("infer", "train", "step", "streams")))
     row = rows["gru", "train"]
     case = Case("gru", "train", 2, 3, 4, 5)
     assert {name: row[name] for name in vars(case)} == vars(case)
@@ -86,6 +87,8 @@ def test_json_is_one_document_with_consistent_figures(bench, against_fake):
     assert 0 <= row["max_error"] < 1e-5
     assert row["spread_pct"] >= 0
     assert row["samples"] >= len(row["round_ms"]) == 4
+    assert "p99_ms" not in row
+    assert rows["gru", "streams"]["p99_ms"] >= rows["gru", "streams"]["time_ms"]
     assert row["peers"]["fake"] == {"status": "unsupported", "reason": "not this one"}
     ours, theirs = rows["simple_rnn", "infer"], rows["simple_rnn", "infer"]["peers"]["fake"]
     ratios = sorted(np.divide(theirs["round_ms"], ours["round_ms"]))
@@ -106,22 +109,23 @@ def test_the_tables(bench, against_fake):
     assert lines[3].split(None, 2)[2] == "precision float32, threads 1, dirs 1, ragged none"
     own, beside = (number for number, line in enumerate(lines) if line.startswith("cell "))
     assert lines[own].split() == [
-        "cell", "mode", "B", "T", "I", "H", "time_ms", "spread_pct", "seq/s", "steps/s", "GFLOP/s", "GB/s", "limit",
-        "pct_of_limit", "peak_MB",
+        "cell", "mode", "B", "T", "I", "H", "time_ms", "p99_ms", "spread_pct", "seq/s", "steps/s", "GFLOP/s", "GB/s",
+        "limit", "pct_of_limit", "peak_MB",
     ]  # fmt: skip
-    table = [line.split() for line in lines[own + 1 : own + 7]]
+    table = [line.split() for line in lines[own + 1 : own + 9]]
     axes = [
-        [cell, mode, "2", "1" if mode == "step" else "3", "4", "5"]
+        [cell, mode, "2", "3" if mode in ("infer", "train") else "1", "4", "5"]
         for cell in ("simple_rnn", "lstm")
-        for mode in ("infer", "train", "step")
+        for mode in ("infer", "train", "step", "streams")
     ]
     assert [row[:6] for row in table] == axes
-    assert [row[-1] for row in table] == ["1.5"] * 6
-    assert {len(line) for line in lines[own : own + 7]} == {len(lines[own])}
+    assert [row[-1] for row in table] == ["1.5"] * 8
+    assert [row[7] == "-" for row in table] == [True, True, True, False] * 2
+    assert {len(line) for line in lines[own : own + 9]} == {len(lines[own])}
     assert lines[beside].split() == ["cell", "mode", "B", "T", "I", "H", "time_ms", "fake_ms", "fake_ratio"]
-    peers = [line.split() for line in lines[beside + 1 : beside + 7]]
+    peers = [line.split() for line in lines[beside + 1 : beside + 9]]
     assert [row[:6] for row in peers] == axes
-    assert [row[-2:] for row in peers] == [["wrong", "-"], *[["-", "-"]] * 5]
+    assert [row[-2:] for row in peers] == [["wrong", "-"], *[["-", "-"]] * 7]
     assert "fake is wrong at simple_rnn infer B2 T3 I4 H5 float32, 1 thread: its result differs by" in result.stderr
     assert "geometric mean" not in result.stdout
 

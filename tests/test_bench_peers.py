@@ -20,6 +20,7 @@ from seqkit.bench.timing import Timing
 from seqkit.bench.workload import Workload
 
 CELLS = ("simple_rnn", "lstm", "gru", "peephole")
+INFERENCE = ("infer", "step", "streams")
 SMALL = Case("simple_rnn", "infer", 3, 4, 5, 6)
 BOUND = Bound(peak=100.0, bandwidth=50.0, operations=2_000_000, bytes=500_000)
 LIMITS = SimpleNamespace(bound=lambda case: BOUND)
@@ -83,10 +84,10 @@ def test_a_peer_that_is_missing_says_why(fake):
     ("name", "needs", "able"),
     [
         ("torch", "torch", {(cell, mode) for cell in CELLS[:3] for mode in MODES}),
-        ("onnxruntime", "onnx", {(cell, mode) for cell in CELLS for mode in ("infer", "step")}),
-        ("openvino", "onnx", {(cell, mode) for cell in CELLS[:3] for mode in ("infer", "step")}),
-        ("jax", "jax", {(cell, mode) for cell in CELLS for mode in MODES}),
-        ("keras", "tensorflow", {(cell, mode) for cell in CELLS[:3] for mode in MODES}),
+        ("onnxruntime", "onnx", {(cell, mode) for cell in CELLS for mode in INFERENCE}),
+        ("openvino", "onnx", {(cell, mode) for cell in CELLS[:3] for mode in INFERENCE}),
+        ("jax", "jax", {(cell, mode) for cell in CELLS for mode in MODES[:3]}),
+        ("keras", "tensorflow", {(cell, mode) for cell in CELLS[:3] for mode in MODES[:3]}),
     ],
 )
 def test_the_real_peers_agree(name, needs, able):

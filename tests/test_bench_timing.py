@@ -38,6 +38,12 @@ def test_a_turn_repeats_short_calls_and_ends_in_time(monkeypatch, seconds, repea
     assert len(calls) == 1 + repeats * samples  # 102 calls fit into a twentieth of a turn
 
 
+def test_single_calls_are_not_grouped(monkeypatch):
+    clock = Clock(monkeypatch)
+    found = take_turn(lambda: clock.pass_by(2**-11), 1.0, single=True)
+    assert found == [2**-11] * 2048
+
+
 def test_settle_waits_for_threads_that_spin(monkeypatch):
     clock = Clock(monkeypatch)
     spinning_until = clock.now + 0.1
@@ -77,6 +83,13 @@ def test_every_round_counts_the_same_and_spread_is_that_of_all_samples():
     assert timing.spread_pct == pytest.approx(100 * (high - low) / median)
     assert timing.round_medians == pytest.approx([np.median(seconds[:11]), np.median(seconds[11:])])
     assert Timing(((2.0,),)).spread_pct == 0.0
+
+
+def test_one_call_in_a_hundred_is_slower_than_p99():
+    seconds = np.random.default_rng(3).permutation(np.arange(1.0, 301.0)).tolist()
+    timing = Timing((tuple(seconds[:100]), tuple(seconds[100:])))
+    assert timing.p99 == 297.0  # 298, 299 and 300 took longer
+    assert Timing(((7.0,),)).p99 == 7.0
 
 
 # intervals

@@ -14,8 +14,8 @@ from itertools import product
 
 import numpy as np
 
-MODES = ("infer", "train", "step")
-ONE_STEP = ("step",)
+MODES = ("infer", "train", "step", "streams")
+ONE_STEP = ("step", "streams")
 """Modes in which a call is one step of streams: no lengths, and no end to read from."""
 PRECISIONS = {"float32": 4, "float64": 8, "bfloat16": 2, "int8": 1}
 """Bytes of a weight."""
@@ -26,10 +26,16 @@ USUAL = {
     "infer": ((1, 100, 128), (32, 100, 256)),
     "train": ((32, 100, 64), (32, 100, 256)),
     "step": ((1, 1, 128),),
+    "streams": ((64, 1, 128),),
 }
 """B, T and H of the cases that are measured when nothing else is asked for; I is H."""
-QUICK = {"infer": ((32, 100, 64),), "train": ((32, 100, 64),), "step": ((1, 1, 64),)}
-USUAL_BATCH = {"infer": 32, "train": 32, "step": 1}
+QUICK = {
+    "infer": ((32, 100, 64),),
+    "train": ((32, 100, 64),),
+    "step": ((1, 1, 64),),
+    "streams": ((16, 1, 64),),
+}
+USUAL_BATCH = {"infer": 32, "train": 32, "step": 1, "streams": 64}
 """B where other sizes are given."""
 
 
@@ -41,11 +47,12 @@ class Case:
     ----------
     cell : str
         Registered name.
-    mode : {"infer", "train", "step"}
+    mode : {"infer", "train", "step", "streams"}
         Outputs of whole sequences; outputs, then the gradients of all parameters but not of the
-        input; or one step of a stream, with its state carried along.
+        input; one step of a batch, with its state carried along; or one step of a random half of
+        `batch` open streams.
     batch, time, features, units : int
-        Sizes; `time` is 1 for "step".
+        Sizes; `time` is 1 for "step" and "streams".
     directions : {1, 2}
         2 if sequences are also read from their end.
     ragged : str
@@ -84,12 +91,16 @@ class Case:
     @property
     def steps(self) -> int:
         """Steps of all sequences in one call: the sum of their lengths."""
-        return self.batch * self.time if self.lengths is None else int(self.lengths.sum())
+        return self.sequences * self.time if self.lengths is None else int(self.lengths.sum())
 
     @property
     def sequences(self) -> int:
         """Sequences that one call works on."""
-        return self.batch
+        if self.mode != "streams":
+            return self.batch
+        from seqkit.bench.ticks import streams_of_tick
+
+        return streams_of_tick(self.batch)
 
     @property
     def possible(self) -> bool:

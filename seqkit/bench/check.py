@@ -78,7 +78,7 @@ def _require(workload: Workload, what: str, error: float) -> None:
 
 def _reference(workload: Workload, rows: list[int], move: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
     """Outputs (rows, T, D*H) of the equations in float64, with moved parameters."""
-    outputs, lengths = [], workload.case.lengths
+    outputs, lengths = [], workload.lengths
     for direction, layer in workload.directions.items():
         params = {name: array.astype(np.float64) for name, array in layer.params.items()}
         if move is not None:

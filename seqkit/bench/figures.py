@@ -80,7 +80,7 @@ class Row:
         """Everything as plain values, with units in the names."""
         return {
             **asdict(self.case),
-            **_times(self.timing),
+            **self._times(self.timing),
             "sequences_per_s": self.sequences_per_s,
             "steps_per_s": self.steps_per_s,
             "GFLOP_per_s": self.gflop_per_s,
@@ -102,17 +102,18 @@ class Row:
             facts["max_difference"] = rival.difference if math.isfinite(rival.difference) else None
         ratio = self.ratio(name)
         if rival.timing and ratio:
-            facts |= {**_times(rival.timing), **ratio_facts(ratio)}
+            facts |= {**self._times(rival.timing), **ratio_facts(ratio)}
         return facts
 
-
-def _times(timing: Timing) -> Facts:
-    return {
-        "time_ms": 1e3 * timing.median,
-        "spread_pct": timing.spread_pct,
-        "samples": len(timing.seconds),
-        "round_ms": [1e3 * seconds for seconds in timing.round_medians],
-    }
+    def _times(self, timing: Timing) -> Facts:
+        tail = {"p99_ms": 1e3 * timing.p99} if self.case.mode == "streams" else {}
+        return {
+            "time_ms": 1e3 * timing.median,
+            **tail,
+            "spread_pct": timing.spread_pct,
+            "samples": len(timing.seconds),
+            "round_ms": [1e3 * seconds for seconds in timing.round_medians],
+        }
 
 
 def ratio_facts(ratio: Ratio) -> Facts:

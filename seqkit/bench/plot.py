@@ -14,7 +14,7 @@ from seqkit.bench.report import SHORT, SIZES
 
 COLORS = ("#2f5d8a", "#d1495b", "#3b8f6b", "#c98a1b", "#7a5aa6", "#4c4f57")
 """Of cells, in turn."""
-MARKERS = {"infer": "o", "train": "s", "step": "^"}
+MARKERS = {"infer": "o", "train": "s", "step": "^", "streams": "D"}
 OWN = ("-", "o", 1.6)
 PEERS: tuple[tuple[Any, str, float], ...] = (
     ("--", "x", 1.0), (":", "+", 1.2), ("-.", "v", 0.8), ((0, (6, 1, 1, 1, 1, 1)), "1", 0.8), ((0, (1, 3)), "d", 0.8),

@@ -13,8 +13,8 @@ SHORT = {"onnxruntime": "ort"}
 RARE = {"precision": "precision", "threads": "threads", "directions": "dirs", "ragged": "ragged"}
 """Attributes of cases that are a column only where they differ, and its heading."""
 SIZES = {"batch": "B", "time": "T", "features": "I", "units": "H"}
-FIGURES = ("time_ms", "spread_pct", "seq/s", "steps/s", "GFLOP/s", "GB/s", "limit", "pct_of_limit", "peak_MB")
-WIDTHS = {"time_ms": 8, "seq/s": 9, "steps/s": 9}
+FIGURES = ("time_ms", "p99_ms", "spread_pct", "seq/s", "steps/s", "GFLOP/s", "GB/s", "limit", "pct_of_limit", "peak_MB")
+WIDTHS = {"time_ms": 8, "p99_ms": 8, "seq/s": 9, "steps/s": 9}
 WIDEST_RATIO = len("99.99 (99.99-99.99)")
 
 
@@ -56,10 +56,11 @@ def own_table(cases: Sequence[Case]) -> Table:
 
 
 def own_figures(row: Row) -> list[str]:
-    """A line of the first table."""
+    """A line of the first table; a tail only where every call was timed alone."""
     timing = row.timing
     return [
-        digits(1e3 * timing.median), f"{timing.spread_pct:.1f}", digits(row.sequences_per_s), digits(row.steps_per_s),
+        digits(1e3 * timing.median), digits(1e3 * timing.p99) if row.case.mode == "streams" else "-",
+        f"{timing.spread_pct:.1f}", digits(row.sequences_per_s), digits(row.steps_per_s),
         f"{row.gflop_per_s:.1f}", f"{row.gb_per_s:.1f}", row.bound.name, f"{row.pct_of_limit:.1f}",
         "-" if row.memory is None else f"{row.memory:.1f}",
     ]  # fmt: skip
@@ -113,13 +114,13 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def digits(value: float) -> str:
-    """A number of at least 0.0001 in at most eight characters: four significant digits, three of very small ones.
+    """A number of at least 0.0001 in at most eight characters: four significant digits, fewer of very small ones.
 
     Examples
     --------
-    >>> digits(0.0123), digits(0.0034567), digits(12345.6)
-    ('0.01230', '0.00346', '12346')
+    >>> digits(0.0123), digits(0.0034567), digits(0.0005), digits(12345.6)
+    ('0.01230', '0.00346', '0.00050', '12346')
     """
     if value >= 1000:
         return f"{value:.0f}"
-    return f"{value:#.4g}" if value >= 0.01 else f"{value:#.3g}"
+    return f"{value:#.4g}" if value >= 0.01 else f"{value:.5f}"

@@ -75,7 +75,7 @@ def _measure(case: Case, error: float, peers: Sequence[Peer], limits: Limits, ef
     results = workload.results()
     np.savez(folder / "inputs.npz", allow_pickle=False, **workload.inputs)
     rivals = {peer.name: _prepare(peer, case, results, folder) for peer in peers}
-    turns: dict[str, Turn] = {OWN: lambda seconds: take_turn(workload.run, seconds)}
+    turns: dict[str, Turn] = {OWN: lambda seconds: take_turn(workload.run, seconds, single=case.mode == "streams")}
     turns |= {peer.name: peer.turn for peer in peers if rivals[peer.name].status == "ok"}
     timings = interleave(turns, effort.seconds, effort.rounds)
     for name in turns.keys() - {OWN}:

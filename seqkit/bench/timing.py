@@ -5,6 +5,7 @@ Nothing of seqkit is imported here: the processes of the peers use it too.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,11 @@ class Timing:
         return statistics.median(self.round_medians)
 
     @property
+    def p99(self) -> float:
+        """One call in a hundred took longer."""
+        return sorted(self.seconds)[math.ceil(0.99 * len(self.seconds)) - 1]
+
+    @property
     def round_medians(self) -> tuple[float, ...]:
         """The median of each round."""
         return tuple(map(statistics.median, self.rounds))
@@ -54,13 +60,14 @@ class Timing:
         return 100 * (high - low) / self.median
 
 
-def take_turn(run: Callable[[], object], seconds: float) -> list[float]:
+def take_turn(run: Callable[[], object], seconds: float, single: bool = False) -> list[float]:
     """Seconds per call in one turn: one call that warms up, then samples until the time is over.
 
-    A call too short to be timed alone is repeated within a sample.
+    A call too short to be timed alone is repeated within a sample, unless every `single` call is
+    to be seen.
     """
     once = _clock(run, 1)
-    calls = max(1, int(seconds / SAMPLES_PER_TURN / once))
+    calls = 1 if single else max(1, int(seconds / SAMPLES_PER_TURN / once))
     end = time.perf_counter() + seconds
     samples = [_clock(run, calls)]
     while time.perf_counter() < end:

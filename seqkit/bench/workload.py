@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray]
 
-CHECKED_STEPS = 4
+CHECKED_STEPS = 8
 """Steps of a stream that are compared before one is timed."""
 
 
@@ -35,6 +35,8 @@ class Workload:
         Input, 0 past the end of a sequence; a stream has some steps to compare, of which the first is timed.
     dy : ndarray (B, T, D*H)
         Gradient of the output, for training.
+    lengths : ndarray (B,) or None
+        Steps of each sequence that are compared; None where all are full.
     run : callable
         The call that is timed.
     """
@@ -52,17 +54,22 @@ class Workload:
                 arrays[name][...] = rng.uniform(-limit, limit, arrays[name].shape)
         if case.precision != case.dtype:
             self.layer = self.layer.quantize(case.precision)
-        time = CHECKED_STEPS if case.mode == "step" else case.time
+        time = CHECKED_STEPS if case.mode in ("step", "streams") else case.time
+        self.lengths, self.ticks = case.lengths, None
+        if case.mode == "streams":
+            from seqkit.bench.ticks import draw_ticks
+
+            self.ticks, self.lengths = draw_ticks(case.batch, time)
         self.x, self.dy = (self._draw(rng, (case.batch, time, n)) for n in (case.features, layer.output_size))
         self._state: State | None = None
         calls: dict[str, Callable[[], object]] = {"infer": self._infer, "train": self._train, "step": self._step}
-        self.run = calls[case.mode]
+        self.run = calls[case.mode] if self.ticks is None else self._streams()[1]
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
         """Random numbers inside the sequences, 0 past their ends."""
         array = rng.standard_normal(shape).astype(self.case.dtype)
-        if self.case.lengths is not None:
-            array[np.arange(shape[1]) >= self.case.lengths[:, None]] = 0
+        if self.lengths is not None:
+            array[np.arange(shape[1]) >= self.lengths[:, None]] = 0
         return array
 
     @property
@@ -75,9 +82,9 @@ class Workload:
 
     @property
     def inputs(self) -> Arrays:
-        """What a peer is given: x, dy, lengths if they differ, and every parameter as ``direction.name``."""
-        lengths = {} if self.case.lengths is None else {"lengths": self.case.lengths}
-        return {"x": self.x, "dy": self.dy} | lengths | self._by_direction(self.layer.params)
+        """What a peer is given: x, dy, lengths or ticks if there are any, and every parameter as ``direction.name``."""
+        more = {name: array for name in ("lengths", "ticks") if (array := getattr(self, name)) is not None}
+        return {"x": self.x, "dy": self.dy} | more | self._by_direction(self.layer.params)
 
     def results(self) -> Arrays:
         """What is compared before anything is timed: y and, in training, gradients as ``direction.name``."""
@@ -85,6 +92,8 @@ class Workload:
             return self.gradients(self.dy)
         if self.case.mode == "infer":
             return {"y": self._infer()}
+        if self.case.mode == "streams":
+            return {"y": self._streams()[0]}
         state, outputs = None, []
         for t in range(CHECKED_STEPS):
             y, state = self.layer.step(self.x[:, t], state)
@@ -101,16 +110,26 @@ class Workload:
         return {prefix + name: array for name, array in arrays.items()}
 
     def _infer(self) -> np.ndarray:
-        y: np.ndarray = self.layer(self.x, self.case.lengths)
+        y: np.ndarray = self.layer(self.x, self.lengths)
         return y
 
     def _train(self, dy: np.ndarray | None = None) -> np.ndarray:
         with self.layer.params.editing():
             pass  # as an optimizer would: weights must be packed anew
         self.layer.zero_grads()
-        y, cache = self.layer.forward(self.x, self.case.lengths, training=True)
+        y, cache = self.layer.forward(self.x, self.lengths, training=True)
         self.layer.backward(self.dy if dy is None else dy, cache, input_grad=False)
         return y
+
+    def _streams(self) -> tuple[np.ndarray, Callable[[], object]]:
+        """Outputs of the ticks that are compared, and what plays another."""
+        from seqkit.bench.ticks import play
+
+        assert self.ticks is not None
+        pool = self.layer.streams(self.case.batch)
+        opened = np.array([pool.open() for _ in range(self.case.batch)])
+        y = np.zeros_like(self.dy)
+        return y, play(pool.feed, opened[self.ticks], self.x, y)
 
     def _step(self) -> None:
         _, self._state = self.layer.step(self.x[:, 0], self._state)

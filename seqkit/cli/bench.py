@@ -74,7 +74,8 @@ def bench(
     \b
     Modes:  infer  outputs of whole sequences
             train  outputs, then the gradients of all weights
-            step   one step of a stream
+            step   one step of a batch, the state carried along
+            streams  one step of a random half of B open streams
 
     Without sizes, a small grid is measured.  Options for cells, modes, sizes and the like
     take several values, repeated or separated by commas, and all combinations are measured.

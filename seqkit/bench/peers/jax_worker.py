@@ -76,6 +76,8 @@ def prepare(jax: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, Run
     if case["cell"] not in CELLS:
         raise NotImplementedError(f"the equations of {case['cell']} are not written down for it")
     full_precision(case)
+    if case["mode"] == "streams":
+        raise NotImplementedError("its arrays cannot be changed in place, as states of streams must be")
     params = jax.tree.map(jax.numpy.asarray, by_direction(arrays))
     x, dy = (jax.numpy.asarray(arrays[name].transpose(1, 0, 2)) for name in ("x", "dy"))
     if case["mode"] == "step":

@@ -36,6 +36,8 @@ def prepare(tf: Any, keras: Any, case: dict[str, Any], arrays: Arrays) -> tuple[
     if case["cell"] not in LAYERS:
         raise NotImplementedError(f"there is no layer for {case['cell']}")
     full_precision(case)
+    if case["mode"] == "streams":
+        raise NotImplementedError("its arrays cannot be changed in place, as states of streams must be")
     layer = getattr(keras.layers, LAYERS[case["cell"]])(case["units"], return_sequences=True, dtype=case["precision"])
     if case["mode"] == "step":
         return _step(tf, layer, case, arrays)

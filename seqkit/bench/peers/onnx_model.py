@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.bench.peers.protocol import Arrays, Run, by_direction
+from seqkit.bench.peers.protocol import Arrays, Run, by_direction, play_streams
 
 OPERATORS = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "peephole": "LSTM"}
 GATES = {"RNN": (0,), "LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
@@ -36,6 +36,8 @@ def operator_of(case: dict[str, Any]) -> str:
 
 def results_and_run(call: Call, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, Run]:
     """Results of a case, and the call to time, from a library that runs its model."""
+    if case["mode"] == "streams":
+        return _streams(call, case, arrays)
     x = np.ascontiguousarray(arrays["x"].transpose(1, 0, 2))
     if case["mode"] == "step":
         return _step(call, x, case)
@@ -60,21 +62,36 @@ def _step(call: Call, x: np.ndarray, case: dict[str, Any]) -> tuple[Arrays, Run]
     return {"y": np.stack(outputs, axis=1)}, run
 
 
+def _streams(call: Call, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, Run]:
+    """States of all streams in one array each; those of a tick are taken out and put back."""
+    states = {name: np.zeros((1, case["batch"], case["units"]), np.float32) for name in _initial(case)}
+
+    def advance(ids: np.ndarray, x: np.ndarray) -> np.ndarray:
+        after = call({"X": x[None], **{name: state[:, ids] for name, state in states.items()}})
+        for state, new in zip(states.values(), after, strict=True):
+            state[:, ids] = new
+        return after[0][0]
+
+    return play_streams(advance, arrays)
+
+
 def _initial(case: dict[str, Any]) -> list[str]:
     """Inputs that are states, in the order of the outputs."""
-    return [f"initial_{name}" for name in STATES[operator_of(case)]] if case["mode"] == "step" else []
+    return [f"initial_{name}" for name in STATES[operator_of(case)]] if case["mode"] in ("step", "streams") else []
 
 
 def _lengths(arrays: Arrays) -> Arrays:
-    return {"sequence_lens": arrays["lengths"].astype(np.int32)} if "lengths" in arrays else {}
+    ragged = "lengths" in arrays and "ticks" not in arrays
+    return {"sequence_lens": arrays["lengths"].astype(np.int32)} if ragged else {}
 
 
 def write_model(onnx: Any, case: dict[str, Any], arrays: Arrays) -> bytes:
     """A model of one node that holds the weights; in "step", states go in and out."""
     operator, states = operator_of(case), _initial(case)
     weights = to_onnx(operator, arrays)
-    sizes = {"X": (1 if states else case["time"], case["batch"], case["features"])}
-    sizes |= dict.fromkeys(states, (case["directions"], case["batch"], case["units"]))
+    batch = arrays["ticks"].shape[1] if "ticks" in arrays else case["batch"]
+    sizes = {"X": (case["time"], batch, case["features"])}
+    sizes |= dict.fromkeys(states, (case["directions"], batch, case["units"]))
     number, integer = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
     describe = onnx.helper.make_tensor_value_info
     inputs = [describe(name, number, size) for name, size in sizes.items()]

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from seqkit.bench.ticks import play
 from seqkit.bench.timing import take_turn
 
 Arrays = dict[str, np.ndarray]
@@ -46,12 +47,14 @@ def serve(load: Callable[[int], tuple[str, Prepare]]) -> None:
         return
     _reply(replies, version=version)
     run: Run = _nothing
+    single = False
     for line in sys.stdin:
         request = json.loads(line)
         try:
             if "seconds" in request:
-                _reply(replies, samples=take_turn(run, request["seconds"]))
+                _reply(replies, samples=take_turn(run, request["seconds"], single))
                 continue
+            single = request["prepare"]["mode"] == "streams"
             with np.load(request["inputs"]) as arrays:
                 results, run = prepare(request["prepare"], dict(arrays))
             np.savez(request["results"], allow_pickle=False, **results)
@@ -60,6 +63,15 @@ def serve(load: Callable[[int], tuple[str, Prepare]]) -> None:
             _reply(replies, unsupported=str(reason))
         except Exception as error:  # one case that fails says so; the next may work
             _reply(replies, error=f"{type(error).__name__}: {error}")
+
+
+def play_streams(
+    advance: Callable[[Any, Any], Any], arrays: Arrays, convert: Callable[[np.ndarray], Any] = np.asarray
+) -> tuple[Arrays, Run]:
+    """Results of a case of streams, and the tick to time, from what advances some of them by a step."""
+    y = np.zeros_like(arrays["dy"])
+    run = play(advance, arrays["ticks"], arrays["x"], y, convert)
+    return {"y": y}, run
 
 
 def full_precision(case: dict[str, Any]) -> None:

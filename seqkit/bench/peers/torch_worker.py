@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, serve
+from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, play_streams, serve
 
 MODULES = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 SUFFIXES = {"forward": "_l0", "backward": "_l0_reverse"}
@@ -31,6 +31,8 @@ def prepare(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, R
         raise NotImplementedError(f"there is no module for {case['cell']}")
     net, dtype = _make(torch, case, arrays)
     torch.set_grad_enabled(case["mode"] == "train")
+    if case["mode"] == "streams":
+        return _streams(torch, net, case, arrays, dtype)
     x, dy = (_sequences(torch, arrays[name], arrays.get("lengths"), dtype) for name in ("x", "dy"))
     if case["mode"] == "train":
         return _train(torch, net, case["cell"], x, dy)
@@ -108,6 +110,25 @@ def _step(net: Any, x: Any) -> tuple[Arrays, Run]:
         _, state = net(x[:1], state)
 
     return {"y": np.stack(outputs, axis=1)}, run
+
+
+def _streams(torch: Any, net: Any, case: dict[str, Any], arrays: Arrays, dtype: Any) -> tuple[Arrays, Run]:
+    """States of all streams in one tensor each; those of a tick are taken out and put back."""
+    count = 2 if case["cell"] == "lstm" else 1
+    states = [torch.zeros(1, case["batch"], case["units"], dtype=dtype) for _ in range(count)]
+
+    def advance(ids: Any, x: Any) -> Any:
+        before = [state[:, ids] for state in states]
+        y, after = net(x[None], tuple(before) if count > 1 else before[0])
+        for state, new in zip(states, after if count > 1 else (after,), strict=True):
+            state[:, ids] = new
+        return _numpy(y[0])
+
+    def convert(array: np.ndarray) -> Any:
+        tensor = torch.from_numpy(array)
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+    return play_streams(advance, arrays, convert)
 
 
 def to_torch(cell: str, arrays: Arrays) -> Arrays:
