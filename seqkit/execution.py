@@ -23,6 +23,8 @@ from seqkit.rows import Rows
 
 Versioned = Parameters | JoinedParameters
 
+MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
+
 
 class ArenaPool:
     """Working memory that outlives a call, so that the next one of its size finds its pages in place.
@@ -70,6 +72,16 @@ class Forward:
 
 
 @dataclass
+class Direction:
+    """One direction of a forward call, bound but not yet run."""
+
+    forward: Forward
+    execution: Execution
+    y: Rows | np.ndarray
+    input_mask: np.ndarray | None
+
+
+@dataclass
 class Backward:
     """One direction's backward call."""
 
@@ -114,6 +126,11 @@ class Execution:
         masked: bool = False,
     ) -> None:
         self.program = trace(cell, masked)
+        if precision == "int8" and max(units, input_size) > MAX_INT8:
+            raise ConfigError(
+                f"{self.program.name}: a sum of more than {MAX_INT8} products of int8 does not fit into 32 bits, and "
+                f"there are {input_size} features and {units} units; use bfloat16."
+            )
         self.cell, self.units, self.input_size, self.dtype, self.masked = cell, units, input_size, dtype, masked
         self.precision = precision
         self.layout: Layout = lay_out(self.program, units, dtype.name, precision or dtype.name)

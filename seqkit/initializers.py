@@ -127,6 +127,18 @@ def get(name: str) -> Initializer:
     return by_name(INITIALIZERS, name, "initializer")
 
 
+def blocks(name: str, count: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """`count` matrices of one shape on top of each other, each drawn by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> blocks("ones", 3, (2, 4), np.random.default_rng(0)).shape
+    (6, 4)
+    """
+    return np.concatenate([np.zeros((0, shape[1])), *(get(name)(shape, rng) for _ in range(count))])
+
+
 def _matrix(shape: Shape, name: str) -> tuple[int, int]:
     if len(shape) != 2 or min(shape) < 1:
         raise ShapeError(

@@ -19,7 +19,7 @@ import numpy as np
 from seqkit import _core, initializers
 from seqkit.equations import Cell, make_cell
 from seqkit.errors import ConfigError, SeqkitError
-from seqkit.execution import Backward, Execution, Forward, run_calls
+from seqkit.execution import Backward, Direction, Execution, Forward, run_calls
 from seqkit.layer import State
 from seqkit.masks import draw_mask, masked_rows, unmoved
 from seqkit.options import fraction, known_precision, positive_integer
@@ -34,8 +34,6 @@ OPTIONS = (
     *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful"),
 )
 
-MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
-
 
 @dataclass
 class Cache:
@@ -44,16 +42,6 @@ class Cache:
     state: State
     forward: Forward | None
     input_mask: np.ndarray | None = None
-
-
-@dataclass
-class Direction:
-    """One direction of a forward call, bound but not yet run."""
-
-    forward: Forward
-    execution: Execution
-    y: Rows | np.ndarray
-    input_mask: np.ndarray | None
 
 
 class Recurrent(SequenceLayer):
@@ -161,23 +149,18 @@ class Recurrent(SequenceLayer):
         self._rng = np.random.default_rng(rng.integers(2**63))
         gates, recurrent = self.execution.input_gates, self.execution.recurrent_gates
         arrays = {
-            "weight_ih": self._draw(self.kernel_initializer, len(gates), (self.units, self.input_size), rng),
-            "weight_hh": self._draw(self.recurrent_initializer, len(recurrent), (self.units, self.units), rng),
+            "weight_ih": initializers.blocks(self.kernel_initializer, len(gates), (self.units, self.input_size), rng),
+            "weight_hh": initializers.blocks(self.recurrent_initializer, len(recurrent), (self.units, self.units), rng),
         }
         if self.use_bias:
             initial = [self.cell.initial_bias(gate) for gate in gates]
-            drawn = self._draw(self.bias_initializer, len(gates), (1, self.units), rng)
+            drawn = initializers.blocks(self.bias_initializer, len(gates), (1, self.units), rng)
             arrays["bias"] = drawn.ravel() + np.repeat(initial, self.units)
         for name, parameter in self.cell.parameters().items():
             shape = parameter.shape(self.units)
             rows = shape[0] if len(shape) == 2 else 1
-            arrays[name] = self._draw(parameter.initializer, 1, (rows, self.units), rng).reshape(shape)
+            arrays[name] = initializers.blocks(parameter.initializer, 1, (rows, self.units), rng).reshape(shape)
         return arrays
-
-    @staticmethod
-    def _draw(name: str, blocks: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-        """Initial values of `blocks` gates, each drawn by itself."""
-        return np.concatenate([initializers.get(name)(shape, rng) for _ in range(blocks)] or [np.zeros((0, shape[1]))])
 
     @cached_property
     def _masked(self) -> Execution:
@@ -194,11 +177,6 @@ class Recurrent(SequenceLayer):
 
     def _equations(self) -> Execution:
         low = known_precision(self._low_precision or self.dtype.name, self.dtype.name, f"{self.name}: precision")
-        if low == "int8" and max(self.units, self.input_size) > MAX_INT8:
-            raise ConfigError(
-                f"{self.name}: a sum of more than {MAX_INT8} products of int8 does not fit into 32 bits, and there are "
-                f"{self.input_size} features and {self.units} units; use bfloat16."
-            )
         return Execution(self.cell, self.units, self.input_size, self.dtype, low)
 
     def release_memory(self) -> None:

@@ -222,6 +222,18 @@ def test_bits_of_a_team_of_threads(precision: str) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
+def test_bits_of_pools_of_streams(precision: str) -> None:
+    model = seqkit.Sequential([seqkit.create("test_two_stages", 21, input_shape=(None, 5)), seqkit.Dense(2)], seed=0)
+    low = model.quantize(precision)
+    x = np.random.default_rng(8).standard_normal((6, 12, 5), dtype=np.float32)
+    streams = low.streams(capacity=6)
+    ids = [streams.open() for _ in x]
+    for t in range(12):
+        y = streams.feed(ids, x[:, t])
+    np.testing.assert_array_equal(y, low.predict(x))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_bits_of_stacked_layers(precision: str) -> None:
     """Layers that follow each other on threads of their own are what they are one by one."""
     layers = [seqkit.GRU(200, return_sequences=True, input_shape=(None, 40)), seqkit.LSTM(190)]

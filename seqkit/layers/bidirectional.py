@@ -13,12 +13,12 @@ import numpy as np
 
 from seqkit import _core
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.execution import run_calls
+from seqkit.execution import Direction, run_calls
 from seqkit.layer import State
 from seqkit.masks import unmoved
 from seqkit.parameters import JoinedParameters
 from seqkit.pools import Pool
-from seqkit.recurrent import Cache, Direction, Recurrent
+from seqkit.recurrent import Cache, Recurrent
 from seqkit.registry import from_spec, spec
 from seqkit.rows import Rows
 from seqkit.sequence_layer import SequenceLayer, arrays_of
