@@ -56,6 +56,7 @@ def output_of(script: str, **environment: str) -> str:
 LONG_CALLS = {
     "forward": "layer.forward(np.broadcast_to(x, (40, 300_000, 16)), training=False)",
     "one sequence": "layer.forward(np.broadcast_to(x, (1, 2_000_000, 16)), training=False)",
+    "pipeline": "stack.forward(np.broadcast_to(x, (1, 1_000_000, 16)), training=False)",
     "both directions": "both.forward(np.broadcast_to(x, (8, 1_000_000, 16)), training=False)",
     "forward and backward": "for _ in forever: layer.backward(y[:, -1], layer.forward(small)[1])",
     "steps": "for _ in forever: layer.step(small[:, 0])",
@@ -75,6 +76,7 @@ def test_ctrl_c(call: str) -> None:
         small = np.random.default_rng(0).normal(size=(8, 200, 16)).astype(np.float32)
         layer = seqkit.LSTM(256).build(16, seed=0)
         both = seqkit.Bidirectional(seqkit.GRU(128)).build(16, seed=0)
+        stack = seqkit.Sequential([seqkit.GRU(16, return_sequences=True), seqkit.GRU(200)], seed=0).build(16)
         y = layer(small)[:, None]
         before = {{name: array.copy() for name, array in layer.params.items()}}
         expected = layer(small)

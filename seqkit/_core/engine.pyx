@@ -14,7 +14,7 @@ from libc.string cimport memset
 
 from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData, words
 from seqkit._core.machine cimport (
-    Arena, Watch, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
+    Arena, Watch, end_share, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
 )
 from seqkit._core.steps cimport Scratch, Task, Team, begin_task, end_task, lay_out, project, run_step, task_rows
 
@@ -80,6 +80,7 @@ cdef void run_tasks(void *context, int64_t thread, int64_t threads) noexcept nog
     for i from thread <= i < work.count by threads:
         if not work.watch.stopped:
             run_task(work, work.tasks[i], thread)
+    end_share(&work.watch, thread, threads)
 
 
 cdef void run_team(void *context, int64_t thread, int64_t threads) noexcept nogil:

@@ -53,6 +53,7 @@ cdef const sk_kernels *kernels_of(str precision) except NULL
 cdef void parallel(sk_work work, void *context, int64_t threads) noexcept nogil
 cdef struct Watch:      # of a parallel region
     int stopped         # it should not go on
+    int64_t ended       # threads that have ended their share
     double began
     double asked        # when Ctrl-C was last looked for
 
@@ -64,6 +65,7 @@ cdef inline int64_t threads_for(int64_t operations, int64_t threads, bint awake=
 cdef int64_t free_threads(int64_t threads) noexcept nogil
 cdef Watch new_watch() noexcept nogil
 cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil
+cdef void end_share(Watch *watch, int64_t thread, int64_t threads) noexcept nogil
 cdef int finish(Watch *watch, int64_t operations, int64_t threads) except -1
 cdef char *address(object array, bint writable=*) except? NULL
 

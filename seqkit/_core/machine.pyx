@@ -38,6 +38,9 @@ cdef extern from "Python.h":
 
 cdef extern from "threads.h" nogil:
     int sk_openmp()
+    void sk_end(int64_t *ended)
+    int sk_ended(const int64_t *ended, int64_t threads)
+    void sk_yield()
     void sk_parallel(sk_work work, void *context, int64_t threads)
     void *sk_huge_pages(int64_t bytes)
 
@@ -165,6 +168,7 @@ cdef int64_t free_threads(int64_t threads) noexcept nogil:
 cdef Watch new_watch() noexcept nogil:
     cdef Watch watch
     watch.stopped = 0
+    watch.ended = 0
     watch.began = watch.asked = sk_seconds()
     return watch
 
@@ -180,6 +184,14 @@ cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil:
             with gil:
                 watch.stopped = check_signals() != 0
     return not watch.stopped
+
+
+cdef void end_share(Watch *watch, int64_t thread, int64_t threads) noexcept nogil:
+    """What a thread does last.  Thread 0 goes on looking for Ctrl-C until all others have ended."""
+    sk_end(&watch.ended)
+    while thread == 0 and not sk_ended(&watch.ended, threads):
+        go_on(watch, thread)
+        sk_yield()
 
 
 cdef int finish(Watch *watch, int64_t operations, int64_t threads) except -1:

@@ -80,6 +80,15 @@ static inline int sk_await(sk_progress *team, int64_t members, int64_t count, co
     return 1;
 }
 
+/* One more thread has ended its share of a region; whether `threads` have. */
+static inline void sk_end(int64_t *ended) { __atomic_add_fetch(ended, 1, __ATOMIC_RELEASE); }
+static inline int sk_ended(const int64_t *ended, int64_t threads)
+{
+    return __atomic_load_n(ended, __ATOMIC_ACQUIRE) >= threads;
+}
+
+static inline void sk_yield(void) { sched_yield(); }
+
 static inline double sk_seconds(void)
 {
     struct timespec now;
