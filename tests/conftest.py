@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from seqkit.bench.peers import WORKERS
 from seqkit.cli import main
 from seqkit.layer import Layer, State
 from seqkit.sequences import valid_steps
+
+# A shell ignores Ctrl-C in what it starts in the background, and so would the programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
