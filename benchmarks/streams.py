@@ -1,4 +1,4 @@
-"""10,000 open streams, ticks of random subsets: time of a tick, throughput, and the bits of some streams.
+"""Steps of one stream; and 10,000 open streams, ticks of random subsets: time, throughput, bits of some streams.
 
 python benchmarks/streams.py [threads]
 """
@@ -14,6 +14,19 @@ import numpy as np
 import seqkit
 
 STREAMS, FEATURES, TICKS, SAMPLE = 10_000, 64, 100, 50
+
+
+def step_time(units: int, rounds: int = 100) -> float:
+    """Seconds of a step of one row, the Python call included: the best of some rounds."""
+    layer = seqkit.LSTM(units).build(units, seed=0)
+    x, state = np.random.default_rng(0).standard_normal((1, units), dtype=np.float32), None
+    count, best = 100_000 // units, np.inf
+    for _ in range(rounds):
+        began = time.perf_counter()
+        for _ in range(count):
+            _, state = layer.step(x, state)
+        best = min(best, (time.perf_counter() - began) / count)
+    return best
 
 
 def models() -> dict[str, Any]:
@@ -47,6 +60,8 @@ def run_ticks(model: Any, size: int) -> np.ndarray:
 
 def main() -> None:
     seqkit.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    for units in (64, 128, 256, 512):
+        print(f"LSTM.step, {units} units and features: {1e6 * step_time(units):.2f} us")
     print(f"{'model':20}{'tick':>6}{'p50 ms':>9}{'p99 ms':>9}{'streams/s':>12}")
     for name, model in models().items():
         for size in (1, 100, 1000, 5000):
