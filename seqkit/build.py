@@ -41,6 +41,7 @@ HEADERS = [
     *(
         f"{CORE}/{name}"
         for name in (
+            "products.inc.c",
             "lowprec.inc.c",
             "dot.inc.c",
             "operations.inc.c",

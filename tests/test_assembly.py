@@ -79,7 +79,7 @@ def test_too_high_a_tile_is_noticed(tmp_path: Path) -> None:
     """Eight rows by four vectors are 32 sums: no register is left for the operands."""
     for path in CORE.glob("*.[ch]"):
         shutil.copy(path, tmp_path)
-    kernels = tmp_path / "kernels.inc.c"
+    kernels = tmp_path / "products.inc.c"
     text = kernels.read_text()
     assert text.count("TILES(6)") == 1
     kernels.write_text(text.replace("TILES(6)", "TILES(6) TILE(4, 8)"))

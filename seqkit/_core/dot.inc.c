@@ -33,31 +33,6 @@
             UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
                 UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] = FINISH(((vec *)z)[v], sum[m][v], a[m], head, v); \
     }
-#define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
-#define TILE_TABLE(M) {0, DOT_FN(tile_1_##M), DOT_FN(tile_2_##M), DOT_FN(tile_3_##M), DOT_FN(tile_4_##M)}
-TILES(1) TILES(2)
-#if TILE_ROWS >= 3
-TILES(3)
-#endif
-#if TILE_ROWS >= 6
-TILES(4) TILES(5) TILES(6)
-#endif
-
-static const FN(tile) DOT_FN(tiles)[][SK_MAX_VECTORS + 1] = {
-    {0}, TILE_TABLE(1), TILE_TABLE(2),
-#if TILE_ROWS >= 3
-    TILE_TABLE(3),
-#endif
-#if TILE_ROWS >= 6
-    TILE_TABLE(4), TILE_TABLE(5), TILE_TABLE(6),
-#endif
-};
-
-static void DOT_FN(product)(
-    const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z)
-{
-    FN(by_tiles)(DOT_FN(tiles), p, vectors, rows, a, w, z);
-}
 
 #define LINE(V, Q)                                                                                        \
     static TARGET __attribute__((noinline)) void DOT_FN(line_##V##_##Q)(                                  \
@@ -80,26 +55,9 @@ static void DOT_FN(product)(
                 *(vec *)(z + q * z_panel + v * LANES) = FINISH(                                           \
                     *(const vec *)(start + q * start_panel + v * LANES), sum[q][v], a, head + q * panel, v); \
     }
-#define LINES(Q) LINE(1, Q) LINE(2, Q) LINE(3, Q) LINE(4, Q)
-#define LINE_TABLE(Q) {0, DOT_FN(line_1_##Q), DOT_FN(line_2_##Q), DOT_FN(line_3_##Q), DOT_FN(line_4_##Q)}
-LINES(1) LINES(2)
-#if LINE_PANELS >= 4
-LINES(4)
-#endif
 
-static const FN(line_kernel) DOT_FN(lines)[][SK_MAX_VECTORS + 1] = {
-    LINE_TABLE(1), LINE_TABLE(2),
-#if LINE_PANELS >= 4
-    LINE_TABLE(4),
-#endif
-};
-
-static void DOT_FN(line)(
-    const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel, char *z,
-    int64_t z_panel, int64_t bias_panel)
-{
-    FN(by_lines)(DOT_FN(lines), p, vectors, panels, a, w, w_panel, z, z_panel, bias_panel);
-}
+#define NAME DOT_FN
+#include "products.inc.c"
 
 /* `peak` of kernels.inc.c; the weights change, or what a multiply-add does with both could be done once. */
 static TARGET double DOT_FN(peak)(int64_t repeats)
@@ -127,12 +85,6 @@ const sk_kernels DOT_FN(sk) = {
 };
 
 #undef DOT_FN
-#undef TILE
-#undef TILES
-#undef TILE_TABLE
-#undef LINE
-#undef LINES
-#undef LINE_TABLE
 #undef FORMAT
 #undef INSTRUCTION
 #undef TARGET

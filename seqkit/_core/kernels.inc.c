@@ -50,26 +50,8 @@
             UNROLL for (int m = 0; m < M; m++, z += z_row)                                                \
                 UNROLL for (int v = 0; v < V; v++) ((vec *)z)[v] += acc[m][v];                            \
     }
-#define TILES(M) TILE(1, M) TILE(2, M) TILE(3, M) TILE(4, M)
-#define TILE_TABLE(M) {0, FN(tile_1_##M), FN(tile_2_##M), FN(tile_3_##M), FN(tile_4_##M)}
-TILES(1) TILES(2)
-#if TILE_ROWS >= 3
-TILES(3)
-#endif
-#if TILE_ROWS >= 6
-TILES(4) TILES(5) TILES(6)
-#endif
 
 typedef void (*FN(tile))(const sk_product *, char *const *, const char *, char *);
-static const FN(tile) FN(tiles)[][SK_MAX_VECTORS + 1] = {
-    {0}, TILE_TABLE(1), TILE_TABLE(2),
-#if TILE_ROWS >= 3
-    TILE_TABLE(3),
-#endif
-#if TILE_ROWS >= 6
-    TILE_TABLE(4), TILE_TABLE(5), TILE_TABLE(6),
-#endif
-};
 
 static void FN(by_tiles)(
     const FN(tile) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t vectors, int64_t rows, char *const *a,
@@ -84,12 +66,6 @@ static void FN(by_tiles)(
         a += height;
         z += height * p->z_row * (int64_t)sizeof(REAL);
     }
-}
-
-static void FN(product)(
-    const sk_product *p, int64_t vectors, int64_t rows, char *const *a, const char *w, char *z)
-{
-    FN(by_tiles)(FN(tiles), p, vectors, rows, a, w, z);
 }
 
 /* One row: so few accumulators that several panels are needed to keep the multipliers busy.  Weights
@@ -116,21 +92,9 @@ static void FN(product)(
                 *(vec *)(z + q * z_panel + v * LANES) =                                                   \
                     *(const vec *)(start + q * start_panel + v * LANES) + acc[q][v];                      \
     }
-#define LINES(Q) LINE(1, Q) LINE(2, Q) LINE(3, Q) LINE(4, Q)
-#define LINE_TABLE(Q) {0, FN(line_1_##Q), FN(line_2_##Q), FN(line_3_##Q), FN(line_4_##Q)}
-LINES(1) LINES(2)
-#if LINE_PANELS >= 4
-LINES(4)
-#endif
 
 typedef void (*FN(line_kernel))(
     const sk_product *, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, int64_t);
-static const FN(line_kernel) FN(lines)[][SK_MAX_VECTORS + 1] = {
-    LINE_TABLE(1), LINE_TABLE(2),
-#if LINE_PANELS >= 4
-    LINE_TABLE(4),
-#endif
-};
 
 static void FN(by_lines)(
     const FN(line_kernel) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t vectors, int64_t panels,
@@ -153,12 +117,8 @@ static void FN(by_lines)(
     }
 }
 
-static void FN(line)(
-    const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel, char *z,
-    int64_t z_panel, int64_t bias_panel)
-{
-    FN(by_lines)(FN(lines), p, vectors, panels, a, w, w_panel, z, z_panel, bias_panel);
-}
+#define NAME FN
+#include "products.inc.c"
 
 /* ---- pointwise interpreter ------------------------------------------------------------- */
 
@@ -300,10 +260,4 @@ const sk_kernels FN(sk) = {
     FN(read),
 };
 
-#undef TILE
-#undef TILES
-#undef TILE_TABLE
-#undef LINE
-#undef LINES
-#undef LINE_TABLE
 #undef EACH
