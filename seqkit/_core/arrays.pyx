@@ -9,7 +9,6 @@ np.import_array()
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *thing) noexcept
-    Py_ssize_t Py_SIZE(PyObject *thing) noexcept
     PyObject *PyTuple_GET_ITEM(PyObject *items, Py_ssize_t n) noexcept
 
 

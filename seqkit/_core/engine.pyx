@@ -14,13 +14,11 @@ from libc.string cimport memset
 
 from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData, words
 from seqkit._core.machine cimport (
-    Arena, Watch, end_share, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
+    SK_L2_BYTES, SK_TASK_ROWS, Arena, Watch, end_share, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
 )
 from seqkit._core.steps cimport Scratch, Task, Team, begin_task, end_task, lay_out, project, run_step, task_rows
 
-cdef int64_t MAX_TASK_ROWS = 96         # more rows gain nothing and cost memory
-cdef int64_t TEAM_OPERATIONS = 32_768   # multiply-adds of a step that are worth a meeting of threads
-cdef int64_t NEAR_BYTES = 768 * 1024        # recurrent weights that do not stay in the second cache of a core
+cdef int64_t TEAM_OPERATIONS = 32_768       # multiply-adds of a step that are worth a meeting of threads
 cdef int64_t LOOK_OPERATIONS = 4_000_000    # multiply-adds between two looks whether to go on: below 1 ms
 
 
@@ -103,15 +101,19 @@ cdef int64_t row_operations(ProgramData *p) noexcept nogil:
     return p.padded * total
 
 
-cdef int64_t operations_of(CallData *c) noexcept nogil:
-    """Rough number of multiply-adds, to see whether threads pay."""
-    return c.batch.rows * row_operations(c.program)
+cdef int64_t operations_of(list calls):
+    """Rough number of multiply-adds of all calls, to see whether threads pay."""
+    cdef Call call
+    cdef int64_t total = 0
+    for call in calls:
+        total += call.data.batch.rows * row_operations(call.data.program)
+    return total
 
 
 cdef int64_t parts_of(CallData *c, int64_t threads):
-    """Into how many tasks a call is split: one per thread, none above MAX_TASK_ROWS."""
+    """Into how many tasks a call is split: one per thread, none above SK_TASK_ROWS."""
     cdef int64_t parts = threads
-    while c.batch.size > parts * MAX_TASK_ROWS:
+    while c.batch.size > parts * SK_TASK_ROWS:
         parts += threads
     return max(1, min(parts, c.batch.size))
 
@@ -139,12 +141,10 @@ def pipeline_pays(list calls, int64_t threads):
     row have twice the near cache for the weights.
     """
     cdef Call call
-    cdef int64_t operations = 0
     for call in calls:
-        operations += operations_of(&call.data)
-        if call.data.batch.size >= threads or recurrent_operations(call.data.program) * call.data.program.kernels.size >= NEAR_BYTES:
+        if call.data.batch.size >= threads or recurrent_operations(call.data.program) * call.data.program.kernels.size >= SK_L2_BYTES:
             return False
-    return len(calls) > 1 and threads_for(operations, threads) > 1
+    return len(calls) > 1 and threads_for(operations_of(calls), threads) > 1
 
 
 def plan(list calls, int64_t threads, bint pipeline=False):
@@ -155,10 +155,8 @@ def plan(list calls, int64_t threads, bint pipeline=False):
     """
     cdef Call call
     cdef Scratch scratch
-    cdef int64_t operations = 0, share = 0, rows
-    for call in calls:
-        operations += operations_of(&call.data)
-    threads = threads_for(operations, threads)
+    cdef int64_t share = 0, rows
+    threads = threads_for(operations_of(calls), threads)
     parts = [1 if pipeline else parts_of(&(<Call>c).data, (threads + len(calls) - 1) // len(calls)) for c in calls]
     for call, n in zip(calls, parts):
         rows = (call.data.batch.size + n - 1) // n
@@ -198,4 +196,4 @@ def run(list calls, int64_t threads, Arena arena, bint pipeline=False):
     work_on = run_team if shared == "units" and threads > 1 else run_tasks
     with nogil:
         parallel(work_on, &work, threads)
-    finish(&work.watch, sum([operations_of(&(<Call>c).data) for c in calls]), threads)
+    finish(&work.watch, operations_of(calls), threads)

@@ -11,12 +11,14 @@
 #define SK_AVX_VNNI
 #endif
 
-#define SK_MAX_ROWS 24    /* rows of a block of the interpreter: its registers must stay in L1 */
-#define SK_MAX_VECTORS 4  /* vectors that one product writes per row */
-#define SK_LINE_BYTES 64  /* of a cache line */
-#define SK_L1_BYTES 32768 /* what surely stays in the first cache, beside what else is in use */
-#define SK_PEAK_CHAINS 12 /* independent sums of `peak`: enough to hide latency, few enough for registers */
-#define SK_READ_SUMS 8    /* independent sums of `read` */
+#define SK_MAX_ROWS 24     /* rows of a block of the interpreter: its registers must stay in L1 */
+#define SK_MAX_VECTORS 4   /* vectors that one product writes per row */
+#define SK_LINE_BYTES 64   /* of a cache line */
+#define SK_L1_BYTES 32768  /* what surely stays in the first cache, beside what else is in use */
+#define SK_L2_BYTES 786432 /* and in the second one */
+#define SK_TASK_ROWS 96    /* rows of a batch that one thread takes at a time: more gain nothing and cost memory */
+#define SK_PEAK_CHAINS 12  /* independent sums of `peak`: enough to hide latency, few enough for registers */
+#define SK_READ_SUMS 8     /* independent sums of `read` */
 
 /* Pointwise operations (operations.inc.c says what each is).  The order is the opcode;
  * seqkit.equations.lower reads the names through the engine. */

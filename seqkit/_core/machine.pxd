@@ -3,6 +3,8 @@ from libc.stdint cimport int32_t, int64_t
 cdef extern from "kernels.h" nogil:
     int SK_MAX_ROWS
     int SK_MAX_VECTORS
+    int64_t SK_L2_BYTES
+    int64_t SK_TASK_ROWS
     int SK_PEAK_CHAINS
     int SK_READ_SUMS
     ctypedef struct sk_instruction:

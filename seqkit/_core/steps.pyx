@@ -21,12 +21,11 @@ from seqkit._core.calls cimport (
     OPERAND_STATE, OPERAND_X, TARGET_CARRY, CallData, Mean, ProgramData, Run, Stage, input_time, row_at, time_slot,
     words,
 )
-from seqkit._core.machine cimport SK_MAX_ROWS, SK_MAX_VECTORS, sk_await, sk_block, sk_product, sk_publish
+from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, SK_MAX_VECTORS, sk_await, sk_block, sk_product, sk_publish
 from seqkit._core.places cimport lay_out_places, move_all, place_all
 
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
 cdef int64_t CHUNK_ROWS = 192
-cdef int64_t NEAR_BYTES = 768 * 1024    # weights that stay in L2
 cdef int64_t PIPELINE_STEPS = 16        # how far a layer lags behind the one it reads
 
 
@@ -97,7 +96,7 @@ cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns
 cdef char *weights_ahead(ProgramData *p, sk_product *product, char *weights, int64_t panel, int64_t turn) noexcept nogil:
     """The weights of the panel that is next, where they are too far away to be waited for; else NULL."""
     cdef int64_t size = product.length * product.w_row * p.kernels.size
-    if size * p.panels <= NEAR_BYTES or not 0 <= panel + turn < p.panels:
+    if size * p.panels <= SK_L2_BYTES or not 0 <= panel + turn < p.panels:
         return NULL
     return weights + turn * size
 

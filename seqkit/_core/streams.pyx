@@ -20,14 +20,13 @@ import numpy as np
 from seqkit._core.arrays cimport Results, data_of, is_matrix, is_rows, rows_of, stride_of, type_number
 from seqkit._core.calls cimport Batch, BatchData, Call, CallData, Program, ProgramData
 from seqkit._core.machine cimport (
-    Arena, Watch, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_seconds, sk_work, threads_for,
+    SK_TASK_ROWS, Arena, Watch, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_seconds, sk_work, threads_for,
 )
 from seqkit._core.engine cimport row_operations, whole_task
 from seqkit._core.places cimport place_all
 from seqkit._core.steps cimport Scratch, Task, Team, end_task, lay_out, load_states, project, run_step
 from seqkit._core.threads import num_threads
 
-cdef int64_t BLOCK_ROWS = 96         # more rows gain nothing and cost memory
 cdef double AWAKE_SECONDS = 0.001    # so long after a parallel region its threads still spin, ready for the next
 
 cdef struct Worker:             # one thread's buffers
@@ -181,7 +180,7 @@ cdef class Stepper:
         if rows > self.capacity:    # seldom, even where every step has more rows than the one before
             rows = max(rows, 2 * self.capacity)
         rows, threads = max(rows, self.capacity), max(threads, <int64_t>len(self.calls))
-        block = min(rows, BLOCK_ROWS)
+        block = min(rows, SK_TASK_ROWS)
         self.capacity, self.calls = 0, []           # until all memory is there
         calls = [self.make_call(block) for _ in range(threads)]
         call = calls[0]
@@ -253,7 +252,7 @@ cdef class Stepper:
 
     cdef void cut_blocks(self, int64_t rows, int64_t threads):
         """Cut the rows into blocks of nearly equal size, a multiple of the threads if there are several."""
-        cdef int64_t rounds = (rows + threads * BLOCK_ROWS - 1) // (threads * BLOCK_ROWS)
+        cdef int64_t rounds = (rows + threads * SK_TASK_ROWS - 1) // (threads * SK_TASK_ROWS)
         self.work.rows, self.work.block = rows, (rows + threads * rounds - 1) // (threads * rounds)
         self.lay_out_workers(self.work.block if rows > 1 else 0)
 
