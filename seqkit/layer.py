@@ -32,7 +32,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqkit.errors import ConfigError, NotBuiltError
-from seqkit.options import known_precision, positive_integer
+from seqkit.options import known_precision
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.pools import LayerPool, Pool
 from seqkit.sequences import as_lengths, as_sequences, is_ragged, pad, unpad
@@ -233,9 +233,7 @@ class Layer(ABC):
             If the layer cannot run step by step.
         """
         self._require_built()
-        return Streams(
-            self.name, {"": self.state_pool(2 * positive_integer(capacity, f"{self.name}: capacity"))}, capacity
-        )
+        return Streams(self.name, {"": self.state_pool}, capacity)
 
     def state_pool(self, rows: int) -> Pool:
         """Room for the states of `rows` streams."""

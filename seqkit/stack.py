@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike
 from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.layer import Layer, State
-from seqkit.options import positive_integer
 from seqkit.parameters import JoinedParameters
 from seqkit.streams import Streams
 
@@ -258,9 +257,7 @@ class Stack:
             If a layer cannot run step by step.
         """
         self.require_built()
-        rows = 2 * positive_integer(capacity, f"{self.name}: capacity")
-        pools = {f"{number}.": layer.state_pool(rows) for number, layer in enumerate(self.layers)}
-        return Streams(self.name, pools, capacity)
+        return Streams(self.name, {f"{n}.": layer.state_pool for n, layer in enumerate(self.layers)}, capacity)
 
 
 def _run(layers: list[Any], x: np.ndarray, lengths: np.ndarray | None, training: bool) -> tuple[np.ndarray, Any]:

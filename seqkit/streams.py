@@ -32,8 +32,8 @@ class Streams:
     ----------
     owner : str
         Name used in error messages.
-    pools : mapping of str to Pool
-        The states of every layer, in the order of the layers; the keys are prefixes of the names
+    state_pools : mapping of str to callable
+        ``state_pool`` of every layer, in the order of the layers; the keys are prefixes of the names
         in saved states.
     capacity : int
         The largest number of open streams.
@@ -60,9 +60,10 @@ class Streams:
     True
     """
 
-    def __init__(self, owner: str, pools: Mapping[str, Pool], capacity: int) -> None:
+    def __init__(self, owner: str, state_pools: Mapping[str, Callable[[int], Pool]], capacity: int) -> None:
         self.capacity = positive_integer(capacity, f"{owner}: capacity")
-        self._owner, self._pools, self._lock = owner, pools, Lock()
+        self._pools = {prefix: make(2 * self.capacity) for prefix, make in state_pools.items()}
+        self._owner, self._lock = owner, Lock()
         self._turn = np.full(self.capacity, -1)  # which of its two rows a stream is in; -1: closed
         self._closed = list(range(self.capacity - 1, -1, -1))
 
