@@ -13,7 +13,7 @@ import numpy as np
 
 from seqkit import _core
 from seqkit.equations import Cell, derive, trace
-from seqkit.equations.layout import Layout, Run, lay_out
+from seqkit.equations.layout import MAX_VECTORS, Layout, Run, lay_out
 from seqkit.equations.lower import backward_tables, forward_tables
 from seqkit.equations.symbols import Node
 from seqkit.errors import ConfigError
@@ -22,6 +22,8 @@ from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.rows import Rows
 
 Versioned = Parameters | JoinedParameters
+WeightRun = tuple[_core.Call, _core.Call, int | None, int, list[np.ndarray]]
+"""Forward and backward call, number of the run (None: the operand is 1), first column, targets (units, K)."""
 
 MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
 
@@ -345,33 +347,30 @@ class _Gradient:
         )
         return Backward(call, forward, initial, work)
 
-    def weight_runs(
-        self, backward: Backward, grads: Mapping[str, np.ndarray]
-    ) -> list[tuple[_core.Call, _core.Call, int, int, list[np.ndarray]]]:
-        """What the engine adds to the gradients of the weights."""
-        ex = self.execution
-        return [
-            (
-                backward.forward.call,
-                backward.call,
-                number,
-                self._place(run),
-                [ex.block(grads, term) for term in run.terms],
-            )
-            for number, run in enumerate(ex.layout.runs)
+    def weight_runs(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> list[WeightRun]:
+        """What the engine adds to the gradients of the parameters."""
+        ex, forward = self.execution, backward.forward.call
+        products = [
+            (n, self._place(run), [ex.block(grads, term) for term in run.terms]) for n, run in enumerate(ex.layout.runs)
         ]
+        return [(forward, backward.call, *run) for run in products + self._sums(grads)]
 
-    def add_sums(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> None:
-        """Add the gradients of biases and of the cell's own parameters."""
-        columns = {*self.bias_columns.values(), *self.parameter_columns.values()}
-        sums = _core.column_sums(backward.call, sorted(columns))
+    def _sums(self, grads: Mapping[str, np.ndarray]) -> list[tuple[None, int, list[np.ndarray]]]:
+        """Sums of columns, for biases and the cell's own parameters; adjoining columns together."""
+        units, together = self.execution.units, MAX_VECTORS // self.execution.layout.vectors
+        targets = [
+            (column, grads[name].reshape(-1, units)[row]) for (name, row), column in self.parameter_columns.items()
+        ]
         if "bias" in grads:
-            for gate, row in zip(
-                self.execution.input_gates, grads["bias"].reshape(-1, self.execution.units), strict=True
-            ):
-                row += sums[self.bias_columns[gate]]
-        for (name, index), column in self.parameter_columns.items():
-            grads[name].reshape(-1, self.execution.units)[index] += sums[column]
+            rows = zip(self.execution.input_gates, grads["bias"].reshape(-1, units), strict=True)
+            targets += [(self.bias_columns[gate], row) for gate, row in rows]
+        runs: list[tuple[None, int, list[np.ndarray]]] = []
+        for column, target in sorted(targets, key=lambda pair: pair[0]):
+            if runs and column == runs[-1][1] + len(runs[-1][2]) and len(runs[-1][2]) < together:
+                runs[-1][2].append(target)
+            else:
+                runs.append((None, column, [target]))
+        return runs
 
     def write_dx(self, backward: Backward, dx: Rows, threads: int, arena: _core.Arena) -> None:
         """Write the gradient of the input."""

@@ -315,21 +315,22 @@ class Recurrent(SequenceLayer):
     @staticmethod
     def finish_backward(passes: Sequence[tuple[Recurrent, Backward, Cache, Rows | None]]) -> None:
         """Gradients of parameters and inputs, of all directions, after their time loops."""
-        arena, threads = passes[0][0].execution.pool.take("gradients"), _core.num_threads()
+        pool, threads = passes[0][0].execution.pool, _core.num_threads()
+        arena, sums = pool.take("gradients"), pool.take("sums")
         runs = []
         for layer, back, _, _ in passes:
             runs += layer._execution_of(back.forward).gradient.weight_runs(back, layer.grads)
-        _core.add_weight_gradients(runs, threads, arena)
+        _core.add_weight_gradients(runs, threads, arena, sums)
         for layer, back, cache, dx in passes:
             execution = layer._execution_of(back.forward)
-            execution.gradient.add_sums(back, layer.grads)
             if dx is not None:
                 execution.gradient.write_dx(back, dx, threads, arena)
                 if cache.input_mask is not None:
                     np.multiply(dx.array, cache.input_mask[:, None], out=dx.array)
             execution.pool.give_back("tape", back.forward.tape)
             execution.pool.give_back("backward", back.work)
-        passes[0][0].execution.pool.give_back("gradients", arena)
+        pool.give_back("gradients", arena)
+        pool.give_back("sums", sums)
 
     # ---- streams, insight ------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from seqkit._core.machine import (
 from seqkit._core.products import Product, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
-from seqkit._core.weights import add_weight_gradients, aligned, column_sums, input_gradient, pack_run, pack_transposed
+from seqkit._core.weights import add_weight_gradients, aligned, input_gradient, pack_run, pack_transposed
 
 __all__ = [
     "LIMITS",
@@ -35,7 +35,6 @@ __all__ = [
     "Stepper",
     "add_weight_gradients",
     "aligned",
-    "column_sums",
     "fma_peak",
     "input_gradient",
     "instruction",

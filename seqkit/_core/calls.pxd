@@ -44,6 +44,8 @@ cdef struct BatchData:      # rows of a batch in the order the engine works in: 
     int64_t *length         # (size) of a sorted row, descending
     int64_t *active         # (time) how many rows are longer than t
     int64_t *offset         # (time + 1) tape row of (t, 0)
+    int64_t blocks
+    int64_t *block          # (blocks + 1) first tape row of every block, and the number of rows
 
 cdef struct Rows:           # of a user's array: (user row, t) is at base + start[row] + t*along
     char *base
@@ -78,6 +80,7 @@ cdef class Program:
 cdef class Batch:
     cdef BatchData data
     cdef object keep
+    cdef void cut(self)
 
 cdef class Call:
     cdef CallData data
@@ -93,6 +96,9 @@ cdef enum:  # kinds of slots, in the order of calls.SLOTS
 
 cdef enum:  # operands of runs and targets of posts, in the order of calls.OPERANDS
     OPERAND_X, OPERAND_STATE, OPERAND_VECTOR, TARGET_CARRY
+
+cdef enum:
+    BLOCK_ROWS = 128            # whose gradient columns fit into L1
 
 cdef inline int64_t words(ProgramData *p, int64_t numbers) noexcept nogil:
     """Numbers or, in low precision, words of a row of `numbers` as a product reads it."""

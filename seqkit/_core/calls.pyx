@@ -9,6 +9,9 @@ c. What backward needs lies in the tape arena, everything else in the working ar
 d. The pointwise part of a stage has a kernel that was compiled with the package, where the table
    of compiled kernels knows its name; else it is interpreted, to the same bits.
    SEQKIT_POINTWISE=interpreted does without compiled kernels, for tests.
+e. Sums over the tape are made of sums over *blocks*, the last block first: as many whole steps as
+   have BLOCK_ROWS rows together, or a part of a longer step.  Where blocks begin depends on nothing
+   but the lengths, so a tape that is made piece by piece, at bounds of blocks, has the same sums.
 """
 
 import os
@@ -17,6 +20,8 @@ from importlib import import_module
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
+
+import numpy as np
 
 from seqkit._core.machine cimport SK_COMPILED, Arena, address, kernels_of, sk_aligned, sk_pointwise
 
@@ -106,6 +111,24 @@ cdef class Batch:
         d.order, d.length = <int64_t *>address(order), <int64_t *>address(length)
         d.active, d.offset = <int64_t *>address(active), <int64_t *>address(offset)
         d.rows = d.offset[time]
+        self.cut()
+
+    cdef void cut(self):
+        """Find where the blocks of the tape begin."""
+        cdef BatchData *d = &self.data
+        cdef int64_t t = 0, part, parts
+        bounds = np.empty(d.time + d.rows // BLOCK_ROWS + 1, np.int64)
+        self.keep += (bounds,)
+        d.blocks, d.block = 0, <int64_t *>address(bounds)
+        while d.offset[t] < d.rows:
+            parts = (d.active[t] + BLOCK_ROWS - 1) // BLOCK_ROWS
+            for part in range(parts):
+                d.block[d.blocks + part] = d.offset[t] + d.active[t] * part // parts
+            d.blocks += parts
+            t += 1
+            while parts == 1 and d.offset[t] < d.rows and d.offset[t + 1] - d.block[d.blocks - 1] <= BLOCK_ROWS:
+                t += 1
+        d.block[d.blocks] = d.rows
 
 
 cdef int bind_rows(Rows *rows, object description) except -1:

@@ -95,7 +95,6 @@ typedef struct {
     void (*unpack_add)(char *w, int64_t w_row, int64_t w_step, const char *p, int64_t p_row, int64_t k, int64_t valid);
     /* dst[k][m] = rows[k][m0 + m] for m < valid, 0 up to tile_rows: what the weight gradient reads */
     void (*gather)(char *dst, char *const *rows, int64_t count, int64_t m0, int64_t valid);
-    void (*column_sum)(char *sum, const char *src, int64_t src_row, int64_t rows, int64_t width);
     /* SK_PEAK_CHAINS multiply-adds of vectors in registers, `repeats` times: the limit to compare products with */
     double (*peak)(int64_t repeats);
     /* sum of `bytes` of memory, a multiple of SK_READ_SUMS vectors, read `repeats` times: the limit where weights are used once */

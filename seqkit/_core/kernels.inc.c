@@ -221,12 +221,6 @@ static void FN(gather)(char *dst, char *const *rows, int64_t count, int64_t m0, 
     }
 }
 
-static void FN(column_sum)(char *sum, const char *src, int64_t src_row, int64_t rows, int64_t width)
-{
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t v = 0; v < width / LANES; v++) ((vec *)sum)[v] += ((const vec *)(src + r * src_row))[v];
-}
-
 /* ---- the limits of the machine ------------------------------------------------------------- */
 
 static double FN(peak)(int64_t repeats)
@@ -256,7 +250,7 @@ static double FN(read)(const char *memory, int64_t bytes, int64_t repeats)
 
 const sk_kernels FN(sk) = {
     ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, 0, 1, NULL,
-    FN(product), FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(column_sum), FN(peak),
+    FN(product), FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(peak),
     FN(read),
 };
 

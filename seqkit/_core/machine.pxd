@@ -38,7 +38,6 @@ cdef extern from "kernels.h" nogil:
         void (*pack)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*unpack_add)(char *, int64_t, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil
         void (*gather)(char *, char **, int64_t, int64_t, int64_t) noexcept nogil
-        void (*column_sum)(char *, const char *, int64_t, int64_t, int64_t) noexcept nogil
         double (*peak)(int64_t) noexcept nogil
         double (*read)(const char *, int64_t, int64_t) noexcept nogil
 

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,9 +9,13 @@ def aligned(count: int, dtype: str) -> np.ndarray: ...
 def pack_run(program: Program, blocks: Sequence[np.ndarray]) -> np.ndarray: ...
 def pack_transposed(program: Program, blocks: Sequence[np.ndarray]) -> np.ndarray: ...
 def add_weight_gradients(
-    runs: list[tuple[Call, Call, int, int, list[np.ndarray]]], threads: int, arena: Arena
+    runs: Sequence[tuple[Call, Call, int | None, int, list[np.ndarray]]],
+    threads: int,
+    arena: Arena,
+    sums: Arena,
+    first: bool = ...,
+    last: bool = ...,
 ) -> None: ...
-def column_sums(backward: Call, columns: Iterable[int]) -> dict[int, np.ndarray]: ...
 def input_gradient(
     forward: Call,
     backward: Call,

@@ -6,9 +6,12 @@ a. A *run* is up to four vectors of adjoining columns of one stage that multiply
    Its weights are packed [panel][K][column][width]; for the way back, transposed, in groups of
    up to four vectors of K: [group][panel][column][unit][lanes].  In low precision the rows of
    weights are encoded first, and K counts words.
-b. A weight gradient is the product of operand rows and gradient columns over all tape rows.
-   Threads share its rows (the K side), so each number is summed by one thread, rows ascending.
+b. A weight gradient is the product of operand rows and gradient columns over all tape rows, a
+   bias being the weight of an operand that is 1.  Threads share its rows (the K side), so each
+   number is summed by one thread: over the blocks of the tape, the last block first.
 c. Rows of the operand are gathered into tiles first, so the kernel reads contiguous memory.
+d. A tape can be made piece by piece, the last one first.  Packed sums go on from piece to piece
+   and are added to the user's gradients once, after the first piece of the sequence.
 """
 
 from libc.stdint cimport int64_t
@@ -17,14 +20,19 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from seqkit._core.calls cimport (
-    OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at, time_slot, words,
+    BLOCK_ROWS, OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at,
+    time_slot, words,
 )
 from seqkit._core.machine cimport (
     SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
 )
 
-cdef int64_t GATHER_ROWS = 128  # tape rows at a time: their gradient columns fit into L1
-cdef int64_t BLOCK_ROWS = 24
+cdef enum:
+    OPERAND_ONE = -1            # whose rows are all 1
+    INPUT_ROWS = 24             # of the gradient of the input, at a time
+
+cdef float ONE = 1
+cdef double DOUBLE_ONE = 1
 
 
 def aligned(int64_t count, str dtype):
@@ -102,6 +110,8 @@ cdef struct Gradients:
 cdef char *operand_row(Gradient *g, int64_t t, int64_t b) noexcept nogil:
     cdef CallData *c = g.forward
     cdef int64_t row = c.program.padded * c.program.kernels.size
+    if g.run.operand == OPERAND_ONE:
+        return <char *>&ONE if c.program.kernels.size == sizeof(float) else <char *>&DOUBLE_ONE
     if g.run.operand == OPERAND_X:
         return row_at(&c.x, c.batch.order[b], input_time(c, b, t))
     if g.run.operand == OPERAND_STATE:
@@ -109,32 +119,39 @@ cdef char *operand_row(Gradient *g, int64_t t, int64_t b) noexcept nogil:
     return c.vector[g.run.index] + (c.batch.offset[t] + b) * row
 
 
+cdef void find_rows(Gradient *g, int64_t t, int64_t start, int64_t rows, char **sources) noexcept nogil:
+    """Where the operand's rows of a block lie, which begins in step t."""
+    cdef BatchData *batch = g.forward.batch
+    cdef int64_t i, b = start - batch.offset[t]
+    for i in range(rows):
+        sources[i] = operand_row(g, t, b)
+        b += 1
+        if b == batch.active[t]:
+            t, b = t + 1, 0
+
+
 cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory, Watch *watch, int64_t thread) noexcept nogil:
-    """Sum over the tape into tiles [first, last) of one run's gradient."""
+    """Add sums over the blocks of the tape to tiles [first, last) of one run's gradient."""
     cdef CallData *c = g.backward
     cdef ProgramData *p = c.program
     cdef const sk_kernels *kernels = p.kernels
     cdef BatchData *batch = c.batch
     cdef int64_t size = kernels.size, height = kernels.tile_rows, line = g.run.count * p.width
-    cdef int64_t i, k, m, t = 0, b = 0, start, rows, tile_bytes = GATHER_ROWS * height * size
+    cdef int64_t i, k, m, n, start, rows, t = batch.time, tile_bytes = BLOCK_ROWS * height * size
     cdef char **sources = <char **>memory
-    cdef char **tile = sources + GATHER_ROWS
-    cdef char *gathered = memory + (GATHER_ROWS + 64) * sizeof(void *)
+    cdef char **tile = sources + BLOCK_ROWS
+    cdef char *gathered = memory + (BLOCK_ROWS + 64) * sizeof(void *)
     cdef sk_product product
     product.step, product.segments, product.segment = height, 1, 0
     product.w_row, product.z_row = p.columns * p.width, line
     product.bias = product.ahead = NULL
-    for m in range(p.panels):
-        memset(g.packed + (m * g.tiles + first) * height * line * size, 0, (last - first) * height * line * size)
-    for start from 0 <= start < batch.rows by GATHER_ROWS:
+    for n in range(batch.blocks - 1, -1, -1):
         if not go_on(watch, thread):
             return
-        rows = min(batch.rows - start, GATHER_ROWS)
-        for i in range(rows):
-            sources[i] = operand_row(g, t, b)
-            b += 1
-            if b == batch.active[t]:
-                t, b = t + 1, 0
+        start, rows = batch.block[n], batch.block[n + 1] - batch.block[n]
+        while batch.offset[t] > start:
+            t -= 1
+        find_rows(g, t, start, rows, sources)
         for i in range(first, last):
             kernels.gather(gathered + (i - first) * tile_bytes, sources, rows, i * height, g.run.inner - i * height)
         product.length = rows
@@ -142,7 +159,7 @@ cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory, Watch
             for i in range(first, last):
                 for k in range(height):
                     tile[k] = gathered + (i - first) * tile_bytes + k * size
-                kernels.product(&product, g.run.count * p.vectors, height, tile,
+                kernels.product(&product, g.run.count * p.vectors, min(height, g.run.inner - i * height), tile,
                                 c.grad + ((m * batch.rows + start) * p.columns + g.column) * p.width * size,
                                 g.packed + (m * g.tiles + i) * height * line * size)
 
@@ -179,56 +196,57 @@ cdef void unpack_gradients(void *context, int64_t thread, int64_t threads) noexc
         unpack(&w.list[n], w.list[n].tiles * thread // threads, w.list[n].tiles * (thread + 1) // threads)
 
 
-def add_weight_gradients(list runs, int64_t threads, Arena arena):
+cdef void describe(Gradient *g, Call forward, Call backward, number, int64_t column, list targets) except *:
+    """One run's gradient; `number` None is that of biases."""
+    cdef int64_t n
+    g.forward, g.backward, g.column = &forward.data, &backward.data, column
+    if number is None:
+        g.run.operand, g.run.inner, g.run.count = OPERAND_ONE, 1, len(targets)
+    else:
+        g.run = forward.data.program.runs[<int64_t>number]
+    g.tiles = (g.run.inner + g.forward.program.kernels.tile_rows - 1) // g.forward.program.kernels.tile_rows
+    for n, target in enumerate(targets):
+        g.target[n] = address(target, True)
+
+
+def add_weight_gradients(list runs, int64_t threads, Arena arena, Arena sums, bint first=True, bint last=True):
     """Add weight gradients; each run is (forward call, backward call, run index, grad column,
-    target arrays (units, K), one per column)."""
-    cdef int64_t n, k, column, size = 0, height = 0, packed = 0, longest = 0, operations = 0
+    target arrays (units, K), one per column), or has no run index: then K is 1, and targets get the
+    sums of their columns.
+
+    Where the tape is one of several pieces, `sums` holds the sums from piece to piece: the `first`
+    call starts them at 0, the `last` adds them to the targets.
+    """
+    cdef int64_t n, size, packed = 0, longest = 0, operations = 0
     cdef Gradients w
     cdef Gradient *g
-    cdef Call forward, backward
     described = np.zeros(len(runs) * sizeof(Gradient) + 64, np.uint8)
     w.list, w.count, w.tiles = <Gradient *>address(described, True), len(runs), 0
-    for n, (forward, backward, k, column, targets) in enumerate(runs):
+    sizes = []
+    for n, (forward, backward, number, column, targets) in enumerate(runs):
         g = &w.list[n]
-        g.forward, g.backward, g.run, g.column = &forward.data, &backward.data, forward.data.program.runs[k], column
-        size, height = g.forward.program.kernels.size, g.forward.program.kernels.tile_rows
-        g.tiles = (g.run.inner + height - 1) // height
-        for k, target in enumerate(targets):
-            g.target[k] = address(target, True)
+        describe(g, forward, backward, number, column, targets)
+        size = g.tiles * g.forward.program.kernels.tile_rows * g.forward.program.kernels.size
         w.tiles += g.tiles
-        operations += backward.data.batch.rows * g.run.inner * g.run.count * g.forward.program.padded
-        longest = max(longest, g.tiles * height * size)
-        packed += g.forward.program.padded * g.run.count * g.tiles * height * size + 64
+        operations += g.backward.batch.rows * g.run.inner * g.run.count * g.forward.program.padded
+        longest = max(longest, size)
+        sizes.append(g.forward.program.padded * g.run.count * size)
+        packed += sizes[n] + 64
     threads = threads_for(operations, free_threads(threads))
-    w.share = (GATHER_ROWS + 64) * sizeof(void *) + longest * GATHER_ROWS + 64
-    arena.reserve(packed + threads * w.share + 64 * 4)
-    for n in range(w.count):
-        g = &w.list[n]
-        g.packed = arena.take(g.forward.program.padded * g.run.count * g.tiles * g.forward.program.kernels.tile_rows * g.forward.program.kernels.size)
-    w.share = w.share // 64 * 64
+    w.share = ((BLOCK_ROWS + 64) * sizeof(void *) + longest * BLOCK_ROWS + 64) // 64 * 64
+    arena.reserve(threads * w.share + 64)
     w.memory = arena.take(threads * w.share)
+    sums.reserve(packed)
+    for n in range(w.count):
+        w.list[n].packed = sums.take(sizes[n])
+        if first:
+            memset(w.list[n].packed, 0, sizes[n])
     w.watch = new_watch()
     with nogil:
         parallel(weight_gradients, &w, threads)
-        if not w.watch.stopped:
+        if last and not w.watch.stopped:
             parallel(unpack_gradients, &w, threads)
     finish(&w.watch, operations, threads)
-
-
-def column_sums(Call backward, columns):
-    """Sum of gradient columns over the tape: {column: (units,) array}."""
-    cdef CallData *c = &backward.data
-    cdef ProgramData *p = c.program
-    cdef int64_t m, column, size = p.kernels.size
-    sums = {}
-    for column in columns:
-        total = aligned(p.padded, backward.program.tables["dtype"])
-        for m in range(p.panels):
-            p.kernels.column_sum(address(total, True) + m * p.width * size,
-                                 c.grad + (m * c.batch.rows * p.columns + column) * p.width * size, p.columns * p.width * size,
-                                 c.batch.rows, p.width)
-        sums[column] = total[: p.units]
-    return sums
 
 
 # ---- gradient of the input ----------------------------------------------------------------
@@ -258,10 +276,10 @@ cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept no
     cdef sk_product product
     product.step, product.segments, product.segment, product.z_row = 1, p.panels, batch.rows * line, total
     product.bias = product.ahead = NULL
-    for r from begin <= r < end by BLOCK_ROWS:
+    for r from begin <= r < end by INPUT_ROWS:
         if not go_on(&w.watch, thread):
             return
-        rows = min(end - r, BLOCK_ROWS)
+        rows = min(end - r, <int64_t>INPUT_ROWS)
         memset(z, 0, rows * total * size)
         for n in range(w.count):
             product.length = w.runs[2 * n + 1] * p.width
@@ -290,7 +308,7 @@ def input_gradient(Call forward, Call backward, runs, weights, dx, int64_t featu
     for n, weight in enumerate(weights):
         w.weight[n] = address(weight)
     bind_rows(&w.dx, dx)
-    w.share = 64 * sizeof(void *) + BLOCK_ROWS * w.vectors * w.forward.program.kernels.lanes * w.forward.program.kernels.size
+    w.share = 64 * sizeof(void *) + INPUT_ROWS * w.vectors * w.forward.program.kernels.lanes * w.forward.program.kernels.size
     w.share = (w.share + 63) // 64 * 64
     cdef int64_t operations = backward.data.batch.rows * features * backward.data.program.columns * backward.data.program.padded
     threads = threads_for(operations, free_threads(threads))
