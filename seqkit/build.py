@@ -36,6 +36,8 @@ if X86:
 # Contraction is off because every rounding is written down; see seqkit/_core/vector.inc.c.
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
 MACROS: list[tuple[str, str | None]] = [("SK_X86", "1")] if X86 else []
+COMPILED = "seqkit._core.compiled"
+TRAINING = "training.inc.c"
 HEADERS = [
     *(f"{CORE}/{name}" for name in ("kernels.h", "kernels.inc.c", "kernels_both.inc.c", "vector.inc.c")),
     *(
@@ -46,12 +48,13 @@ HEADERS = [
             "dot.inc.c",
             "operations.inc.c",
             "threads.h",
+            "training.h",
+            TRAINING,
             "isa.c",
             *(f"kernels_{isa}.c" for isa in ISAS),
         )
     ),
 ]
-COMPILED = "seqkit._core.compiled"
 
 
 class BuildCore(build_ext):
@@ -64,6 +67,8 @@ class BuildCore(build_ext):
         extensions = {extension.name: extension for extension in self.extensions}
         compiled = extensions.pop(COMPILED)
         extensions["seqkit._core.machine"].extra_objects += self._objects(Path(self.build_temp))
+        training = Path(self.build_temp, "training")
+        extensions["seqkit._core.updates"].extra_objects += self._objects(training, [("SK_BODY", f'"{TRAINING}"')])
         self.extensions = list(extensions.values())
         super().build_extensions()
         folder = Path(self.build_temp, "compiled")

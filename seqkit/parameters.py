@@ -9,7 +9,6 @@ copied) or, for optimizers, through ``with params.editing() as arrays``.  Both r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,7 +22,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
     Parameters
     ----------
     arrays : dict of str to ndarray
-        The initial values; the arrays are kept, not copied.
+        The initial values; contiguous arrays are kept, not copied.
     owner : str
         Name used in error messages.
 
@@ -37,7 +36,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], owner: str) -> None:
-        self._arrays = arrays
+        self._arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
         self._owner = owner
         self.version = 0
 
@@ -66,13 +65,15 @@ class Parameters(MutableMapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self._arrays)
 
-    @contextmanager
-    def editing(self) -> Iterator[dict[str, np.ndarray]]:
-        """Writable arrays by name; the version rises when the block ends."""
-        try:
-            yield self._arrays
-        finally:
-            self.version += 1
+    def editing(self) -> Editing:
+        """Context manager: writable arrays by name; the version rises when the block ends."""
+        return Editing(self)
+
+    def _writable(self) -> dict[str, np.ndarray]:
+        return self._arrays
+
+    def _changed(self) -> None:
+        self.version += 1
 
 
 class JoinedParameters(MutableMapping[str, np.ndarray]):
@@ -122,9 +123,27 @@ class JoinedParameters(MutableMapping[str, np.ndarray]):
     def __len__(self) -> int:
         return sum(len(params) for params in self._parts.values())
 
-    @contextmanager
-    def editing(self) -> Iterator[dict[str, np.ndarray]]:
-        """Writable arrays by name; the versions of all parts rise when the block ends."""
-        with ExitStack() as stack:
-            arrays = {part: stack.enter_context(params.editing()) for part, params in self._parts.items()}
-            yield {f"{part}.{key}": array for part, named in arrays.items() for key, array in named.items()}
+    def editing(self) -> Editing:
+        """Context manager: writable arrays by name; the versions of all parts rise when the block ends."""
+        return Editing(self)
+
+    def _writable(self) -> dict[str, np.ndarray]:
+        parts = self._parts.items()
+        return {f"{part}.{key}": array for part, params in parts for key, array in params._writable().items()}
+
+    def _changed(self) -> None:
+        for params in self._parts.values():
+            params._changed()
+
+
+class Editing:
+    """The time in which parameters may change.  No generator: an optimizer opens one for every batch."""
+
+    def __init__(self, params: Parameters | JoinedParameters) -> None:
+        self._params = params
+
+    def __enter__(self) -> dict[str, np.ndarray]:
+        return self._params._writable()
+
+    def __exit__(self, *error: object) -> None:
+        self._params._changed()

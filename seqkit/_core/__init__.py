@@ -20,12 +20,14 @@ from seqkit._core.machine import (
 from seqkit._core.products import Product, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
+from seqkit._core.updates import RULES, Update, all_finite
 from seqkit._core.weights import add_weight_gradients, aligned, input_gradient, pack_run, pack_transposed
 
 __all__ = [
     "LIMITS",
     "OPERANDS",
     "OPERATIONS",
+    "RULES",
     "SLOTS",
     "Arena",
     "Batch",
@@ -33,8 +35,10 @@ __all__ = [
     "Product",
     "Program",
     "Stepper",
+    "Update",
     "add_weight_gradients",
     "aligned",
+    "all_finite",
     "fma_peak",
     "input_gradient",
     "instruction",

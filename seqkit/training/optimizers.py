@@ -6,105 +6,15 @@ learning rate, t the number of the step (from 1); products and roots are element
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, Unpack
 
-import numpy as np
-
-from seqkit.errors import ConfigError, LoadError
 from seqkit.options import by_name, fraction, positive_number
-from seqkit.parameters import JoinedParameters, Parameters
+from seqkit.training.optimizer import Optimizer, Shared, global_norm
 
-
-class Optimizer(ABC):
-    """Base class: `step` changes parameters by their gradients.
-
-    Parameters
-    ----------
-    learning_rate : float
-        Size of a step; may be changed between steps.
-    global_clipnorm : float, optional
-        Largest norm of all gradients taken together.  Where it is exceeded all are scaled by
-        ``global_clipnorm / norm`` (Pascanu, Mikolov and Bengio, "On the difficulty of training
-        recurrent neural networks", ICML 2013).
-
-    Attributes
-    ----------
-    iterations : int
-        Steps taken so far.
-    slots : tuple of str
-        Names of the arrays kept for every parameter, of its shape, at first 0.
-    """
-
-    name: ClassVar[str]
-    slots: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, learning_rate: float, global_clipnorm: float | None = None) -> None:
-        self.learning_rate = positive_number(learning_rate, f"{self.name}: learning_rate", zero=True)
-        self.global_clipnorm = global_clipnorm
-        if global_clipnorm is not None:
-            self.global_clipnorm = positive_number(global_clipnorm, f"{self.name}: global_clipnorm")
-        self.iterations = 0
-        self._memory: dict[str, dict[str, np.ndarray]] = {}
-
-    def step(self, params: Parameters | JoinedParameters, grads: Mapping[str, np.ndarray]) -> None:
-        """Change every parameter once, in place; `grads` has the keys of `params`."""
-        scale = self._clip_scale(grads)
-        self.iterations += 1
-        with params.editing() as arrays:
-            for key, weight in arrays.items():
-                grad = grads[key] if scale == 1.0 else grads[key] * weight.dtype.type(scale)
-                self._update(weight, grad, self._memory_of(key, weight))
-
-    @abstractmethod
-    def _update(self, weight: np.ndarray, grad: np.ndarray, memory: dict[str, np.ndarray]) -> None:
-        """Change `weight` and `memory` in place; `grad` is only read."""
-
-    def _clip_scale(self, grads: Mapping[str, np.ndarray]) -> float:
-        if self.global_clipnorm is None:
-            return 1.0
-        return self.global_clipnorm / max(global_norm(grads), self.global_clipnorm)
-
-    def _memory_of(self, key: str, weight: np.ndarray) -> dict[str, np.ndarray]:
-        if key not in self._memory:
-            self._memory[key] = {slot: np.zeros_like(weight) for slot in self.slots}
-        memory = self._memory[key]
-        if any(array.shape != weight.shape for array in memory.values()):
-            raise ConfigError(
-                f"{self.name}: {key!r} has shape {weight.shape}, but this optimizer has served a model where it has "
-                f"another; make a new optimizer for every model."
-            )
-        return memory
-
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments as plain values that JSON can hold."""
-        return {"learning_rate": self.learning_rate, "global_clipnorm": self.global_clipnorm}
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that `step` remembers, as named arrays; `restore` takes it back."""
-        arrays = {f"{slot}/{key}": array for key, memory in self._memory.items() for slot, array in memory.items()}
-        return {"iterations": np.array(self.iterations, dtype=np.int64), **arrays}
-
-    def restore(self, state: Mapping[str, np.ndarray], params: Mapping[str, np.ndarray]) -> None:
-        """Continue from what :meth:`state` gave, for the same parameters.
-
-        Raises
-        ------
-        LoadError
-            If an array is missing, is not one of this optimizer's, or does not fit its parameter.
-        """
-        known = {key for key in params if any(f"{slot}/{key}" in state for slot in self.slots)}
-        shapes = {f"{slot}/{key}": params[key].shape for key in known for slot in self.slots}
-        if {"iterations": (), **shapes} != {name: array.shape for name, array in state.items()}:
-            raise LoadError(f"{self.name}: the saved state does not fit the parameters of the model.")
-        self.iterations = int(state["iterations"])
-        self._memory = {key: {slot: np.array(state[f"{slot}/{key}"]) for slot in self.slots} for key in sorted(known)}
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
-        return f"{type(self).__name__}({arguments})"
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "global_norm"]
 
 
 class SGD(Optimizer):
@@ -127,26 +37,25 @@ class SGD(Optimizer):
 
     name = "sgd"
     slots = ("velocity",)
+    rule = "sgd"
 
     def __init__(
         self,
         learning_rate: float = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        global_clipnorm: float | None = None,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(learning_rate, global_clipnorm)
+        super().__init__(learning_rate, **shared)
         self.momentum = fraction(momentum, f"{self.name}: momentum")
         self.nesterov = bool(nesterov)
 
     def config(self) -> dict[str, Any]:
         return {**super().config(), "momentum": self.momentum, "nesterov": self.nesterov}
 
-    def _update(self, weight: np.ndarray, grad: np.ndarray, memory: dict[str, np.ndarray]) -> None:
-        velocity = memory["velocity"]
-        velocity *= self.momentum
-        velocity -= self.learning_rate * grad
-        weight += self.momentum * velocity - self.learning_rate * grad if self.nesterov else velocity
+    def _numbers(self) -> tuple[float, ...]:
+        ahead = (self.momentum, 1.0) if self.nesterov else (1.0, 0.0)
+        return (self.learning_rate, self.momentum, *ahead)
 
 
 class RMSprop(Optimizer):
@@ -157,39 +66,40 @@ class RMSprop(Optimizer):
 
     name = "rmsprop"
     slots = ("mean_square",)
+    rule = "rmsprop"
 
     def __init__(
         self,
         learning_rate: float = 0.001,
         rho: float = 0.9,
         epsilon: float = 1e-7,
-        global_clipnorm: float | None = None,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(learning_rate, global_clipnorm)
+        super().__init__(learning_rate, **shared)
         self.rho = fraction(rho, f"{self.name}: rho")
         self.epsilon = positive_number(epsilon, f"{self.name}: epsilon", zero=True)
 
     def config(self) -> dict[str, Any]:
         return {**super().config(), "rho": self.rho, "epsilon": self.epsilon}
 
-    def _update(self, weight: np.ndarray, grad: np.ndarray, memory: dict[str, np.ndarray]) -> None:
-        mean_square = memory["mean_square"]
-        mean_square *= self.rho
-        mean_square += (1.0 - self.rho) * np.square(grad)
-        weight -= self.learning_rate * grad / np.sqrt(mean_square + self.epsilon)
+    def _numbers(self) -> tuple[float, ...]:
+        return self.learning_rate, self.rho, 1.0 - self.rho, self.epsilon
 
 
 class Adam(Optimizer):
     """``m += (1-b1)(g - m); v += (1-b2)(g^2 - v); w -= a m / (sqrt(v) + epsilon)``.
 
     ``a = lr sqrt(1 - b2^t) / (1 - b1^t)`` corrects the bias of the first steps; `epsilon` is
-    the "epsilon hat" of the paper, section 2.
+    the "epsilon hat" of the paper, section 2.  With `amsgrad` the largest v so far stands for v in
+    the last formula.
 
-    Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    Sources: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015; Reddi, Kale and
+    Kumar, "On the convergence of Adam and beyond", ICLR 2018.
     """
 
     name = "adam"
-    slots = ("mean", "mean_square")
+    slots: tuple[str, ...] = ("mean", "mean_square")
+    rule = "adam"
 
     def __init__(
         self,
@@ -197,22 +107,28 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        global_clipnorm: float | None = None,
+        amsgrad: bool = False,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(learning_rate, global_clipnorm)
+        super().__init__(learning_rate, **shared)
+        if amsgrad:
+            self.slots, self.rule = ("mean", "mean_square", "largest"), "amsgrad"
+        self.amsgrad = bool(amsgrad)
         self.beta_1 = fraction(beta_1, f"{self.name}: beta_1")
         self.beta_2 = fraction(beta_2, f"{self.name}: beta_2")
         self.epsilon = positive_number(epsilon, f"{self.name}: epsilon", zero=True)
 
     def config(self) -> dict[str, Any]:
-        return {**super().config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        own = ("beta_1", "beta_2", "epsilon", "amsgrad")
+        return super().config() | {name: getattr(self, name) for name in own}
 
-    def _update(self, weight: np.ndarray, grad: np.ndarray, memory: dict[str, np.ndarray]) -> None:
-        mean, mean_square = memory["mean"], memory["mean_square"]
-        mean += (1.0 - self.beta_1) * (grad - mean)
-        mean_square += (1.0 - self.beta_2) * (np.square(grad) - mean_square)
-        correction = np.sqrt(1.0 - self.beta_2**self.iterations) / (1.0 - self.beta_1**self.iterations)
-        weight -= float(self.learning_rate * correction) * mean / (np.sqrt(mean_square) + self.epsilon)
+    def _numbers(self) -> tuple[float, ...]:
+        correction = math.sqrt(1.0 - self.beta_2**self.iterations) / (1.0 - self.beta_1**self.iterations)
+        return self.learning_rate * correction, 1.0 - self.beta_1, 1.0 - self.beta_2, self.epsilon, self._kept()
+
+    def _kept(self) -> float:
+        """What is left of a weight by decay."""
+        return 1.0
 
 
 class AdamW(Adam):
@@ -230,17 +146,17 @@ class AdamW(Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        global_clipnorm: float | None = None,
+        amsgrad: bool = False,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, global_clipnorm)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **shared)
         self.weight_decay = positive_number(weight_decay, f"{self.name}: weight_decay", zero=True)
 
     def config(self) -> dict[str, Any]:
         return {**super().config(), "weight_decay": self.weight_decay}
 
-    def _update(self, weight: np.ndarray, grad: np.ndarray, memory: dict[str, np.ndarray]) -> None:
-        weight *= 1.0 - self.learning_rate * self.weight_decay
-        super()._update(weight, grad, memory)
+    def _kept(self) -> float:
+        return 1.0 - self.learning_rate * self.weight_decay
 
 
 OPTIMIZERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
@@ -262,8 +178,3 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     0.001
     """
     return optimizer if isinstance(optimizer, Optimizer) else by_name(OPTIMIZERS, optimizer, "optimizer")()
-
-
-def global_norm(grads: Mapping[str, np.ndarray]) -> float:
-    """Euclidean norm of all gradients taken together, summed in float64."""
-    return float(np.sqrt(sum(np.sum(np.square(grad, dtype=np.float64)) for grad in grads.values())))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from seqkit import _core
 from seqkit.errors import ConfigError, NonFiniteError
 from seqkit.sequences import valid_steps
 from seqkit.stack import Stack
@@ -170,7 +171,7 @@ def _non_finite(what: str, culprit: str) -> NonFiniteError:
 
 
 def _first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
-    return next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
+    return next((name for name, array in arrays.items() if not _core.all_finite(array)), None)
 
 
 def _valid(array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
