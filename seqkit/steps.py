@@ -9,6 +9,7 @@ Legend: B batch, T time, F features, N valid steps.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,7 @@ class Steps:
     @property
     def count(self) -> int:
         """N, the number of valid steps (or of vectors)."""
-        return int(np.prod(self.leading)) if self.valid is None else int(np.count_nonzero(self.valid))
+        return math.prod(self.leading) if self.valid is None else int(np.count_nonzero(self.valid))
 
     def rows(self, array: Any, features: int | None = None, what: str = "x") -> np.ndarray:
         """The valid steps of `array`, shape `leading` + (F,), as (N, F).

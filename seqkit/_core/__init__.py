@@ -17,7 +17,7 @@ from seqkit._core.machine import (
     supported_isas,
     tile_rows,
 )
-from seqkit._core.products import Product, matmul
+from seqkit._core.products import Product, add_column_sums, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
 from seqkit._core.updates import RULES, Update, all_finite
@@ -36,6 +36,7 @@ __all__ = [
     "Program",
     "Stepper",
     "Update",
+    "add_column_sums",
     "add_weight_gradients",
     "aligned",
     "all_finite",

@@ -1,6 +1,9 @@
 import numpy as np
 
-def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray: ...
+def matmul(
+    a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, out: np.ndarray | None = None
+) -> np.ndarray: ...
+def add_column_sums(sums: np.ndarray, rows: np.ndarray) -> None: ...
 
 class Product:
     version: int

@@ -3,20 +3,26 @@
 a. `matmul` is what every layer outside the time loop uses: the same kernel, so the same
    order of summation for any batch size and any number of threads.
 b. Threads share the rows of the result, so nothing is reduced across threads.
-c. A `Product` keeps one matrix packed, for a stream of few rows: the same kernel, hence the same bits.
+c. A few rows of the result are computed at a time, in memory that stays in cache, and then stored
+   with a bias or added to what is there: no pass over the whole result beside that one.
+d. A `Product` keeps one matrix packed, for a stream of few rows: the same kernel, hence the same bits.
 """
 
 cimport cython
+cimport numpy as np
+from cython cimport floating
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from seqkit._core.arrays cimport Results, data_of, is_rows, rows_of, stride_of, type_number
+from seqkit._core.arrays cimport Results, data_of, is_matrix, is_rows, rows_of, stride_of, type_number
 from seqkit._core.machine cimport (
     SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, kernels_of, new_watch, parallel, sk_kernels, sk_product, threads_for,
 )
 from seqkit._core.threads import num_threads
+
+np.import_array()
 
 cdef struct Matmul:
     const sk_kernels *kernels
@@ -25,13 +31,15 @@ cdef struct Matmul:
     char *a
     char *b
     char *packed                                # [group][k][vectors*lanes]
-    char *product                               # (m, vectors*lanes)
+    char *product                               # of each thread (BLOCK_ROWS, vectors*lanes)
     char *out                                   # (m, n)
-    char **rows
+    char *bias                                  # (n) that rows begin with, or NULL
+    bint add                                    # to what out holds
     Watch watch
 
 
-cdef int64_t BLOCK_ROWS = 48              # rows of a that stay in cache over all groups of b
+cdef enum:
+    BLOCK_ROWS = 48                        # rows of a that stay in cache over all groups of b
 
 
 cdef void pack_groups(void *context, int64_t thread, int64_t threads) noexcept nogil:
@@ -45,63 +53,113 @@ cdef void pack_groups(void *context, int64_t thread, int64_t threads) noexcept n
 
 cdef void multiply_rows(void *context, int64_t thread, int64_t threads) noexcept nogil:
     cdef Matmul *w = <Matmul *>context
-    cdef int64_t g, r, first, vectors, rows, lanes = w.kernels.lanes, size = w.kernels.size, line = w.vectors * lanes
+    cdef int64_t g, r, i, first, vectors, rows, lanes = w.kernels.lanes, size = w.kernels.size, line = w.vectors * lanes
     cdef int64_t begin = w.m * thread // threads, end = w.m * (thread + 1) // threads
+    cdef char *product = w.product + thread * BLOCK_ROWS * line * size
+    cdef char *sources[BLOCK_ROWS]
     cdef sk_product p
     p.step, p.segments, p.length, p.segment, p.z_row = w.a_step, 1, w.k, 0, line
     p.bias = p.ahead = NULL
-    memset(w.product + begin * line * size, 0, (end - begin) * line * size)
-    for r in range(begin, end):
-        w.rows[r] = w.a + r * w.a_row * size
     for r from begin <= r < end by BLOCK_ROWS:
         if not go_on(&w.watch, thread):
             return
-        rows = min(end - r, BLOCK_ROWS)
+        rows = min(end - r, <int64_t>BLOCK_ROWS)
+        memset(product, 0, rows * line * size)
+        for i in range(rows):
+            sources[i] = w.a + (r + i) * w.a_row * size
         for g in range(w.groups):
             first = g * SK_MAX_VECTORS * lanes
             vectors = min(w.vectors - g * SK_MAX_VECTORS, <int64_t>SK_MAX_VECTORS)
             p.w_row = vectors * lanes
-            w.kernels.product(&p, vectors, rows, w.rows + r, w.packed + first * w.k * size, w.product + (r * line + first) * size)
-    for r in range(begin, end):
-        memcpy(w.out + r * w.n * size, w.product + r * line * size, w.n * size)
+            w.kernels.product(&p, vectors, rows, sources, w.packed + first * w.k * size, product + first * size)
+        for i in range(rows):
+            if size == 8:
+                put_row(<double *>w.out + (r + i) * w.n, <double *>product + i * line, <double *>w.bias, w.n, w.add)
+            else:
+                put_row(<float *>w.out + (r + i) * w.n, <float *>product + i * line, <float *>w.bias, w.n, w.add)
 
 
-def matmul(a, b):
+cdef void put_row(floating *out, const floating *row, const floating *bias, int64_t n, bint add) noexcept nogil:
+    """Store a row, with a bias, or add it."""
+    cdef int64_t i
+    if add:
+        for i in range(n):
+            out[i] += row[i]
+    elif bias is not NULL:
+        for i in range(n):
+            out[i] = row[i] + bias[i]
+    else:
+        memcpy(out, row, n * sizeof(floating))
+
+
+def matmul(a, b, bias=None, out=None):
     """Matrix product ``a @ b`` of two 2-D arrays of one type, float32 or float64, any strides.
 
     Element (i, j) is the sum over k, ascending, of ``a[i, k] * b[k, j]``: its bits depend on row
-    i and column j alone.
+    i and column j alone.  With `bias` (columns of b,) that is added to every row; with `out`, a
+    contiguous array, the product is added to it and it is returned.
 
     Examples
     --------
     >>> import numpy as np
-    >>> matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])).tolist()
-    [[11.0]]
+    >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])
+    >>> matmul(a, b).tolist(), matmul(a, b, bias=np.ones(1)).tolist(), matmul(a, b, out=np.ones((1, 1))).tolist()
+    ([[11.0]], [[12.0]], [[12.0]])
     """
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype or not a.dtype.isnative:
         raise ValueError(f"matmul: cannot multiply {a.dtype} {a.shape} by {b.dtype} {b.shape}.")
     cdef Matmul w
-    cdef Arena arena = Arena()
-    cdef int64_t size, threads
+    cdef Arena arena = _idle.pop() if _idle else Arena()
+    cdef int64_t size, line, threads
     a, b = _whole_strides(a), _whole_strides(b)
-    out = np.empty((a.shape[0], b.shape[1]), a.dtype)
-    w.kernels = kernels_of(a.dtype.name)
-    size, (w.m, w.k), w.n = w.kernels.size, a.shape, b.shape[1]
+    w.kernels = kernels_like(a)
+    size, (w.m, w.k), w.n, w.add = w.kernels.size, a.shape, b.shape[1], out is not None
+    out = np.empty((w.m, w.n), a.dtype) if out is None else out
+    if not is_matrix(out, np.PyArray_TYPE(a), w.m, w.n) or bias is not None and (bias.shape != (w.n,) or bias.dtype != a.dtype or not bias.flags.c_contiguous):
+        raise ValueError(f"matmul: out and bias must be contiguous {a.dtype} of {w.m} rows and {w.n} columns.")
     w.vectors = (w.n + w.kernels.lanes - 1) // w.kernels.lanes
     w.groups = (w.vectors + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS
     w.a_row, w.a_step, w.b_row, w.b_step = (stride // size for stride in (*a.strides, *b.strides))
-    line = w.vectors * w.kernels.lanes * size
-    arena.reserve(line * w.k + line * w.m + w.m * sizeof(void *) + 64 * 4)
-    w.packed, w.product, w.rows = arena.take(line * w.k), arena.take(line * w.m), <char **>arena.take(w.m * sizeof(void *))
-    w.a, w.b, w.out = address(a), address(b), address(out, True)
     threads = threads_for(w.m * w.n * w.k, free_threads(num_threads()))
+    line = w.vectors * w.kernels.lanes * size
+    arena.reserve(line * (w.k + threads * BLOCK_ROWS) + 64 * 4)
+    w.packed, w.product = arena.take(line * w.k), arena.take(line * threads * BLOCK_ROWS)
+    w.a, w.b, w.out, w.bias = address(a), address(b), address(out, True), NULL if bias is None else address(bias)
     w.watch = new_watch()
     with nogil:
         parallel(pack_groups, &w, threads)
         parallel(multiply_rows, &w, threads)
+    if arena.capacity <= KEPT_BYTES:
+        _idle.append(arena)
     finish(&w.watch, w.m * w.n * w.k, threads)
     return out
+
+
+_idle = []                              # working memory for the next product: no page faults in steady state
+cdef int64_t KEPT_BYTES = 1 << 24
+
+
+cdef const sk_kernels *kernels_like(object array) except NULL:
+    return FLOAT if np.PyArray_TYPE(array) == np.NPY_FLOAT else DOUBLE if np.PyArray_TYPE(array) == np.NPY_DOUBLE else kernels_of(array.dtype.name)
+
+
+cdef const sk_kernels *FLOAT = kernels_of("float32")
+cdef const sk_kernels *DOUBLE = kernels_of("float64")
+
+
+def add_column_sums(sums, rows):
+    """Add the sums over rows, ascending, of a matrix to a contiguous array."""
+    if not is_matrix(rows, np.PyArray_TYPE(sums), rows.shape[0], sums.shape[0]) or not sums.flags.carray:
+        raise ValueError(f"add_column_sums: cannot add {rows.dtype} {rows.shape} to {sums.dtype} {sums.shape}.")
+    cdef int64_t r, n = sums.shape[0], count = rows.shape[0]
+    cdef char *source = address(rows)
+    cdef char *target = address(sums, True)
+    for r in range(count):
+        if np.PyArray_TYPE(sums) == np.NPY_DOUBLE:
+            put_row(<double *>target, <double *>source + r * n, NULL, n, True)
+        else:
+            put_row(<float *>target, <float *>source + r * n, NULL, n, True)
 
 
 def _whole_strides(array):
@@ -126,7 +184,6 @@ cdef class Product:
     cdef Arena packed, arena
     cdef Results results
     cdef object bias
-    cdef int64_t capacity
     cdef readonly int64_t version
     cdef int type
 
@@ -141,8 +198,10 @@ cdef class Product:
         w.groups = (w.vectors + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS
         w.b, w.b_row, w.b_step, w.a_step = address(weight), 1, w.k, 1
         self.packed, self.arena, self.results = Arena(), Arena(), Results(name, w.n, 0, 0)
+        w.add, w.bias = False, NULL if bias is None else address(bias)
         self.packed.reserve(w.vectors * w.kernels.lanes * size * w.k)
-        w.packed = self.packed.take(self.packed.capacity)
+        self.arena.reserve(w.vectors * w.kernels.lanes * size * BLOCK_ROWS)
+        w.packed, w.product = self.packed.take(self.packed.capacity), self.arena.take(self.arena.capacity)
         pack_groups(w, 0, 1)
 
     def __reduce__(self):
@@ -158,31 +217,9 @@ cdef class Product:
         w.m = rows_of(x)
         if stride_of(x) < 0 or threads_for(w.m * w.n * w.k, 2) > 1:
             return None
-        self.reserve(w.m)
         result = self.results.take(w.m)
         w.a, w.a_row, w.out = data_of(x), stride_of(x) // w.kernels.size, data_of(result[0])
         w.watch = new_watch()
         parallel(multiply_rows, w, 1)
         finish(&w.watch, 0, 1)
-        if self.bias is not None:   # outside the region, where subnormal numbers live
-            add_rows(w, address(self.bias))
         return result
-
-    cdef int reserve(self, int64_t rows) except -1:
-        cdef int64_t line = self.work.vectors * self.work.kernels.lanes * self.work.kernels.size
-        if rows > self.capacity:
-            self.arena.reserve(rows * (line + sizeof(void *)) + 64 * 2)
-            self.work.product, self.work.rows = self.arena.take(rows * line), <char **>self.arena.take(rows * sizeof(void *))
-            self.capacity = rows
-        return 0
-
-
-cdef void add_rows(Matmul *w, char *bias) noexcept nogil:
-    """Add the bias to every row of the result."""
-    cdef int64_t r, i
-    for r in range(w.m):
-        for i in range(w.n):
-            if w.kernels.size == 8:
-                (<double *>w.out)[r * w.n + i] += (<double *>bias)[i]
-            else:
-                (<float *>w.out)[r * w.n + i] += (<float *>bias)[i]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqkit import activations, initializers
-from seqkit._core import Product, matmul
+from seqkit._core import Product, add_column_sums, matmul
 from seqkit.layer import Layer, State
 from seqkit.options import positive_integer
 from seqkit.sequences import as_vectors
@@ -101,9 +101,7 @@ class Dense(Layer):
         self._require_built()
         steps = Steps.of(np.shape(x)[:-1], lengths, self.dtype, self.name)
         rows = steps.rows(x, self.input_size)  # (N, I)
-        z = matmul(rows, self.params["weight"].T)  # (N, U)
-        if self.use_bias:
-            z += self.params["bias"]
+        z = matmul(rows, self.params["weight"].T, bias=self.params.get("bias"))  # (N, U)
         y = self._activation.forward(z)
         return steps.spread(y), ((steps, rows, y) if training else None)
 
@@ -111,10 +109,10 @@ class Dense(Layer):
         self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
         steps, rows, y = cache
-        dz = self._activation.backward(steps.rows(dy, self.units, "dy"), y)  # (N, U)
-        self.grads["weight"] += matmul(dz.T, rows)
+        dz = np.ascontiguousarray(self._activation.backward(steps.rows(dy, self.units, "dy"), y))  # (N, U)
+        matmul(dz.T, rows, out=self.grads["weight"])
         if self.use_bias:
-            self.grads["bias"] += dz.sum(axis=0)
+            add_column_sums(self.grads["bias"], dz)
         dx = steps.spread(matmul(dz, self.params["weight"])) if input_grad else None
         return dx, ()
 
