@@ -65,7 +65,10 @@ extensions = [
         extra_compile_args=[*FLAGS, *openmp],
         extra_link_args=openmp,
     )
-    for name in ("machine", "calls", "places", "steps", "engine", "weights", "arrays", "products", "streams", "updates")
+    for name in (
+        *("machine", "calls", "places", "steps", "engine", "weights", "arrays", "products", "streams"),
+        *("updates", "gather"),
+    )
 ]
 setup(
     ext_modules=[*cythonize(extensions, compiler_directives=DIRECTIVES), compiled_extension()],

@@ -196,11 +196,11 @@ class Execution:
             row[: self.units] = params[name].reshape(-1, self.units)[index]
         return packed
 
-    @property
+    @cached_property
     def _width(self) -> int:
         return self.layout.vectors * _core.lanes(self.dtype.name)
 
-    @property
+    @cached_property
     def _padded(self) -> int:
         return -(-self.units // self._width) * self._width
 

@@ -115,6 +115,23 @@ def as_gradient(dy: Any, shape: tuple[int, ...], dtype: np.dtype, owner: str) ->
     return array if contiguous else np.ascontiguousarray(array)
 
 
+def as_list(rows: Sequence[Any], owner: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """A list of (time_i, F) or (time_i,) arrays and their lengths.
+
+    Raises
+    ------
+    ShapeError
+        If they have not all the same number of features.
+    """
+    arrays = [np.asarray(row) for row in rows]
+    if len({array.shape[1:] for array in arrays}) != 1 or any(array.ndim == 0 for array in arrays):
+        shapes = sorted({str(array.shape) for array in arrays})
+        raise ShapeError(
+            f"{owner}: a list must hold (time_i, features) arrays with equal features, got {', '.join(shapes[:5])}."
+        )
+    return arrays, np.array([len(array) for array in arrays], dtype=np.int64)
+
+
 def pad(rows: Sequence[Any], owner: str) -> tuple[np.ndarray, np.ndarray]:
     """A list of (time_i, F) arrays as one (B, T, F) array, zero on the right, and lengths.
 
@@ -127,15 +144,8 @@ def pad(rows: Sequence[Any], owner: str) -> tuple[np.ndarray, np.ndarray]:
     >>> x[:, :, 0].tolist(), lengths.tolist()
     ([[1.0, 1.0], [1.0, 0.0]], [2, 1])
     """
-    arrays = [np.asarray(row) for row in rows]
-    sizes = {array.shape[1:] for array in arrays}
-    if len(sizes) != 1 or any(array.ndim == 0 for array in arrays):
-        shapes = sorted({str(array.shape) for array in arrays})
-        raise ShapeError(
-            f"{owner}: a list must hold (time_i, features) arrays with equal features, got {', '.join(shapes[:5])}."
-        )
-    lengths = np.array([len(array) for array in arrays], dtype=np.int64)
-    padded = np.zeros((len(arrays), int(lengths.max()), *sizes.pop()), dtype=np.result_type(*arrays))
+    arrays, lengths = as_list(rows, owner)
+    padded = np.zeros((len(arrays), int(lengths.max()), *arrays[0].shape[1:]), dtype=np.result_type(*arrays))
     for target, array in zip(padded, arrays, strict=True):
         target[: len(array)] = array
     return padded, lengths

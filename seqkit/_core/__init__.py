@@ -5,6 +5,7 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
 from seqkit._core.engine import pipeline_pays, plan, run
+from seqkit._core.gather import gather_padded, scatter_add
 from seqkit._core.machine import (
     OPERATIONS,
     Arena,
@@ -41,6 +42,7 @@ __all__ = [
     "aligned",
     "all_finite",
     "fma_peak",
+    "gather_padded",
     "input_gradient",
     "instruction",
     "isa",
@@ -55,6 +57,7 @@ __all__ = [
     "read_bandwidth",
     "rows_of_streams",
     "run",
+    "scatter_add",
     "set_num_threads",
     "supported_isas",
     "threads",

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqkit import initializers
+from seqkit._core import scatter_add
 from seqkit.errors import ConfigError, DataError, DTypeError, ShapeError
 from seqkit.layer import Layer, State
 from seqkit.options import positive_integer
@@ -102,16 +103,14 @@ class Embedding(Layer):
                 f"{self.name}: x holds the id {wrong[0]}, expected 0 to {self.input_dim - 1}; "
                 f"make input_dim larger or map unknown ids to a known one."
             )
-        return ids
+        return np.ascontiguousarray(ids, np.int64)
 
     def backward(
         self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
         steps, ids = cache
-        rows = steps.rows(dy, self.output_dim, "dy")  # (N, F)
-        order = np.argsort(ids, kind="stable")  # every id adds up its rows in the order of the batch
-        distinct, starts = np.unique(ids[order], return_index=True)
-        self.grads["weight"][distinct] += np.add.reduceat(rows[order], starts, axis=0)
+        rows = np.ascontiguousarray(steps.rows(dy, self.output_dim, "dy"))  # (N, F)
+        scatter_add(self.grads["weight"], ids, rows)  # in the order of the batch
         return None, ()  # integers have no gradient
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:

@@ -1,7 +1,8 @@
 """A data set, taken batch by batch.
 
 Only the sequences of one batch are ever padded together, on the right and with zeros, so a
-long sequence costs nothing to the batches it is not in.
+long sequence costs nothing to the batches it is not in.  A list of sequences is kept as one array,
+from which a batch is gathered by compiled code.
 
 Legend: S sequences (samples), B batch, T time, F features, K targets.
 """
@@ -13,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqkit._core import gather_padded
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.sequences import as_lengths, is_ragged, pad
+from seqkit.sequences import as_lengths, as_list, is_ragged
 
 
 class Batch(NamedTuple):
@@ -24,6 +26,37 @@ class Batch(NamedTuple):
     lengths: np.ndarray | None
     y: np.ndarray | None
     sample_weight: np.ndarray | None
+
+
+class Joined:
+    """Sequences that lie one behind the other in one array, of which any can be taken as a batch.
+
+    Parameters
+    ----------
+    rows : sequence of array_like, (T_i, F) or (T_i,)
+        The sequences; they are copied.
+    what : str
+        Name used in error messages.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> joined = Joined([np.array([1.0, 2.0]), np.array([3.0]), np.array([])], "x")
+    >>> joined.take(np.array([1, 0])).tolist(), joined.lengths.tolist()
+    ([[3.0, 0.0], [1.0, 2.0]], [2, 1, 0])
+    """
+
+    def __init__(self, rows: Sequence[Any], what: str) -> None:
+        arrays, self.lengths = as_list(rows, what)
+        self.values = np.ascontiguousarray(np.concatenate(arrays))
+        self.starts = np.cumsum(self.lengths) - self.lengths
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Sequences `rows` as (B, T, F) or (B, T) with zeros past their ends."""
+        return gather_padded(self.values, self.starts, self.lengths, rows)
 
 
 class Samples:
@@ -69,8 +102,10 @@ class Samples:
         per_step: bool = False,
     ) -> None:
         self.ragged = is_ragged(x, ndim=1 if ids else 2)
-        self._x = [np.asarray(row) for row in x] if self.ragged else _inputs(x)
-        self._lengths = self._given_lengths(lengths)
+        self._x = Joined(x, "x") if self.ragged else _inputs(x)
+        self.lengths = self._x.lengths if isinstance(self._x, Joined) else None
+        if lengths is not None:
+            self.lengths = self._given_lengths(lengths)
         self._y = self._beside(y, "y", per_step)
         self._sample_weight = self._beside(sample_weight, "sample_weight", per_step)
 
@@ -80,34 +115,36 @@ class Samples:
     @property
     def features(self) -> int:
         """Number of features of the inputs."""
-        return int(self._x[0].shape[-1] if isinstance(self._x, list) else self._x.shape[-1])
+        return int((self._x.values if isinstance(self._x, Joined) else self._x).shape[-1])
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Batch:
         """The samples with these numbers."""
-        y, sample_weight = _take(self._y, rows), _take(self._sample_weight, rows)
-        if isinstance(self._x, list):
-            return Batch(*pad([self._x[row] for row in rows], "x"), y, sample_weight)
-        return Batch(self._x[rows], _take(self._lengths, rows), y, sample_weight)
+        rows = np.ascontiguousarray(rows, np.int64)
+        lengths = None if self.lengths is None else self.lengths[rows]
+        return Batch(_take(self._x, rows), lengths, _take(self._y, rows), _take(self._sample_weight, rows))
 
     def _given_lengths(self, lengths: Any) -> np.ndarray | None:
-        if lengths is None:
-            return None
-        if isinstance(self._x, list):
+        if isinstance(self._x, Joined):
             raise ConfigError("x is a list of sequences, which have their own lengths; leave lengths out.")
         return as_lengths(lengths, self._x.shape[0], self._x.shape[1], "x")
 
-    def _beside(self, values: Any, what: str, per_step: bool) -> np.ndarray | list[np.ndarray] | None:
+    def _beside(self, values: Any, what: str, per_step: bool) -> np.ndarray | Joined | None:
         """Targets or weights, checked against the inputs."""
         if values is None:
             return None
         stepwise = self.ragged and per_step and len(values) > 0 and np.ndim(values[0]) > 0
-        checked = [np.asarray(row) for row in values] if stepwise else _array(values, what)
+        checked = values if stepwise else _array(values, what)
         if len(checked) != len(self):
             raise ShapeError(f"{what} has {len(checked)} samples but x has {len(self)}.")
-        for number, (row, sequence) in enumerate(zip(checked, self._x, strict=True) if stepwise else ()):
-            if len(row) != len(sequence):
-                raise ShapeError(f"{what}[{number}] has {len(row)} steps but x[{number}] has {len(sequence)}.")
-        return checked
+        return self._joined_beside(values, what) if stepwise else checked
+
+    def _joined_beside(self, values: Sequence[Any], what: str) -> Joined:
+        """A value for every step of a list of sequences."""
+        assert self.lengths is not None
+        steps = np.array([len(row) for row in values])
+        for number in np.flatnonzero(steps != self.lengths)[:1]:
+            raise ShapeError(f"{what}[{number}] has {steps[number]} steps but x[{number}] has {self.lengths[number]}.")
+        return Joined(values, what)
 
 
 class Part(NamedTuple):
@@ -125,6 +162,22 @@ class Part(NamedTuple):
         """The first samples, and the last ones, which are `share` of all."""
         kept = int(len(self.rows) * (1.0 - share))
         return Part(self.samples, self.rows[:kept]), Part(self.samples, self.rows[kept:])
+
+    def shuffled(self, rng: np.random.Generator, size: int, pool: int = 1) -> Part:
+        """The samples in a random order for batches of `size`.
+
+        Where lengths differ and `pool` is above 1, batches are of similar length: `pool` batches at a
+        time are sorted by length before they are cut, and the order of all batches is drawn again.
+        What is left over for the last, smaller batch is drawn from all samples.
+        """
+        rows = rng.permutation(self.rows)
+        count = len(rows) // size
+        if self.samples.lengths is None or pool < 2 or count < 2:
+            return Part(self.samples, rows)
+        whole, rest = rows[: count * size], rows[count * size :]
+        sort = np.lexsort((self.samples.lengths[whole], np.arange(len(whole)) // (pool * size)))
+        batches = rng.permutation(whole[sort].reshape(count, size))  # along the first axis
+        return Part(self.samples, np.concatenate([batches.ravel(), rest]))
 
     def batches(self, size: int) -> Iterator[Batch]:
         """The samples in order, `size` at a time; no samples are one empty batch."""
@@ -152,7 +205,7 @@ def _array(values: Any, what: str) -> np.ndarray:
     return array
 
 
-def _take(values: np.ndarray | list[np.ndarray] | None, rows: Sequence[int] | np.ndarray) -> np.ndarray | None:
-    if isinstance(values, list):
-        return pad([values[row] for row in rows], "y")[0]
+def _take(values: Any, rows: np.ndarray) -> Any:
+    if isinstance(values, Joined):
+        return values.take(rows)
     return None if values is None else values[rows]
