@@ -57,18 +57,15 @@ def openmp_flags() -> list[str]:
 openmp = openmp_flags()
 extensions = [
     Extension(
-        f"seqkit._core.{name}",
-        [f"{CORE}/{name}.pyx"],
+        f"seqkit._core.{path.stem}",
+        [f"{CORE}/{path.name}"],
         include_dirs=[CORE, np.get_include()],
         define_macros=[*MACROS, ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=HEADERS,
         extra_compile_args=[*FLAGS, *openmp],
         extra_link_args=openmp,
     )
-    for name in (
-        *("machine", "calls", "places", "steps", "engine", "weights", "arrays", "products", "streams"),
-        *("updates", "gather"),
-    )
+    for path in sorted(Path(__file__).parent.joinpath(CORE).glob("*.pyx"))
 ]
 setup(
     ext_modules=[*cythonize(extensions, compiler_directives=DIRECTIVES), compiled_extension()],

@@ -3,7 +3,10 @@
 Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call does).
 """
 
+from seqkit._core.beam import beam_search
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
+from seqkit._core.crf import crf, viterbi
+from seqkit._core.ctc import ctc
 from seqkit._core.engine import pipeline_pays, plan, run
 from seqkit._core.gather import gather_padded, scatter_add
 from seqkit._core.machine import (
@@ -41,6 +44,9 @@ __all__ = [
     "add_weight_gradients",
     "aligned",
     "all_finite",
+    "beam_search",
+    "crf",
+    "ctc",
     "fma_peak",
     "gather_padded",
     "input_gradient",
@@ -62,4 +68,5 @@ __all__ = [
     "supported_isas",
     "threads",
     "tile_rows",
+    "viterbi",
 ]

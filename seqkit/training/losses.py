@@ -14,124 +14,21 @@ Legend: B batch, T time, N vectors or valid steps, K outputs (features or classe
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from seqkit.errors import ConfigError, DataError, DTypeError, ShapeError
+from seqkit.errors import ConfigError
 from seqkit.options import by_name, positive_number
-from seqkit.sequences import as_numbers
 from seqkit.steps import Steps
+from seqkit.training.crf import CRF
+from seqkit.training.ctc import CTC
+from seqkit.training.loss import Loss, RowLoss, class_ids
 
 
-class Loss(ABC):
-    """Base class; a loss of your own defines `_rows`, and `_targets` where they are not numbers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> value, dy = MeanSquaredError()([[1.0], [2.0]], np.array([[1.0], [4.0]]))
-    >>> value, dy.tolist()
-    (2.0, [[0.0], [2.0]])
-    """
-
-    name: ClassVar[str]
-
-    def __call__(
-        self, y_true: Any, y_pred: np.ndarray, sample_weight: Any = None, lengths: Any = None
-    ) -> tuple[float, np.ndarray]:
-        """Value and its gradient with respect to `y_pred`.
-
-        Parameters
-        ----------
-        y_true : array_like
-            Targets of the shape of `y_pred`; the last axis may be missing where K is 1.  Class
-            ids, for a sparse loss: the shape of `y_pred` without its last axis.
-        y_pred : ndarray, (B, K) or (B, T, K)
-            Predictions, float32 or float64.
-        sample_weight : array_like, (B,) or (B, T), optional
-            Weight of every sample or step.
-        lengths : array_like of int, (B,), optional
-            True lengths of the sequences.
-
-        Returns
-        -------
-        value : float
-        dy : ndarray
-            Of the shape and dtype of `y_pred`.
-
-        Raises
-        ------
-        ShapeError
-            If the shapes don't fit; nothing is ever broadcast.
-        """
-        y_pred = np.asarray(y_pred, dtype=np.result_type(y_pred, np.float32))
-        steps = Steps.of(y_pred.shape[:-1], lengths, y_pred.dtype, self.name)
-        values, slopes = self._rows(self._targets(y_true, y_pred, steps), steps.rows(y_pred, what="y_pred"))
-        share = self._weights(sample_weight, steps) / steps.count  # (N,)
-        return float(np.sum(values * share, dtype=np.float64)), steps.spread(slopes * share[:, None])
-
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments as plain values that JSON can hold."""
-        return {}
-
-    @abstractmethod
-    def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Targets and predictions (N, K) to values (N,) and their gradients (N, K)."""
-
-    def _targets(self, y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
-        return same_shape(y_true, y_pred, steps)
-
-    def _weights(self, sample_weight: Any, steps: Steps) -> np.ndarray:
-        if sample_weight is None:
-            return np.ones(steps.count, dtype=steps.dtype)
-        weights = as_numbers(sample_weight, steps.dtype, self.name, "sample_weight")
-        if weights.shape == steps.leading[:1] and len(steps.leading) == 2:
-            weights = np.broadcast_to(weights[:, None], steps.leading)
-        if weights.shape != steps.leading:
-            raise ShapeError(f"{self.name}: sample_weight has shape {weights.shape}, expected {steps.leading}.")
-        return steps.pick(weights)
-
-
-def same_shape(y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
-    """Targets that have the shape of the predictions, as rows (N, K)."""
-    true = as_numbers(y_true, steps.dtype, steps.owner, "y")
-    if y_pred.shape[-1] == 1 and true.shape == y_pred.shape[:-1]:
-        true = true[..., None]
-    if true.shape != y_pred.shape:
-        raise ShapeError(
-            f"{steps.owner}: y has shape {true.shape} but the model's output has {y_pred.shape}; they must be the "
-            f"same. A layer with return_sequences=False (or LastStep) turns sequences into vectors."
-        )
-    return steps.pick(true)
-
-
-def class_ids(y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
-    """Class ids that have the shape of the predictions without the last axis, as (N,)."""
-    true = np.asarray(y_true)
-    if true.shape == (*y_pred.shape[:-1], 1):
-        true = true[..., 0]
-    if true.shape != y_pred.shape[:-1]:
-        raise ShapeError(
-            f"{steps.owner}: y has shape {true.shape} but the model's output has {y_pred.shape}; expected one class "
-            f"id for each, {y_pred.shape[:-1]}."
-        )
-    ids = steps.pick(true)
-    if ids.dtype.kind not in "iub" and not (ids.dtype.kind == "f" and (ids == np.round(ids)).all()):
-        raise DTypeError(f"{steps.owner}: y must hold integer class ids, got dtype {ids.dtype}.")
-    wrong = ids[(ids < 0) | (ids >= y_pred.shape[-1])]
-    if wrong.size:
-        raise DataError(
-            f"{steps.owner}: y holds the class id {wrong[0]}, expected 0 to {y_pred.shape[-1] - 1}; the last layer "
-            f"needs one unit for every class."
-        )
-    return ids.astype(np.int64)
-
-
-class MeanSquaredError(Loss):
+class MeanSquaredError(RowLoss):
     """``l = 1/K sum_k (y_pred - y_true)^2``."""
 
     name = "mse"
@@ -141,7 +38,7 @@ class MeanSquaredError(Loss):
         return np.square(error).mean(axis=1), error * (2.0 / pred.shape[1])
 
 
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(RowLoss):
     """``l = 1/K sum_k |y_pred - y_true|``; the gradient at 0 is 0."""
 
     name = "mae"
@@ -151,7 +48,7 @@ class MeanAbsoluteError(Loss):
         return np.abs(error).mean(axis=1), np.sign(error) / pred.shape[1]
 
 
-class Huber(Loss):
+class Huber(RowLoss):
     """Mean over k of ``e^2 / 2`` where ``|e| <= delta``, else ``delta (|e| - delta / 2)``.
 
     Source: Huber, "Robust estimation of a location parameter", Annals of Mathematical
@@ -172,7 +69,7 @@ class Huber(Loss):
         return (slope * (error - 0.5 * slope)).mean(axis=1), slope / pred.shape[1]
 
 
-class _CrossEntropy(Loss):
+class _CrossEntropy(RowLoss):
     """What the cross-entropies share: predictions are probabilities, or logits.
 
     Probabilities are kept above the smallest normal number, not above 1e-7 as in Keras: a
@@ -284,6 +181,8 @@ _CLASSES = (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
     BinaryCrossentropy,
+    CTC,
+    CRF,
 )
 LOSSES: Mapping[str, type[Loss]] = MappingProxyType(
     {cls.name: cls for cls in _CLASSES}

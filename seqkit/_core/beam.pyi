@@ -1,0 +1,3 @@
+import numpy as np
+
+def beam_search(log_p: np.ndarray, width: int, blank: int) -> tuple[np.ndarray, float]: ...
