@@ -29,6 +29,9 @@ _HOMES = {
     "seqkit.precision": ("PrecisionReport", "precision_report"),
     "seqkit.recurrent": ("Recurrent",),
     "seqkit.registry": ("create", "register"),
+    "seqkit.training.crf": ("CRF",),
+    "seqkit.training.ctc": ("CTC", "ctc_beam", "ctc_greedy"),
+    "seqkit.training.edit_distance": ("edit_distance", "label_error_rate"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -277,7 +277,10 @@ class Sequential(Stack):
         return model
 
     def _samples(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> Samples:
-        return Samples(x, y, sample_weight, lengths, ids=self.accepts_ids, per_step=self.returns_sequences)
+        per_step = self.returns_sequences
+        if self._recipe is not None and y is not None:
+            y, per_step = self._recipe.loss.prepare(y), per_step and not self._recipe.loss.per_sequence
+        return Samples(x, y, sample_weight, lengths, ids=self.accepts_ids, per_step=per_step)
 
     def _parts(self, samples: Samples, share: float, data: Sequence[Any] | None) -> tuple[Part, Part | None]:
         """The samples to train on, and those to measure."""

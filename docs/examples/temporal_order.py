@@ -43,9 +43,7 @@ def main() -> None:
     lstm = seqkit.LSTM(options.units, input_shape=(None, 8))
     model = seqkit.Sequential([lstm, outputs], seed=options.seed)
     common.remember(lstm, 100, options.seed)
-    model.compile(
-        Adam(0.002, global_clipnorm=1.0), "sparse_categorical_crossentropy", metrics=[correct, mean_error]
-    )
+    model.compile(Adam(0.002, global_clipnorm=1.0), "sparse_categorical_crossentropy", metrics=[correct, mean_error])
     seen = common.train_on_stream(
         model,
         lambda samples, rng: temporal_order(samples, options.marks, rng),

@@ -150,7 +150,7 @@ def reber_string(rng: np.random.Generator) -> str:
     Examples
     --------
     >>> reber_string(np.random.default_rng(0))
-    'BPBPVVEPE'
+    'BPBTXSEPE'
     """
     outer, inner, state = "TP"[rng.integers(2)], "", 0
     while _REBER[state]:
@@ -199,7 +199,7 @@ def embedded_reber(samples: int, seed: int | np.random.Generator | None = None) 
     --------
     >>> data = embedded_reber(2, seed=0)
     >>> data.lengths.tolist(), data.y[0, 0].tolist()
-    ([8, 8], [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+    ([8, 11], [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     """
     rng = np.random.default_rng(seed)
     strings: dict[str, None] = {}  # a set that keeps its order

@@ -73,7 +73,7 @@ class CRF(Loss):
         self.tags, self.dtype = positive_integer(tags, f"{self.name}: tags"), dtype
         shapes = {"transitions": (self.tags, self.tags), "start": (self.tags,), "end": (self.tags,)}
         self.params: Parameters = Parameters({key: np.zeros(shapes[key], dtype) for key in shapes}, self.name)
-        self.grads = {key: np.zeros(shapes[key], dtype) for key in shapes}
+        self.grads: dict[str, np.ndarray] = {key: np.zeros(shapes[key], dtype) for key in shapes}
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments as plain values that JSON can hold."""
@@ -102,7 +102,8 @@ class CRF(Loss):
             y_true, emissions, steps
         )
         share = weights_of_sequences(sample_weight, len(tags), self.name) / max(steps.count, 1)
-        values, slopes, d_transitions, edges = crf(emissions, lengths, tags, *self._scores(), share)
+        transitions, start, end = self._scores()
+        values, slopes, d_transitions, edges = crf(emissions, lengths, tags, transitions, start, end, share)
         for key, grad in zip(self.grads, (d_transitions, *edges), strict=True):
             self.grads[key] += grad
         return float(np.sum(values * share)), slopes

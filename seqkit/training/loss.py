@@ -4,7 +4,7 @@ A loss says how far predictions are from targets, and gives the gradient of that
 to the following works everywhere in seqkit.
 
 * ``loss(y_true, y_pred, sample_weight, lengths)`` returns the value and its gradient with respect
-  to `y_pred`.  The value is a mean over ``count(y_pred, lengths)`` things: vectors, valid steps, or
+  to `y_pred`.  The value is a mean over ``terms(y_pred, lengths)`` things: vectors, valid steps, or
   whole sequences.  Steps past the end of a sequence are never read and get a gradient of 0.
 * ``config()`` gives the arguments of the constructor as plain values.
 * A loss may have parameters of its own, `params`, which are trained with the model's; a call then
@@ -19,7 +19,8 @@ Legend: B batch, T time, N vectors or valid steps, K outputs (features or classe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class Loss(ABC):
     """True for a loss with one target for a whole sequence, even where the model returns sequences."""
 
     params: Parameters | None = None
-    grads: dict[str, np.ndarray] = {}  # noqa: RUF012 - never written to: a loss with parameters has its own
+    grads: Mapping[str, np.ndarray] = MappingProxyType({})
 
     @abstractmethod
     def __call__(
@@ -62,16 +63,10 @@ class Loss(ABC):
         """Targets of a whole data set as an array (or list) with one entry for every sample."""
         return targets
 
-    def count(self, y_pred: np.ndarray, lengths: Any = None) -> int:
-        """N, how many things the value is a mean over."""
-        if self.per_sequence or y_pred.ndim < 3 or lengths is None:
-            return int(np.prod(y_pred.shape[:1] if self.per_sequence else y_pred.shape[:-1]))
-        return int(np.sum(lengths))
-
-    def zero_grads(self) -> None:
-        """Set every accumulated gradient to 0."""
-        for grad in self.grads.values():
-            grad.fill(0.0)
+    def terms(self, y_pred: np.ndarray, lengths: Any = None) -> int:
+        """N, the number of terms that the value for these predictions is a mean over."""
+        leading = y_pred.shape[:1] if self.per_sequence else y_pred.shape[:-1]
+        return int(np.prod(leading) if lengths is None or len(leading) == 1 else np.sum(lengths))
 
 
 class RowLoss(Loss):

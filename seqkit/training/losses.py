@@ -25,7 +25,24 @@ from seqkit.options import by_name, positive_number
 from seqkit.steps import Steps
 from seqkit.training.crf import CRF
 from seqkit.training.ctc import CTC
-from seqkit.training.loss import Loss, RowLoss, class_ids
+from seqkit.training.loss import Loss, RowLoss, class_ids, same_shape
+
+__all__ = [
+    "CRF",
+    "CTC",
+    "LOSSES",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Huber",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "RowLoss",
+    "SparseCategoricalCrossentropy",
+    "class_ids",
+    "get",
+    "same_shape",
+]
 
 
 class MeanSquaredError(RowLoss):

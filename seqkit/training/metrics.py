@@ -16,8 +16,7 @@ import numpy as np
 
 from seqkit.options import by_name
 from seqkit.steps import Steps
-from seqkit.training.loss import class_ids, same_shape
-from seqkit.training.losses import LOSSES
+from seqkit.training.losses import LOSSES, class_ids, same_shape
 
 Metric = Callable[[Any, np.ndarray, Any], float]
 

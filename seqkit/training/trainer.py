@@ -126,7 +126,9 @@ def evaluate(model: Stack, recipe: Recipe, part: Part, batch_size: int) -> Logs:
     for batch in part.batches(batch_size):
         y_pred, _ = model.forward(batch.x, batch.lengths, training=False)
         value, _ = recipe.loss(batch.y, y_pred, batch.sample_weight, _lengths_of(y_pred, batch))
-        means.add({"loss": value, **_measure(recipe, y_pred, batch)}, _count(y_pred, batch))
+        means.add(
+            {"loss": value, **_measure(recipe, y_pred, batch)}, recipe.loss.terms(y_pred, _lengths_of(y_pred, batch))
+        )
     return means.result()
 
 
@@ -143,7 +145,10 @@ def _train_epoch(model: Stack, recipe: Recipe, part: Part, batch_size: int, epoc
         # A diverging model is reported by name below, not by NumPy's warnings.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             value, y_pred = _train_step(model, recipe, batch, f"epoch {epoch + 1}, batch {number + 1}")
-            means.add({"loss": value, **_measure(recipe, y_pred, batch)}, _count(y_pred, batch))
+            means.add(
+                {"loss": value, **_measure(recipe, y_pred, batch)},
+                recipe.loss.terms(y_pred, _lengths_of(y_pred, batch)),
+            )
     return means.result()
 
 
@@ -183,10 +188,9 @@ def _lengths_of(y_pred: np.ndarray, batch: Batch) -> np.ndarray | None:
     return batch.lengths if y_pred.ndim == 3 else None
 
 
-def _count(y_pred: np.ndarray, batch: Batch) -> int:
+def _terms(recipe: Recipe, y_pred: np.ndarray, batch: Batch) -> int:
     """How many samples or valid steps the means of this batch are over."""
-    lengths = _lengths_of(y_pred, batch)
-    return int(np.prod(y_pred.shape[:-1]) if lengths is None else lengths.sum())
+    return recipe.loss.terms(y_pred, _lengths_of(y_pred, batch))
 
 
 def _measure(recipe: Recipe, y_pred: np.ndarray, batch: Batch) -> Logs:

@@ -1,0 +1,71 @@
+"""Negative log-likelihood of a frame of the JSB chorales (Boulanger-Lewandowski and others 2012).
+
+A frame, a quarter note, is a set of the 88 notes of a piano; each is predicted from the frames
+before, the first frame of a chorale from nothing: all 4,725 frames of the 77 chorales of the test
+set are scored.  The weights are those of the epoch that is best on the validation set.  Needs the
+file jsb-chorales-quarter.json in the folder jsb of SEQKIT_DATA.
+"""
+
+from __future__ import annotations
+
+import json
+
+import common
+import numpy as np
+
+import seqkit
+from seqkit.training.losses import BinaryCrossentropy
+from seqkit.training.optimizers import Adam
+
+LOWEST, NOTES = 21, 88
+
+
+def roll(chorale: list[list[int]]) -> np.ndarray:
+    """Which notes sound in each frame, (frames, 88)."""
+    notes = np.zeros((len(chorale), NOTES), dtype=np.float32)
+    for frame, pitches in enumerate(chorale):
+        notes[frame, np.asarray(pitches, dtype=int) - LOWEST] = 1
+    return notes
+
+
+def read(part: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Inputs, each frame's predecessor, and targets of the chorales of a part."""
+    chorales = json.loads((common.data_folder("jsb") / "jsb-chorales-quarter.json").read_text())[part]
+    rolls = [roll(chorale) for chorale in chorales]
+    return [np.concatenate([np.zeros_like(notes[:1]), notes[:-1]]) for notes in rolls], rolls
+
+
+def nll(model: seqkit.Sequential, data: tuple[list[np.ndarray], list[np.ndarray]]) -> float:
+    """Negative log-likelihood per frame, in nats."""
+    return NOTES * float(model.evaluate(*data))  # the loss is a mean over the notes
+
+
+def main() -> None:
+    """Train, keep the best epoch, measure it."""
+    parser = common.parser(__doc__)
+    parser.add_argument("--units", type=int, default=256)
+    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--patience", type=int, default=30)
+    options = parser.parse_args()
+    train, validation, test = (read(part) for part in ("train", "valid", "test"))
+    if options.quick:
+        options.units, options.epochs = 16, 1
+    lstm = seqkit.LSTM(options.units, dropout=0.2, recurrent_dropout=0.2, return_sequences=True)
+    model = seqkit.Sequential([lstm, seqkit.Dropout(0.5), seqkit.Dense(NOTES)], seed=options.seed)
+    model.compile(Adam(0.002, global_clipnorm=1.0), BinaryCrossentropy(from_logits=True))
+    best, since, kept = np.inf, 0, {}
+    for epoch in range(options.epochs):
+        model.fit(*train, batch_size=16)
+        value = nll(model, validation)
+        print(f"epoch {epoch + 1}: validation {value:.3f}", flush=True)
+        since += 1
+        if value < best:
+            best, since, kept = value, 0, {name: array.copy() for name, array in model.params.items()}
+        if since == options.patience:
+            break
+    model.params.update(kept)
+    print(f"best on validation: {best:.3f}; test: {nll(model, test):.3f} nats per frame, first frames scored")
+
+
+if __name__ == "__main__":
+    main()
