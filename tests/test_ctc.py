@@ -162,7 +162,8 @@ def test_padded_labels() -> None:
 
 
 def test_greedy(logits: np.ndarray) -> None:
-    best = [[k for k, _ in itertools.groupby(row[:n].argmax(axis=1)) if k != 1] for row, n in zip(logits, LENGTHS)]
+    paths = [row[:n].argmax(axis=1) for row, n in zip(logits, LENGTHS, strict=True)]
+    best = [[k for k, _ in itertools.groupby(path) if k != 1] for path in paths]
     assert [labels.tolist() for labels in ctc_greedy(logits, LENGTHS, blank=1)] == best
     rows = [row[:n] for row, n in zip(logits, LENGTHS, strict=True)]
     assert [labels.tolist() for labels in ctc_greedy(rows, blank=1)] == best
