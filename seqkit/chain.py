@@ -69,5 +69,6 @@ def run_chain(layers: Sequence[Recurrent], x: Any, lengths: np.ndarray | None) -
     for part in [calls] if together else [[call] for call in calls]:
         run_calls(part, first.execution, pipeline=together)
     for layer, direction in zip(layers, directions, strict=True):
-        layer.finish(direction, training=False)
+        direction.ended()
+        layer.finish(direction)
     return arrays_of(rows)

@@ -74,16 +74,6 @@ class Forward:
 
 
 @dataclass
-class Direction:
-    """One direction of a forward call, bound but not yet run."""
-
-    forward: Forward
-    execution: Execution
-    y: Rows | np.ndarray
-    input_mask: np.ndarray | None
-
-
-@dataclass
 class Backward:
     """One direction's backward call."""
 

@@ -19,11 +19,12 @@ import numpy as np
 from seqkit import _core, initializers
 from seqkit.equations import Cell, make_cell
 from seqkit.errors import ConfigError, SeqkitError
-from seqkit.execution import Backward, Direction, Execution, Forward, run_calls
+from seqkit.execution import Execution
 from seqkit.layer import State
 from seqkit.masks import draw_mask, masked_rows, unmoved
 from seqkit.options import fraction, known_precision, positive_integer
-from seqkit.rows import Rows, last_place
+from seqkit.rows import Rows
+from seqkit.segments import Direction, Gradients, run_backward, run_forward
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.sequences import as_gradient, as_state, as_vectors
 from seqkit.state_pool import StatePool
@@ -31,17 +32,21 @@ from seqkit.state_pool import StatePool
 # Constructor arguments that are kept as attributes of the same name; the others are the cell's.
 OPTIONS = (
     *("units", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer"),
-    *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful"),
+    *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful", "checkpoint"),
 )
 
 
 @dataclass
 class Cache:
-    """What one forward call keeps: the final state, and the tape if it was for training."""
+    """What one forward call keeps: the final state, and what a backward pass needs if it was for training."""
 
     state: State
-    forward: Forward | None
-    input_mask: np.ndarray | None = None
+    direction: Direction | None
+
+    @classmethod
+    def of(cls, direction: Direction) -> Cache:
+        """The cache of a direction that has been run."""
+        return cls(direction.final, direction if direction.training else None)
 
 
 class Recurrent(SequenceLayer):
@@ -68,6 +73,10 @@ class Recurrent(SequenceLayer):
         Read each sequence from its end; outputs come in the order of reading, as in Keras.
     stateful : bool
         Start from the final state of the call before, until ``reset_states()``.
+    checkpoint : int, optional
+        Steps of a segment.  In training the layer then keeps only the state at the start of every segment and runs the
+        steps of one again for its backward pass: less memory for some more time, and the same bits (Chen et al., 2016).
+        Segments are whole blocks of about 128 rows (steps times sequences).
     input_shape : tuple, optional
         (time, features) or (features,): lets a model be built before it sees data.
     precision : {"bfloat16", "int8"}, optional
@@ -108,6 +117,7 @@ class Recurrent(SequenceLayer):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
+        checkpoint: int | None = None,
         input_shape: Sequence[int | None] | None = None,
         precision: str | None = None,
         **options: Any,
@@ -123,6 +133,7 @@ class Recurrent(SequenceLayer):
         self.recurrent_dropout = fraction(recurrent_dropout, f"{self.name}: recurrent_dropout")
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
+        self.checkpoint = None if checkpoint is None else positive_integer(checkpoint, f"{self.name}: checkpoint")
         self.input_shape = tuple(input_shape) if input_shape is not None else None
         self._low_precision = known_precision(precision or "float32", "float32", f"{self.name}: precision")
         self.options = options
@@ -190,20 +201,19 @@ class Recurrent(SequenceLayer):
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Rows | np.ndarray, Cache]:
         """Run one direction over rows."""
         direction = self.begin(rows, state, training)
-        run_calls([direction.forward.call], direction.execution)
-        return direction.y, self.finish(direction, training)
+        run_forward([direction])
+        return direction.y, self.finish(direction)
 
     def begin(self, rows: Rows, state: State | None, training: bool) -> Direction:
         """Prepare a run, from the state that a stateful layer carries where none is given."""
         carried = self._state if state is None and self.stateful else state
         return self.bind_forward(rows, self._room(rows), carried, training)
 
-    def finish(self, direction: Direction, training: bool) -> Cache:
+    def finish(self, direction: Direction) -> Cache:
         """What a run that has been run leaves behind."""
-        cache = self.finish_forward(direction, training)
         if self.stateful:
-            self._state = cache.state
-        return cache
+            self._state = direction.final
+        return Cache.of(direction)
 
     def _room(self, rows: Rows) -> Rows | np.ndarray:
         """Where the output goes."""
@@ -236,24 +246,19 @@ class Recurrent(SequenceLayer):
         packed = execution.packed(self.params, self.params.version)
         if training:
             packed.transpose()  # now: the weights may change before the backward pass
-        forward = execution.forward(
+        return Direction(
+            execution,
             rows,
-            y.place if isinstance(y, Rows) else last_place(y),
-            state,
+            y,
             packed,
-            masks=masks,
-            program=execution.gradient.forward_program if training else None,
+            rows.segments(self.checkpoint if training else None),
+            [state],
+            training,
             reverse=self.go_backwards,
             reverse_output=self.go_backwards and aligned,
-            last_only=not isinstance(y, Rows),
+            masks=masks,
+            input_mask=input_mask,
         )
-        return Direction(forward, execution, y, input_mask)
-
-    def finish_forward(self, direction: Direction, training: bool) -> Cache:
-        """The cache of a call that has run; working memory goes back."""
-        forward = direction.forward
-        direction.execution.pool.give_back("forward", forward.work)
-        return Cache(forward.final, forward if training else None, direction.input_mask)
 
     def _check_state(self, state: State | None, batch: int) -> State | None:
         return as_state(state, self.cell.states, (batch, self.units), self.dtype, self.name)
@@ -276,61 +281,31 @@ class Recurrent(SequenceLayer):
         input_grad : bool
             Whether to compute the gradient of x; otherwise it is None.
         """
-        back = self.bind_backward(self.take_tape(cache), dy, dstate)
-        run_calls([back.call], self.execution)
-        dx = back.forward.x.new(self.input_size) if input_grad else None
-        self.finish_backward([(self, back, cache, dx)])
-        return (dx.array if dx is not None else None), back.initial
+        gradients = self.bind_backward(self.take_tape(cache), dy, dstate, input_grad)
+        dinitial = run_backward([gradients])
+        return (None if gradients.dx is None else gradients.dx.array), dinitial
 
-    def take_tape(self, cache: Cache) -> Forward:
-        """The forward call of a cache, once."""
-        if cache.forward is None:
+    def take_tape(self, cache: Cache) -> Direction:
+        """What the backward pass of a cache needs, once."""
+        if cache.direction is None:
             raise SeqkitError(
                 f"{self.name}: this cache has no tape; call forward with training=True, backward once for each."
             )
-        forward, cache.forward = cache.forward, None
-        return forward
+        direction, cache.direction = cache.direction, None
+        return direction
 
     def bind_backward(
-        self, forward: Forward, dy: np.ndarray | None, dstate: State | None, aligned: bool = False
-    ) -> Backward:
-        """Prepare the backward call of a forward call."""
-        execution = self._execution_of(forward)
-        batch, place = len(forward.x.lengths), None
+        self, direction: Direction, dy: np.ndarray | None, dstate: State | None, input_grad: bool
+    ) -> Gradients:
+        """Prepare the backward pass of a direction."""
+        rows, batch = direction.x, len(direction.x.lengths)
+        upstream: Rows | np.ndarray | None = None
         if dy is not None:
-            shape = (batch, forward.x.time, self.units) if self.return_sequences else (batch, self.units)
-            dy = as_gradient(dy, shape, self.dtype, self.name)
-            place = forward.x.of_view(dy).place if self.return_sequences else last_place(dy)
-        return execution.gradient.backward(
-            forward,
-            place,
-            self._check_state(dstate, batch),
-            reverse_output=self.go_backwards and aligned,
-            last_only=not self.return_sequences,
-        )
-
-    def _execution_of(self, forward: Forward) -> Execution:
-        return self._masked if forward.weights.execution is not self.execution else self.execution
-
-    @staticmethod
-    def finish_backward(passes: Sequence[tuple[Recurrent, Backward, Cache, Rows | None]]) -> None:
-        """Gradients of parameters and inputs, of all directions, after their time loops."""
-        pool, threads = passes[0][0].execution.pool, _core.num_threads()
-        arena, sums = pool.take("gradients"), pool.take("sums")
-        runs = []
-        for layer, back, _, _ in passes:
-            runs += layer._execution_of(back.forward).gradient.weight_runs(back, layer.grads)
-        _core.add_weight_gradients(runs, threads, arena, sums)
-        for layer, back, cache, dx in passes:
-            execution = layer._execution_of(back.forward)
-            if dx is not None:
-                execution.gradient.write_dx(back, dx, threads, arena)
-                if cache.input_mask is not None:
-                    np.multiply(dx.array, cache.input_mask[:, None], out=dx.array)
-            execution.pool.give_back("tape", back.forward.tape)
-            execution.pool.give_back("backward", back.work)
-        pool.give_back("gradients", arena)
-        pool.give_back("sums", sums)
+            shape = (batch, rows.time, self.units) if self.return_sequences else (batch, self.units)
+            checked = as_gradient(dy, shape, self.dtype, self.name)
+            upstream = rows.of_view(checked) if self.return_sequences else checked
+        dx = rows.new(self.input_size) if input_grad else None
+        return Gradients(direction, upstream, self._check_state(dstate, batch), self.grads, dx)
 
     # ---- streams, insight ------------------------------------------------------------
 

@@ -31,6 +31,8 @@ class Rows:
     lengths: np.ndarray
     time: int
     full: bool
+    whole: np.ndarray | None = None
+    """Of some steps of sequences: the lengths of the whole sequences, whose order the engine keeps."""
 
     @classmethod
     def of_array(cls, x: Any, lengths: Any, dtype: np.dtype, owner: str, features: int) -> Rows:
@@ -74,6 +76,16 @@ class Rows:
         """Some features of the same rows, as a view."""
         return replace(self, array=self.array[..., start:stop])
 
+    def steps(self, first: int, end: int, reverse: bool = False) -> Rows:
+        """Steps `first` to `end` of every sequence, as a view; with `reverse` they are counted from its end."""
+        if first == 0 and end == self.time:
+            return self
+        time = end - first
+        lengths = full_lengths(len(self.lengths), time) if self.full else np.clip(self.lengths - first, 0, time)
+        skipped = np.maximum(self.lengths - end, 0) if reverse else first
+        starts = self.starts + skipped * self.step
+        return replace(self, starts=starts, lengths=lengths, time=time, whole=self.lengths)
+
     def split(self) -> list[np.ndarray]:
         """The sequences of a flat array, as views."""
         return np.split(self.array, np.cumsum(self.lengths)[:-1])
@@ -81,7 +93,13 @@ class Rows:
     @property
     def batch(self) -> _core.Batch:
         """The order in which the engine works."""
-        return full_batch(len(self.lengths), self.time) if self.full else engine_batch(self.lengths, self.time)
+        if self.full:
+            return full_batch(len(self.lengths), self.time)
+        return engine_batch(self.lengths, self.time, self.lengths if self.whole is None else self.whole)
+
+    def segments(self, steps: int | None) -> list[int]:
+        """First step of every segment of about `steps` steps, and the end; None is one segment."""
+        return [0, self.time] if steps is None or steps >= self.time else self.batch.segments(steps)
 
     @property
     def place(self) -> tuple[np.ndarray, np.ndarray, int]:
@@ -112,7 +130,7 @@ def full_lengths(batch: int, time: int) -> np.ndarray:
 @lru_cache(maxsize=16)
 def full_batch(batch: int, time: int) -> _core.Batch:
     """The order of sequences that are all `time` long."""
-    return engine_batch(full_lengths(batch, time), time)
+    return engine_batch(full_lengths(batch, time), time, full_lengths(batch, time))
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
@@ -120,9 +138,9 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def engine_batch(lengths: np.ndarray, time: int) -> _core.Batch:
-    """The order in which the engine works: longest first, ties as they come."""
-    order = np.argsort(-lengths, kind="stable")
+def engine_batch(lengths: np.ndarray, time: int, whole: np.ndarray) -> _core.Batch:
+    """The order in which the engine works: the longest of the whole sequences first, ties as they come."""
+    order = np.argsort(-whole, kind="stable")
     ordered = np.ascontiguousarray(lengths[order])
     active = len(lengths) - np.searchsorted(ordered[::-1], np.arange(time), side="right")
     offset = np.concatenate([[0], np.cumsum(active)]).astype(np.int64)

@@ -24,7 +24,7 @@ FLOORS = (
     ("activations", "initializers", "steps", "rows", "streams"),
     ("layer", "masks"),
     ("sequence_layer", "execution"),
-    ("state_pool",),
+    ("state_pool", "segments"),
     ("recurrent",),
     ("chain",),
     ("registry",),

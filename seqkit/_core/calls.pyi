@@ -20,6 +20,7 @@ class Batch:
     def __init__(
         self, size: int, time: int, order: np.ndarray, length: np.ndarray, active: np.ndarray, offset: np.ndarray
     ) -> None: ...
+    def segments(self, steps: int) -> list[int]: ...
 
 class Call:
     program: Program

@@ -130,6 +130,21 @@ cdef class Batch:
                 t += 1
         d.block[d.blocks] = d.rows
 
+    def segments(self, int64_t steps):
+        """First step of every segment, and the end: blocks that have at most `steps` whole steps together, or one."""
+        cdef BatchData *d = &self.data
+        cdef int64_t n, t = 0, begin = 0, before = 0
+        bounds = [0]
+        for n in range(1, d.blocks + 1):
+            while d.offset[t] < d.block[n]:
+                t += 1
+            if d.offset[t] == d.block[n]:           # else a part of a step
+                if t - begin > steps and before > begin:
+                    begin = before
+                    bounds.append(begin)
+                before = t
+        return [*bounds, d.time]
+
 
 cdef int bind_rows(Rows *rows, object description) except -1:
     rows.base, rows.start, rows.along = NULL, NULL, 0

@@ -13,7 +13,6 @@ import numpy as np
 
 from seqkit import _core
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.execution import Direction, run_calls
 from seqkit.layer import State
 from seqkit.masks import unmoved
 from seqkit.parameters import JoinedParameters
@@ -21,6 +20,7 @@ from seqkit.pools import Pool
 from seqkit.recurrent import Cache, Recurrent
 from seqkit.registry import from_spec, spec
 from seqkit.rows import Rows
+from seqkit.segments import Direction, run_backward, run_forward
 from seqkit.sequence_layer import SequenceLayer, arrays_of
 
 MERGES = ("concat", "sum", "mul", "ave", None)
@@ -84,9 +84,11 @@ class Bidirectional(SequenceLayer):
         backward_layer = _direction(from_spec(spec(layer)) if backward_layer is None else backward_layer)
         if backward_layer is layer:
             raise ConfigError("bidirectional: one layer cannot be both directions; give a second one, or none.")
-        if layer.go_backwards or layer.return_sequences != backward_layer.return_sequences:
+        both = [(one.return_sequences, one.checkpoint) for one in (layer, backward_layer)]
+        if layer.go_backwards or both[0] != both[1]:
             raise ConfigError(
-                "bidirectional: the forward layer must not go backwards, and return_sequences must be equal in both."
+                "bidirectional: the forward layer must not go backwards, and return_sequences must be equal in both; "
+                "so must checkpoint."
             )
         if merge_mode not in ("concat", None) and layer.units != backward_layer.units:
             raise ConfigError(
@@ -153,11 +155,10 @@ class Bidirectional(SequenceLayer):
 
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Any, BothCaches]:
         """Run both directions over rows."""
-        layers = (self.forward_layer, self.backward_layer)
         whole, halves = self._outputs(rows)
         passes = self._bind(rows, halves, state, training)
-        run_calls([one.forward.call for one in passes], self.forward_layer.execution)
-        first, second = (layer.finish_forward(one, training) for layer, one in zip(layers, passes, strict=True))
+        run_forward(passes)
+        first, second = map(Cache.of, passes)
         merged = whole if self.merge_mode == "concat" else self._merge(*halves)
         return merged, BothCaches(
             first, second, arrays_of(tuple(halves)) if training and self.merge_mode == "mul" else None
@@ -215,16 +216,10 @@ class Bidirectional(SequenceLayer):
         parts = zip(
             layers, self._split_dy(dy, cache), (cache.forward, cache.backward), self._split_state(dstate), strict=True
         )
-        passes = [
-            layer.bind_backward(layer.take_tape(one), half, part, aligned=True) for layer, half, one, part in parts
-        ]
-        run_calls([back.call for back in passes], self.forward_layer.execution)
-        dx = [back.forward.x.new(self.input_size) if input_grad else None for back in passes]
-        Recurrent.finish_backward(list(zip(layers, passes, (cache.forward, cache.backward), dx, strict=True)))
-        total = None
-        if dx[0] is not None and dx[1] is not None:
-            total = np.add(dx[0].array, dx[1].array, out=dx[0].array)
-        return total, passes[0].initial + passes[1].initial
+        passes = [layer.bind_backward(layer.take_tape(one), half, part, input_grad) for layer, half, one, part in parts]
+        dinitial = run_backward(passes)
+        dx = [one.dx.array for one in passes if one.dx is not None]
+        return (np.add(dx[0], dx[1], out=dx[0]) if dx else None), dinitial
 
     def _split_dy(self, dy: Any, cache: BothCaches) -> tuple[Any, Any]:
         """The gradient of each direction's output."""
