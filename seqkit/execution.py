@@ -306,6 +306,16 @@ class _Gradient:
             if kind == "x"
         }
 
+    @property
+    def tape_bytes(self) -> tuple[int, int]:
+        """Bytes of both tapes for every step of a sequence, and bytes for every sequence."""
+        there, back = self.forward_program.tables, self.backward_program.tables
+        vectors, others = len(self.execution.layout.vector_nodes), 2 * (there["states"] + there["masks"])
+        step = there["states"] + there["saved"] + vectors + back["columns"]
+        sequence = 3 * there["states"] + vectors + back["vector_count"] + others
+        row = self.execution._padded * self.execution.dtype.itemsize
+        return step * row, sequence * row
+
     def backward(
         self,
         forward: Forward,

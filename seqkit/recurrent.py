@@ -25,7 +25,7 @@ from seqkit.masks import draw_mask, masked_rows, unmoved
 from seqkit.options import fraction, known_precision, positive_integer
 from seqkit.rows import Rows
 from seqkit.segments import Direction, Gradients, run_backward, run_forward
-from seqkit.sequence_layer import SequenceLayer
+from seqkit.sequence_layer import SequenceLayer, TapeBytes
 from seqkit.sequences import as_gradient, as_state, as_vectors
 from seqkit.state_pool import StatePool
 
@@ -134,6 +134,7 @@ class Recurrent(SequenceLayer):
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.checkpoint = None if checkpoint is None else positive_integer(checkpoint, f"{self.name}: checkpoint")
+        self._segment: int | None = None
         self.input_shape = tuple(input_shape) if input_shape is not None else None
         self._low_precision = known_precision(precision or "float32", "float32", f"{self.name}: precision")
         self.options = options
@@ -189,6 +190,16 @@ class Recurrent(SequenceLayer):
     def _equations(self) -> Execution:
         low = known_precision(self._low_precision or self.dtype.name, self.dtype.name, f"{self.name}: precision")
         return Execution(self.cell, self.units, self.input_size, self.dtype, low)
+
+    def tape_bytes(self, batch: int) -> TapeBytes:
+        """What a training pass on `batch` sequences takes."""
+        row, sequence = (self._masked if self.recurrent_dropout else self.execution).gradient.tape_bytes
+        states = len(self.cell.states) * self.units * self.dtype.itemsize
+        return TapeBytes(batch * row, batch * states, batch * sequence)
+
+    def cut(self, steps: int | None) -> None:
+        """Train in segments of `steps` steps, whatever `checkpoint` says; None is as `checkpoint` says."""
+        self._segment = steps
 
     def release_memory(self) -> None:
         """Free the working memory of calls; the next call takes it anew."""
@@ -251,7 +262,7 @@ class Recurrent(SequenceLayer):
             rows,
             y,
             packed,
-            rows.segments(self.checkpoint if training else None),
+            rows.segments((self._segment or self.checkpoint) if training else None),
             [state],
             training,
             reverse=self.go_backwards,

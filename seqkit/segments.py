@@ -14,6 +14,7 @@ Legend: B batch, T time, I input features, H units.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -71,9 +72,13 @@ class Direction:
 
     def bind(self, segment: int, taped: bool, output: bool = True) -> Forward:
         """The forward call on a segment."""
+        steps = self.steps(self.x, segment, self.reverse)
+        return self._bind(steps, self.place(self.y, segment) if output else None, segment, taped)
+
+    def _bind(self, x: Rows, y: Place | None, segment: int, taped: bool) -> Forward:
         return self.execution.forward(
-            self.steps(self.x, segment, self.reverse),
-            self.place(self.y, segment) if output else None,
+            x,
+            y,
             self.states[segment],
             self.weights,
             masks=self.masks,
@@ -90,6 +95,16 @@ class Direction:
     def place(self, y: Rows | np.ndarray, segment: int) -> Place:
         """Where outputs of a segment, or their gradients, lie."""
         return self.steps(y, segment, self.reverse_output).place if isinstance(y, Rows) else last_place(y)
+
+    def state_at(self, step: int) -> State | None:
+        """State before a step, in the order of reading, once all segments have been run; None is zeros."""
+        segment = bisect_right(self.bounds, step) - 1
+        if self.bounds[segment] == step:
+            return self.states[segment]
+        forward = self._bind(self.x.steps(self.bounds[segment], step, self.reverse), None, segment, taped=False)
+        run_calls([forward.call], self.execution)
+        self.execution.pool.give_back("forward", forward.work)
+        return forward.final
 
     def ended(self) -> None:
         """Keep the state after a call; its working memory goes back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from seqkit.rows import Rows
 from seqkit.sequences import is_ragged
 
 
+class TapeBytes(NamedTuple):
+    """Bytes of a training pass: by each step of a segment, by the state before each segment, and in any case."""
+
+    step: int
+    segment: int
+    fixed: int
+
+
 class SequenceLayer(Layer):
     """A layer with a state that reads arrays, arrays with lengths, or lists of sequences.
 
@@ -23,6 +31,15 @@ class SequenceLayer(Layer):
     """
 
     return_state: bool = False
+    checkpoint: int | None
+
+    @abstractmethod
+    def tape_bytes(self, batch: int) -> TapeBytes:
+        """What a training pass on `batch` sequences takes."""
+
+    @abstractmethod
+    def cut(self, steps: int | None) -> None:
+        """Train in segments of `steps` steps, whatever `checkpoint` says; None is as `checkpoint` says."""
 
     @abstractmethod
     def run(self, rows: Rows, state: State | None, training: bool) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ from seqkit.recurrent import Cache, Recurrent
 from seqkit.registry import from_spec, spec
 from seqkit.rows import Rows
 from seqkit.segments import Direction, run_backward, run_forward
-from seqkit.sequence_layer import SequenceLayer, arrays_of
+from seqkit.sequence_layer import SequenceLayer, TapeBytes, arrays_of
 
 MERGES = ("concat", "sum", "mul", "ave", None)
 NO_STREAM = "bidirectional: a stream has no end to start the backward direction from; use a one-directional layer."
@@ -145,6 +145,21 @@ class Bidirectional(SequenceLayer):
         layer.backward_layer = self.backward_layer._quantized(precision)
         layer._set_params({})
         return layer
+
+    @property
+    def checkpoint(self) -> int | None:  # type: ignore[override]
+        """Steps of a segment in training, as both directions have it."""
+        return self.forward_layer.checkpoint
+
+    def tape_bytes(self, batch: int) -> TapeBytes:
+        """What a training pass on `batch` sequences takes: what both directions do."""
+        parts = self.forward_layer.tape_bytes(batch), self.backward_layer.tape_bytes(batch)
+        return TapeBytes(*map(sum, zip(*parts, strict=True)))
+
+    def cut(self, steps: int | None) -> None:
+        """Train both directions in segments of `steps` steps."""
+        self.forward_layer.cut(steps)
+        self.backward_layer.cut(steps)
 
     # ---- forward ----------------------------------------------------------------------------
 
