@@ -93,8 +93,9 @@ typedef struct {
     /* p[k][0:columns][lane] = w[column*block + lane][k], zero where lane >= valid */
     void (*pack)(char *p, int64_t p_row, const char *w, int64_t w_row, int64_t w_step, int64_t k, int64_t valid, int64_t width);
     void (*unpack_add)(char *w, int64_t w_row, int64_t w_step, const char *p, int64_t p_row, int64_t k, int64_t valid);
-    /* dst[k][m] = rows[k][m0 + m] for m < valid, 0 up to tile_rows: what the weight gradient reads */
-    void (*gather)(char *dst, char *const *rows, int64_t count, int64_t m0, int64_t valid);
+    /* dst[i - first][r][m] = rows[r][i*tile_rows + m] for tiles first <= i < last, as far as rows of k numbers go:
+     * what the weight gradient reads */
+    void (*gather)(char *dst, int64_t dst_tile, char *const *rows, int64_t count, int64_t first, int64_t last, int64_t k);
     /* SK_PEAK_CHAINS multiply-adds of vectors in registers, `repeats` times: the limit to compare products with */
     double (*peak)(int64_t repeats);
     /* sum of `bytes` of memory, a multiple of SK_READ_SUMS vectors, read `repeats` times: the limit where weights are used once */

@@ -209,15 +209,16 @@ static void FN(unpack_add)(
             for (int64_t j = k0; j < k0 + BLOCK && j < k; j++) w[lane * w_row + j * w_step] += p[j * p_row + lane];
 }
 
-static void FN(gather)(char *dst, char *const *rows, int64_t count, int64_t m0, int64_t valid)
+static void FN(gather)(
+    char *dst, int64_t dst_tile, char *const *rows, int64_t count, int64_t first, int64_t last, int64_t k)
 {
-    REAL *d = (REAL *)dst;
-    for (int64_t k = 0; k < count; k++, d += TILE_ROWS) {
-        const REAL *row = (const REAL *)rows[k] + m0;
-        if (valid >= TILE_ROWS)
-            memcpy(d, row, TILE_ROWS * sizeof(REAL)); /* of constant size: one or two moves */
-        else
-            for (int64_t m = 0; m < TILE_ROWS; m++) d[m] = m < valid ? row[m] : 0;
+    for (int64_t r = 0; r < count; r++, dst += TILE_ROWS * sizeof(REAL)) {
+        const REAL *row = (const REAL *)rows[r];
+        char *d = dst;
+        int64_t i = first;
+        for (; i < last && (i + 1) * TILE_ROWS <= k; i++, d += dst_tile)
+            memcpy(d, row + i * TILE_ROWS, TILE_ROWS * sizeof(REAL)); /* of constant size: one or two moves */
+        if (i < last) memcpy(d, row + i * TILE_ROWS, (k - i * TILE_ROWS) * sizeof(REAL));
     }
 }
 

@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t
 cdef extern from "kernels.h" nogil:
     int SK_MAX_ROWS
     int SK_MAX_VECTORS
+    int SK_LINE_BYTES
     int64_t SK_L2_BYTES
     int64_t SK_TASK_ROWS
     int SK_PEAK_CHAINS
@@ -37,7 +38,7 @@ cdef extern from "kernels.h" nogil:
         void (*row_mean)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*pack)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*unpack_add)(char *, int64_t, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil
-        void (*gather)(char *, char **, int64_t, int64_t, int64_t) noexcept nogil
+        void (*gather)(char *, int64_t, char **, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         double (*peak)(int64_t) noexcept nogil
         double (*read)(const char *, int64_t, int64_t) noexcept nogil
 

@@ -9,7 +9,8 @@ a. A *run* is up to four vectors of adjoining columns of one stage that multiply
 b. A weight gradient is the product of operand rows and gradient columns over all tape rows, a
    bias being the weight of an operand that is 1.  Threads share its rows (the K side), so each
    number is summed by one thread: over the blocks of the tape, the last block first.
-c. Rows of the operand are gathered into tiles first, so the kernel reads contiguous memory.
+c. Rows of the operand are gathered into tiles first, so the kernel reads contiguous memory.  A
+   block's gradient columns stay in L1 while all products with them are added.
 d. A tape can be made piece by piece, the last one first.  Packed sums go on from piece to piece
    and are added to the user's gradients once, after the first piece of the sequence.
 """
@@ -24,7 +25,7 @@ from seqkit._core.calls cimport (
     time_slot, words,
 )
 from seqkit._core.machine cimport (
-    SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
+    SK_LINE_BYTES, SK_MAX_ROWS, SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
 )
 
 cdef enum:
@@ -96,7 +97,7 @@ cdef struct Gradient:           # of one run
     CallData *backward
     Run run
     int64_t column              # of the gradient tape
-    int64_t tiles
+    int64_t before, tiles       # tiles of the runs before it, and its own
     char *packed                # [panel][tiles*tile_rows][count*width]
     char *target[4]             # (units, K) of the user, one per column; added to
 
@@ -105,6 +106,13 @@ cdef struct Gradients:
     int64_t count, tiles, share # tiles of all runs; bytes of a thread
     char *memory
     Watch watch
+
+cdef struct Part:               # of one thread: tiles [begin, end) of all runs
+    int64_t begin, end
+    char **sources              # operand rows of a block
+    char **tile                 # gathered rows of a tile
+    char *gathered              # [tile][row of a block][tile_rows], tiles `tile_bytes` apart
+    int64_t tile_bytes
 
 
 cdef char *operand_row(Gradient *g, int64_t t, int64_t b) noexcept nogil:
@@ -130,38 +138,69 @@ cdef void find_rows(Gradient *g, int64_t t, int64_t start, int64_t rows, char **
             t, b = t + 1, 0
 
 
-cdef void add_rows(Gradient *g, int64_t first, int64_t last, char *memory, Watch *watch, int64_t thread) noexcept nogil:
-    """Add sums over the blocks of the tape to tiles [first, last) of one run's gradient."""
-    cdef CallData *c = g.backward
-    cdef ProgramData *p = c.program
+cdef int64_t first_tile(Gradient *g, Part *part) noexcept nogil:
+    return max(part.begin - g.before, <int64_t>0)
+
+
+cdef int64_t last_tile(Gradient *g, Part *part) noexcept nogil:
+    """One past the last tile of a run that belongs to the part."""
+    return min(part.end - g.before, g.tiles)
+
+
+cdef void gather_block(Gradient *runs, int64_t count, Part *part, int64_t t, int64_t start, int64_t rows) noexcept nogil:
+    """Gather the operands of a block, which begins in step t."""
+    cdef int64_t n, first, last
+    for n in range(count):
+        first, last = first_tile(&runs[n], part), last_tile(&runs[n], part)
+        if first < last:
+            find_rows(&runs[n], t, start, rows, part.sources)
+            runs[n].backward.program.kernels.gather(
+                part.gathered + (runs[n].before + first - part.begin) * part.tile_bytes, part.tile_bytes, part.sources, rows,
+                first, last, runs[n].run.inner)
+
+
+cdef void multiply_block(Gradient *g, Part *part, int64_t m, int64_t start, int64_t rows, char **ahead) noexcept nogil:
+    """Add a block's products to the tiles of one run and panel.
+
+    Meanwhile sums that are next are fetched, and in turn with them the columns that are next.
+    """
+    cdef ProgramData *p = g.backward.program
     cdef const sk_kernels *kernels = p.kernels
-    cdef BatchData *batch = c.batch
     cdef int64_t size = kernels.size, height = kernels.tile_rows, line = g.run.count * p.width
-    cdef int64_t i, k, m, n, start, rows, t = batch.time, tile_bytes = BLOCK_ROWS * height * size
-    cdef char **sources = <char **>memory
-    cdef char **tile = sources + BLOCK_ROWS
-    cdef char *gathered = memory + (BLOCK_ROWS + 64) * sizeof(void *)
+    cdef int64_t i, k, tile_bytes = height * line * size
+    cdef char *columns = g.backward.grad + ((m * g.backward.batch.rows + start) * p.columns + g.column) * p.width * size
+    cdef char *sums
     cdef sk_product product
-    product.step, product.segments, product.segment = height, 1, 0
-    product.w_row, product.z_row = p.columns * p.width, line
-    product.bias = product.ahead = NULL
+    product.step, product.segments, product.segment, product.length = height, 1, 0, rows
+    product.w_row, product.z_row, product.bias = p.columns * p.width, line, NULL
+    for i in range(first_tile(g, part), last_tile(g, part)):
+        for k in range(height):
+            part.tile[k] = part.gathered + (g.before + i - part.begin) * part.tile_bytes + k * size
+        sums = g.packed + (m * g.tiles + i) * tile_bytes
+        product.ahead = sums + tile_bytes
+        if i & 1:
+            product.ahead = ahead[0]
+            ahead[0] += rows * SK_LINE_BYTES
+        kernels.product(&product, g.run.count * p.vectors, min(height, g.run.inner - i * height), part.tile, columns, sums)
+
+
+cdef void add_tape(Gradient *runs, int64_t count, Part *part, Watch *watch, int64_t thread) noexcept nogil:
+    """Add the sums over the blocks of one tape to a part of its runs' gradients."""
+    cdef CallData *c = runs.backward
+    cdef BatchData *batch = c.batch
+    cdef int64_t n, m, k, start, rows, t = batch.time
+    cdef char *ahead
     for n in range(batch.blocks - 1, -1, -1):
         if not go_on(watch, thread):
             return
         start, rows = batch.block[n], batch.block[n + 1] - batch.block[n]
         while batch.offset[t] > start:
             t -= 1
-        find_rows(g, t, start, rows, sources)
-        for i in range(first, last):
-            kernels.gather(gathered + (i - first) * tile_bytes, sources, rows, i * height, g.run.inner - i * height)
-        product.length = rows
-        for m in range(p.panels):
-            for i in range(first, last):
-                for k in range(height):
-                    tile[k] = gathered + (i - first) * tile_bytes + k * size
-                kernels.product(&product, g.run.count * p.vectors, min(height, g.run.inner - i * height), tile,
-                                c.grad + ((m * batch.rows + start) * p.columns + g.column) * p.width * size,
-                                g.packed + (m * g.tiles + i) * height * line * size)
+        gather_block(runs, count, part, t, start, rows)
+        for m in range(c.program.panels):
+            ahead = c.grad + ((m + 1) * batch.rows + start) * c.program.columns * c.program.width * c.program.kernels.size
+            for k in range(count):
+                multiply_block(&runs[k], part, m, start, rows, &ahead)
 
 
 cdef void unpack(Gradient *g, int64_t first, int64_t last) noexcept nogil:
@@ -177,14 +216,26 @@ cdef void unpack(Gradient *g, int64_t first, int64_t last) noexcept nogil:
 
 
 cdef void weight_gradients(void *context, int64_t thread, int64_t threads) noexcept nogil:
+    """A thread's share of the tiles; all runs that read one tape go through it together."""
     cdef Gradients *w = <Gradients *>context
-    cdef int64_t begin = w.tiles * thread // threads, end = w.tiles * (thread + 1) // threads
-    cdef int64_t n, first, last, offset = 0
-    for n in range(w.count):
-        first, last = max(begin - offset, <int64_t>0), min(end - offset, w.list[n].tiles)
-        if first < last:
-            add_rows(&w.list[n], first, last, w.memory + thread * w.share, &w.watch, thread)
-        offset += w.list[n].tiles
+    cdef int64_t n = 0, count
+    cdef Part part
+    part.begin, part.end = w.tiles * thread // threads, w.tiles * (thread + 1) // threads
+    part.sources, part.tile_bytes = <char **>(w.memory + thread * w.share), gathered_bytes(w.list.backward.program.kernels)
+    part.tile = part.sources + BLOCK_ROWS
+    part.gathered = <char *>(part.tile + SK_MAX_ROWS)
+    while n < w.count:
+        count = 1
+        while n + count < w.count and w.list[n + count].backward == w.list[n].backward:
+            count += 1
+        if part.begin < w.list[n + count - 1].before + w.list[n + count - 1].tiles and w.list[n].before < part.end:
+            add_tape(&w.list[n], count, &part, &w.watch, thread)
+        n += count
+
+
+cdef int64_t gathered_bytes(const sk_kernels *kernels) noexcept nogil:
+    """Bytes from tile to tile of gathered operands; a line more than they need, so that tiles differ in their places in a cache."""
+    return BLOCK_ROWS * kernels.tile_rows * kernels.size + SK_LINE_BYTES
 
 
 cdef void unpack_gradients(void *context, int64_t thread, int64_t threads) noexcept nogil:
@@ -217,7 +268,7 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena, Arena sums, bi
     Where the tape is one of several pieces, `sums` holds the sums from piece to piece: the `first`
     call starts them at 0, the `last` adds them to the targets.
     """
-    cdef int64_t n, size, packed = 0, longest = 0, operations = 0
+    cdef int64_t n, size, packed = 0, operations = 0
     cdef Gradients w
     cdef Gradient *g
     described = np.zeros(len(runs) * sizeof(Gradient) + 64, np.uint8)
@@ -227,13 +278,14 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena, Arena sums, bi
         g = &w.list[n]
         describe(g, forward, backward, number, column, targets)
         size = g.tiles * g.forward.program.kernels.tile_rows * g.forward.program.kernels.size
+        g.before = w.tiles
         w.tiles += g.tiles
         operations += g.backward.batch.rows * g.run.inner * g.run.count * g.forward.program.padded
-        longest = max(longest, size)
         sizes.append(g.forward.program.padded * g.run.count * size)
         packed += sizes[n] + 64
     threads = threads_for(operations, free_threads(threads))
-    w.share = ((BLOCK_ROWS + 64) * sizeof(void *) + longest * BLOCK_ROWS + 64) // 64 * 64
+    size = (w.tiles + threads - 1) // threads * gathered_bytes(w.list.backward.program.kernels)
+    w.share = ((BLOCK_ROWS + SK_MAX_ROWS) * sizeof(void *) + size + 63) // 64 * 64
     arena.reserve(threads * w.share + 64)
     w.memory = arena.take(threads * w.share)
     sums.reserve(packed)
