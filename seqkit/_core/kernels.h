@@ -71,7 +71,8 @@ typedef struct {
     int64_t step, segments, length, segment; /* of a: numbers, not bytes */
     int64_t w_row, z_row;                    /* numbers between rows of w and of z */
     const char *bias;                        /* what every row of z starts from; NULL: from what it holds */
-    const char *ahead;                       /* weights to fetch into L2 meanwhile, or NULL */
+    const char *ahead;                       /* lines to fetch into L2 meanwhile, one for every k, or NULL */
+    int64_t ahead_segment;                   /* bytes from where fetching begins in a piece to where in the next */
 } sk_product;
 
 /* The kernels of one instruction set and one precision of products.  In low precision the operand and the

@@ -28,9 +28,9 @@
             UNROLL for (int v = 0; v < V; v++) acc[m][v] = (vec){};                                       \
         }                                                                                                 \
         const int64_t w_row = p->w_row, step = p->step, length = p->length * p->step;                     \
-        const char *ahead = p->ahead ? p->ahead : weights;                                                \
         for (int64_t s = 0; s < p->segments; s++) {                                                       \
             const int64_t begin = s * p->segment;                                                         \
+            const char *ahead = p->ahead ? p->ahead + s * p->ahead_segment : weights;                     \
             for (int64_t k = begin; k < begin + length; k += step, w += w_row, ahead += SK_LINE_BYTES) {  \
                 __builtin_prefetch(ahead, 0, 2);                                                          \
                 vec weight[V];                                                                            \
@@ -61,7 +61,7 @@ static void FN(by_tiles)(
     for (int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
         int64_t height = (rows + tiles - 1) / tiles; /* tiles of nearly equal height */
         kernels[height][vectors](&part, a, w, z);
-        if (p->ahead) part.ahead += p->segments * p->length * SK_LINE_BYTES;
+        if (p->ahead) part.ahead += p->length * SK_LINE_BYTES;
         rows -= height;
         a += height;
         z += height * p->z_row * (int64_t)sizeof(REAL);

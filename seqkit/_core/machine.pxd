@@ -26,6 +26,7 @@ cdef extern from "kernels.h" nogil:
         int64_t step, segments, length, segment, w_row, z_row
         const char *bias
         const char *ahead
+        int64_t ahead_segment
     ctypedef struct sk_kernels:
         const char *isa
         const char *precision

@@ -228,7 +228,7 @@ cdef class Arena:
         if nbytes > self.capacity:
             free(self.memory)
             self.capacity = 0
-            self.memory = <char *>sk_aligned(nbytes)
+            self.memory = <char *>(sk_huge_pages(nbytes) if nbytes >= 4 << 20 else sk_aligned(nbytes))
             if self.memory is NULL:
                 raise MemoryError(f"seqkit: {nbytes / 2**20:.1f} MiB of working memory are not to be had; use a smaller batch.")
             self.capacity = nbytes

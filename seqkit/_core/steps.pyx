@@ -260,6 +260,25 @@ cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *sta
                 memset(last + ((j * task.stride * p.columns + p.clears[k]) * p.width + valid) * size, 0, (p.width - valid) * size)
 
 
+cdef void fetch_step(CallData *c, Task task, int64_t t, sk_product *product, char *tape, int64_t columns) noexcept nogil:
+    """Have a product fetch a step's rows of a tape, piece by piece what lies in one panel."""
+    cdef int64_t row = columns * c.program.width * c.program.kernels.size
+    product.ahead = tape + (c.batch.offset[t] + task.first) * row if t >= 0 else NULL
+    product.ahead_segment = c.batch.rows * row
+
+
+cdef void post_rows(CallData *c, Task task, int64_t t, sk_product *product, int64_t vectors, int64_t n, char **rows,
+                    char *weights, char *target) noexcept nogil:
+    """A product of gradient columns; meanwhile what the step before will read and write is fetched."""
+    cdef ProgramData *p = c.program
+    cdef int64_t height = p.kernels.tile_rows, tiles = (n + height - 1) // height, half = n * (tiles // 2) // tiles
+    fetch_step(c, task, t - 1, product, c.saved, p.saved)
+    p.kernels.product(product, vectors, n - half, rows, weights, target)
+    if half > 0:
+        fetch_step(c, task, t - 1, product, c.grad, p.columns)
+        p.kernels.product(product, vectors, half, rows + n - half, weights, target + (n - half) * product.z_row * p.kernels.size)
+
+
 cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s) noexcept nogil:
     """target[row] += gradient columns @ weights, over all panels of the gradient at once."""
     cdef ProgramData *p = c.program
@@ -291,7 +310,7 @@ cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, 
         for g from g <= g < total by SK_MAX_VECTORS:
             vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
             product.w_row = vectors * p.kernels.lanes
-            p.kernels.product(&product, vectors, n, s.operands, weight + g * p.kernels.lanes * inner * size, target + g * p.kernels.lanes * size)
+            post_rows(c, task, t, &product, vectors, n, s.operands, weight + g * p.kernels.lanes * inner * size, target + g * p.kernels.lanes * size)
 
 
 cdef bint meet(Task task, int64_t count) noexcept nogil:
