@@ -27,10 +27,12 @@ Legend: B batch, T time, F features.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from seqkit import generators
 from seqkit.errors import ConfigError, NotBuiltError
 from seqkit.options import known_precision
 from seqkit.parameters import JoinedParameters, Parameters
@@ -203,6 +205,16 @@ class Layer(ABC):
     def reset_states(self) -> None:
         """Forget the state that a stateful layer carries."""
         self._state = None
+
+    def random_state(self) -> dict[str, int]:
+        """Where the layer's source of random numbers stands, as values that JSON can hold; {} where it has none."""
+        rng = vars(self).get("_rng")
+        return {} if rng is None else generators.state_of(rng)
+
+    def restore_random_state(self, state: Mapping[str, int]) -> None:
+        """Go on drawing from where :meth:`random_state` was asked."""
+        if state:
+            generators.restore(vars(self)["_rng"], state)
 
     def release_memory(self) -> None:  # noqa: B027 - most layers keep none
         """Free the working memory that the layer keeps from call to call; the next call takes it anew."""

@@ -6,7 +6,7 @@ Legend: S samples (sequences), T time, F features, K outputs.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,13 +14,18 @@ import numpy as np
 from seqkit import checkpoint, saving, summary
 from seqkit.errors import ConfigError
 from seqkit.options import fraction, positive_integer
+from seqkit.parameters import JoinedParameters
 from seqkit.sequences import unpad
 from seqkit.stack import Stack
 from seqkit.training import losses, optimizers, trainer
 from seqkit.training.batches import Part, Samples
-from seqkit.training.metrics import Metric
-from seqkit.training.metrics import get as get_metric
-from seqkit.training.trainer import Callback, History, Recipe
+from seqkit.training.callbacks import Callback
+from seqkit.training.class_weights import ClassWeights
+from seqkit.training.history import History
+from seqkit.training.metrics import Function, Metric
+from seqkit.training.metrics import named as named_metric
+from seqkit.training.progress import Progress
+from seqkit.training.recipe import Recipe
 
 
 class Sequential(Stack):
@@ -68,13 +73,17 @@ class Sequential(Stack):
     name = "sequential"
 
     history: History | None = None
+    progress: Progress | None = None
+    """Where the training is, while :meth:`fit` runs."""
+    stop_training: bool = False
+    """Set by a callback to end the training after the batch."""
     _recipe: Recipe | None = None
 
     def compile(
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss | None = None,
-        metrics: Sequence[str | Metric] | None = None,
+        metrics: Sequence[str | Metric | Function] | None = None,
     ) -> None:
         """Say how to train.
 
@@ -84,7 +93,7 @@ class Sequential(Stack):
             See :mod:`seqkit.training.optimizers`.
         loss : str or Loss
             See :mod:`seqkit.training.losses`.
-        metrics : sequence of str or callable, optional
+        metrics : sequence of str, Metric or callable, optional
             Numbers to watch, see :mod:`seqkit.training.metrics`.
 
         Raises
@@ -94,12 +103,17 @@ class Sequential(Stack):
         """
         if loss is None:
             raise ConfigError(f"{self.name}: compile needs a loss, one of {', '.join(sorted(losses.LOSSES))}.")
-        self._recipe = Recipe(optimizers.get(optimizer), losses.get(loss), dict(map(get_metric, metrics or ())))
+        self._recipe = Recipe(optimizers.get(optimizer), losses.get(loss), dict(map(named_metric, metrics or ())))
 
     @property
     def optimizer(self) -> optimizers.Optimizer:
         """The optimizer given to :meth:`compile`."""
         return self._require_recipe().optimizer
+
+    @property
+    def trainable(self) -> JoinedParameters:
+        """Everything that training changes: `params`, and those of a loss that has some, called "loss.name"."""
+        return self._require_recipe().params(self)
 
     def _require_recipe(self) -> Recipe:
         if self._recipe is None:
@@ -121,6 +135,10 @@ class Sequential(Stack):
         sample_weight: Any = None,
         lengths: Any = None,
         seed: int | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
+        initial_epoch: int = 0,
+        accumulate: int = 1,
+        resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train on samples.
 
@@ -129,14 +147,15 @@ class Sequential(Stack):
         x, y : array_like or list of ndarray
             Inputs and targets, see the notes of the class.
         batch_size : int
-            Samples between two updates of the weights.
+            Samples that run together.
         epochs : int
-            Times that all samples are seen.
-        verbose : {"auto", 0, 1}
-            Whether to write a line per epoch to standard error; "auto" does in a terminal.
+            Number of the last epoch, counted from 1: times that all samples are seen.
+        verbose : {"auto", 0, 1, 2}
+            What is written to standard error: 2 a line per epoch, 1 in a terminal also a bar within
+            the epoch; "auto" is 1 in a terminal and 0 elsewhere.
         callbacks : sequence of Callback, optional
-            ``on_epoch_end(epoch, logs)`` of each is called after every epoch; training stops
-            when one returns True.
+            See :mod:`seqkit.training.callbacks`; training stops when ``on_epoch_end(epoch, logs)``
+            of one returns True.
         validation_split : float
             Share of the samples, the last ones, that is held out and measured after every epoch.
         validation_data : (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths), optional
@@ -150,6 +169,18 @@ class Sequential(Stack):
         seed : int, optional
             Source of the order of the samples, and of the initial values if the model is not
             built yet, instead of the model's own.
+        class_weight : dict of int to float or "balanced", optional
+            Weight of every class in the loss of the training samples, 1 for one that is not
+            there; "balanced" is inverse to how often it occurs.
+        initial_epoch : int
+            Number of the first epoch, counted from 0.
+        accumulate : int
+            Batches whose gradients make one update of the weights, that of one batch so many
+            times as large.
+        resume : str or path-like, optional
+            Directory of a :class:`~seqkit.training.callbacks.Checkpoint` (or one of its files) to
+            go on from, to the same bits as training that was never interrupted.  Where there is
+            no checkpoint yet training begins.
 
         Returns
         -------
@@ -160,6 +191,10 @@ class Sequential(Stack):
         ------
         NonFiniteError
             If a loss or gradient is NaN or infinite; the weights are as before that batch.
+        ConfigError
+            If `resume` belongs to another training; the message names what differs.
+        KeyboardInterrupt
+            After Ctrl-C; the model has the weights of the last whole update and can be used.
         """
         recipe = self._require_recipe()
         rng = self._rng if seed is None else np.random.default_rng(seed)
@@ -169,18 +204,22 @@ class Sequential(Stack):
         for part in (train, validation):
             self._check_batches(part, batch_size)
         self._build_for(train.samples, rng)
-        self.history = trainer.fit(
-            self,
-            recipe,
-            train,
-            validation,
-            epochs=positive_integer(epochs, "epochs"),
-            batch_size=batch_size,
+        settings = trainer.Settings(
+            positive_integer(epochs, "epochs"),
+            batch_size,
             order=rng if shuffle else None,
-            callbacks=callbacks or (),
-            report=trainer.reports(verbose),
+            initial_epoch=positive_integer(initial_epoch, "initial_epoch") if initial_epoch else 0,
+            accumulate=positive_integer(accumulate, "accumulate"),
+            class_weights=ClassWeights.of(class_weight, train, self._per_step),
         )
-        return self.history
+        watching = [*trainer.reporters(verbose), *(callbacks or ())]
+        told = {"batch_size": batch_size, "shuffle": bool(shuffle), "seed": seed, "class_weight": str(class_weight)}
+        run = trainer.Trainer(self, recipe, train, validation, settings, watching, told)
+        self.progress, self.history = run.progress, run.progress.history
+        try:
+            return run.fit(resume)
+        finally:
+            self.progress = None
 
     def evaluate(
         self,
@@ -260,7 +299,7 @@ class Sequential(Stack):
         ConfigError
             If the class of a layer is not registered.
         """
-        checkpoint.write(path, *saving.describe(self, self._recipe))
+        checkpoint.write(path, *saving.describe(self, self._recipe, self.progress))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -277,10 +316,14 @@ class Sequential(Stack):
         return model
 
     def _samples(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> Samples:
-        per_step = self.returns_sequences
         if self._recipe is not None and y is not None:
-            y, per_step = self._recipe.loss.prepare(y), per_step and not self._recipe.loss.per_sequence
-        return Samples(x, y, sample_weight, lengths, ids=self.accepts_ids, per_step=per_step)
+            y = self._recipe.loss.prepare(y)
+        return Samples(x, y, sample_weight, lengths, ids=self.accepts_ids, per_step=self._per_step)
+
+    @property
+    def _per_step(self) -> bool:
+        """Whether there is a target for every step."""
+        return self.returns_sequences and not (self._recipe is not None and self._recipe.loss.per_sequence)
 
     def _parts(self, samples: Samples, share: float, data: Sequence[Any] | None) -> tuple[Part, Part | None]:
         """The samples to train on, and those to measure."""

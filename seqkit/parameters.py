@@ -99,6 +99,10 @@ class JoinedParameters(MutableMapping[str, np.ndarray]):
     def __init__(self, parts: Mapping[str, Parameters | JoinedParameters]) -> None:
         self._parts = parts
 
+    def with_part(self, name: str, params: Parameters | JoinedParameters) -> JoinedParameters:
+        """The same and one part more."""
+        return JoinedParameters({**self._parts, name: params})
+
     @property
     def version(self) -> int:
         """Rises whenever a parameter of any part may have changed."""

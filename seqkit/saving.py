@@ -11,23 +11,27 @@ import numpy as np
 from seqkit import registry
 from seqkit.errors import LoadError, SeqkitError, UnknownLayerError
 from seqkit.stack import Stack
-from seqkit.training.trainer import Recipe
+from seqkit.training.progress import OPTIMIZER, Progress, fill, group
+from seqkit.training.recipe import LOSS, Recipe
 
-_OPTIMIZER = "optimizer/"
 
-
-def describe(model: Stack, recipe: Recipe | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Layers and training set-up as plain values; weights and state of the optimizer as arrays."""
-    arrays = dict(model.params)
-    training = None if recipe is None else recipe.spec()
-    if recipe is not None and training is not None:
-        arrays |= {f"{_OPTIMIZER}{name}": array for name, array in recipe.optimizer.state().items()}
+def describe(
+    model: Stack, recipe: Recipe | None, progress: Progress | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Layers, training set-up and progress as plain values; weights and everything else as arrays."""
+    arrays, training = dict(model.params), None if recipe is None else recipe.spec()
+    if progress is not None:
+        arrays = progress.arrays(model)
+    elif recipe is not None and training is not None:
+        optimizer = recipe.optimizer.state().items()
+        arrays = dict(recipe.params(model)) | {f"{OPTIMIZER}{name}": array for name, array in optimizer}
     description = {
         "layers": [registry.spec(layer) for layer in model.layers],
         "input_size": model.layers[0].input_size,
         "dtype": str(model.layers[0].dtype),
         "training": training,
         "metadata": model.metadata,
+        "progress": None if progress is None else progress.describe(model),
     }
     return description, arrays
 
@@ -42,25 +46,15 @@ def rebuild(
         for layer in description["layers"]:
             model.add(registry.from_spec(layer))
         model.build(description["input_size"])
-        _fill(model, {name: array for name, array in arrays.items() if not name.startswith(_OPTIMIZER)})
+        params = {name: array for name, array in arrays.items() if "/" not in name}
         if description["training"] is None:
+            fill(model.params, {name: params[name] for name in params if not name.startswith(f"{LOSS}.")})
             return None
         recipe = Recipe.from_spec(description["training"])
-        state = {name: array for name, array in arrays.items() if name.startswith(_OPTIMIZER)}
-        recipe.optimizer.restore({name.removeprefix(_OPTIMIZER): state[name] for name in state}, model.params)
+        fill(recipe.params(model), params)
+        recipe.optimizer.restore(group(arrays, OPTIMIZER), recipe.params(model))
         return recipe
     except UnknownLayerError as error:
         raise LoadError(f"{path}: {error} Install the package that provides it, or register its class.") from error
     except (SeqkitError, LookupError, TypeError, ValueError, MemoryError) as error:
         raise LoadError(f"{path}: the model cannot be rebuilt: {error} ({type(error).__name__}).") from error
-
-
-def _fill(model: Stack, arrays: Mapping[str, np.ndarray]) -> None:
-    wanted = {name: f"{array.shape} {array.dtype}" for name, array in model.params.items()}
-    found = {name: f"{array.shape} {array.dtype}" for name, array in arrays.items()}
-    for name in sorted(wanted | found):
-        if wanted.get(name) != found.get(name):
-            raise LoadError(f"parameter {name!r} is {found.get(name)} in the file, its layer has {wanted.get(name)}")
-    with model.params.editing() as own:
-        for name, array in arrays.items():
-            own[name][...] = array

@@ -6,12 +6,13 @@ Legend: B batch, T time, F features.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from seqkit import generators
 from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.layer import Layer, State
@@ -174,6 +175,20 @@ class Stack:
         """Forget the states that stateful layers carry."""
         for layer in self.layers:
             layer.reset_states()
+
+    def random_state(self) -> dict[str, int]:
+        """Where all sources of random numbers stand, the model's own and those of its layers.
+
+        Values are numbers that JSON can hold.
+        """
+        layers = {str(number): layer.random_state() for number, layer in enumerate(self.layers)}
+        return generators.join({"model": generators.state_of(self._rng), **layers})
+
+    def restore_random_state(self, state: Mapping[str, int]) -> None:
+        """Go on drawing from where :meth:`random_state` was asked."""
+        generators.restore(self._rng, generators.part(state, "model"))
+        for number, layer in enumerate(self.layers):
+            layer.restore_random_state(generators.part(state, str(number)))
 
     def release_memory(self) -> None:
         """Free the working memory that the layers keep from call to call; the next call takes it anew."""

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parent.parent / "seqkit"  # the sources: an installed p
 FLOORS = (
     ("errors",),
     ("_core",),
-    ("options", "pools", "parameters", "sequences", "equations", "data", "checkpoint", "plan"),
+    ("options", "pools", "parameters", "generators", "sequences", "equations", "data", "checkpoint", "plan"),
     ("activations", "initializers", "steps", "rows", "streams"),
     ("layer", "masks"),
     ("sequence_layer", "execution"),

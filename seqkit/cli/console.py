@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from seqkit.training.trainer import Logs
+from seqkit.training.history import Logs
 
 
 @dataclass(frozen=True)

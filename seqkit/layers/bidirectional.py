@@ -6,12 +6,13 @@ Legend: B batch, T time, H units of a direction.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from seqkit import _core
+from seqkit import _core, generators
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.layer import State
 from seqkit.masks import unmoved
@@ -160,6 +161,16 @@ class Bidirectional(SequenceLayer):
         """Train both directions in segments of `steps` steps."""
         self.forward_layer.cut(steps)
         self.backward_layer.cut(steps)
+
+    def random_state(self) -> dict[str, int]:
+        """Where both directions' sources of random numbers stand."""
+        layers = {"forward": self.forward_layer, "backward": self.backward_layer}
+        return generators.join({name: layer.random_state() for name, layer in layers.items()})
+
+    def restore_random_state(self, state: Mapping[str, int]) -> None:
+        """Go on drawing from where :meth:`random_state` was asked."""
+        for name, layer in (("forward", self.forward_layer), ("backward", self.backward_layer)):
+            layer.restore_random_state(generators.part(state, name))
 
     # ---- forward ----------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from seqkit.errors import DataError
 from seqkit.model import Sequential
 from seqkit.tasks.sequences import WHERE_ANSWERS_ARE, chunks, outputs, remember, train
 from seqkit.tasks.settings import Settings, network
-from seqkit.training.trainer import Callback
+from seqkit.training.callbacks import Callback
 
 DEFAULTS = Settings(epochs=60, dropout=0.5)
 

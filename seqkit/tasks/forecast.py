@@ -31,7 +31,7 @@ from seqkit.tasks.baselines import persistence, rmse, seasonal_naive, windows
 from seqkit.tasks.plan import Plan
 from seqkit.tasks.scaling import as_input, as_output
 from seqkit.tasks.settings import EarlyStopping, Settings, network, optimizer
-from seqkit.training.trainer import Callback
+from seqkit.training.callbacks import Callback
 
 DEFAULTS = Settings(epochs=300)
 PATIENCE = 30

@@ -22,7 +22,7 @@ from seqkit.tasks.baselines import rmse
 from seqkit.tasks.scaling import is_constant
 from seqkit.tasks.sequences import WHERE_ANSWERS_ARE, chunks, outputs, remember, train
 from seqkit.tasks.settings import Settings, network
-from seqkit.training.trainer import Callback
+from seqkit.training.callbacks import Callback
 
 DEFAULTS = Settings(epochs=60)
 

@@ -20,7 +20,7 @@ from seqkit.errors import DataError
 from seqkit.model import Sequential
 from seqkit.tasks.scaling import as_input, as_output, is_constant
 from seqkit.tasks.settings import CosineDecay, Settings, optimizer
-from seqkit.training.trainer import Callback
+from seqkit.training.callbacks import Callback
 
 TEST_SHARE = 0.2
 LEAST_SEQUENCES = 5

@@ -12,8 +12,8 @@ from seqkit import registry
 from seqkit.errors import ConfigError
 from seqkit.layer import Layer
 from seqkit.model import Sequential
+from seqkit.training.history import Logs
 from seqkit.training.optimizers import Adam, Optimizer
-from seqkit.training.trainer import Logs
 
 GRADIENT_NORM = 1.0
 """Largest norm of a gradient; keeps a rare steep batch from undoing the training."""

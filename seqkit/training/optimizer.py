@@ -18,6 +18,10 @@ from seqkit import _core
 from seqkit.errors import ConfigError, LoadError
 from seqkit.options import positive_number
 from seqkit.parameters import JoinedParameters, Parameters
+from seqkit.training import schedules
+from seqkit.training.schedules import Schedule
+
+Rate = float | Schedule | Mapping[str, Any]
 
 
 class Shared(TypedDict, total=False):
@@ -36,8 +40,9 @@ class Optimizer:
 
     Parameters
     ----------
-    learning_rate : float
-        Size of a step; may be changed between steps.
+    learning_rate : float or Schedule
+        Size of a step, or a rule for it, see :mod:`seqkit.training.schedules`; may be changed
+        between steps.
     global_clipnorm : float, optional
         Largest norm of all gradients taken together.  Where it is exceeded all are scaled by
         ``global_clipnorm / norm`` (Pascanu, Mikolov and Bengio, "On the difficulty of training
@@ -80,26 +85,44 @@ class Optimizer:
 
     name: ClassVar[str]
     slots: tuple[str, ...] = ()
+    iterations: int = 0
     rule: str | None = None
     """Name of the compiled update that takes `_numbers` and the slots; None where `_update` is the update."""
 
     def __init__(
         self,
-        learning_rate: float,
+        learning_rate: Rate,
         global_clipnorm: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         l2: float = 0.0,
     ) -> None:
-        self.learning_rate = positive_number(learning_rate, f"{self.name}: learning_rate", zero=True)
+        self.learning_rate = learning_rate
         clips = {"global_clipnorm": global_clipnorm, "clipnorm": clipnorm, "clipvalue": clipvalue}
         given = {key: positive_number(clip, f"{self.name}: {key}") for key, clip in clips.items() if clip is not None}
         if len(given) > 1:
             raise ConfigError(f"{self.name}: expected one kind of clipping, got {' and '.join(given)}; choose one.")
         self.global_clipnorm, self.clipnorm, self.clipvalue = map(given.get, clips)
         self.l2 = positive_number(l2, f"{self.name}: l2", zero=True)
-        self.iterations = 0
         self._memory: dict[str, dict[str, np.ndarray]] = {}
+
+    @property
+    def learning_rate(self) -> float:
+        """Size of the step that is being taken or was taken last; a schedule counts steps from 0."""
+        return self._rate(max(self.iterations - 1, 0)) if isinstance(self._rate, Schedule) else self._rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: Rate) -> None:
+        if isinstance(rate, Mapping):  # as in a file
+            rate = schedules.from_spec(rate)
+        if not isinstance(rate, Schedule):
+            rate = positive_number(rate, f"{self.name}: learning_rate", zero=True)
+        self._rate: float | Schedule = rate
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The rule for the learning rate, where there is one."""
+        return self._rate if isinstance(self._rate, Schedule) else None
 
     def step(self, params: Parameters | JoinedParameters, grads: Mapping[str, np.ndarray]) -> None:
         """Change every parameter once, in place; `grads` has the keys of `params`."""
@@ -155,8 +178,8 @@ class Optimizer:
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments as plain values that JSON can hold."""
-        names = ("learning_rate", "global_clipnorm", "clipnorm", "clipvalue", "l2")
-        return {name: getattr(self, name) for name in names}
+        rate = self.learning_rate if self.schedule is None else self.schedule.spec()
+        return {"learning_rate": rate, **{name: getattr(self, name) for name in Shared.__annotations__}}
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that `step` remembers, as named arrays; `restore` takes it back."""

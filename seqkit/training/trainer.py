@@ -1,219 +1,267 @@
 """The training loop.
 
+    fit ── epoch ── update: forward, loss, backward for each of its batches; check; optimizer
+        └─ validation, callbacks
+
+An update happens as a whole or not at all: Ctrl-C waits while weights change, and whatever stops
+a batch before that leaves model, optimizer and generators as they were before it.
+
 Legend: B batch, T time.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import numpy as np
 
-from seqkit import _core
-from seqkit.errors import ConfigError, NonFiniteError
-from seqkit.sequences import valid_steps
+from seqkit.errors import ConfigError
 from seqkit.stack import Stack
-from seqkit.training import losses, metrics, optimizers
+from seqkit.training import resume
 from seqkit.training.batches import Batch, Part
+from seqkit.training.callbacks.base import Callback, CallbackList
+from seqkit.training.callbacks.progress_bar import ProgressBar
+from seqkit.training.class_weights import ClassWeights
+from seqkit.training.history import History, Logs
+from seqkit.training.interrupts import Interrupts
+from seqkit.training.moment import Moment
+from seqkit.training.non_finite import culprit_of_loss, first_non_finite, non_finite
+from seqkit.training.progress import Progress, group
+from seqkit.training.recipe import Recipe
+from seqkit.training.totals import Sums, Totals
 
-Logs = dict[str, float]
+__all__ = ["Callback", "History", "Logs", "Recipe", "Settings", "Trainer", "evaluate", "reporters"]
 
-
-class Callback(Protocol):
-    """Something to do after every epoch."""
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> bool | None:
-        """Called with the number of the epoch (from 0) and its results; True stops training."""
-
-
-@dataclass
-class History:
-    """What training gave, epoch by epoch.
-
-    Attributes
-    ----------
-    epoch : list of int
-        Numbers of the epochs, from 0.
-    history : dict of str to list of float
-        "loss", every metric, and the same of the validation data as "val_loss" and so on.
-    """
-
-    epoch: list[int] = field(default_factory=list)
-    history: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, logs: Logs) -> None:
-        """Append the results of one epoch."""
-        self.epoch.append(len(self.epoch))
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(value)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a model is trained: what `compile` was told.
+class Settings:
+    """What `fit` was told about the loop.
 
     Attributes
     ----------
-    optimizer : Optimizer
-    loss : Loss
-    metrics : dict of str to callable
+    epochs, initial_epoch : int
+        Numbers of the last epoch (from 1) and of the first (from 0).
+    batch_size : int
+        Samples that run together.
+    accumulate : int
+        Batches whose gradients make one update.
+    order : Generator or None
+        Shuffles the samples of every epoch; None keeps their order.
+    class_weights : ClassWeights or None
     """
 
-    optimizer: optimizers.Optimizer
-    loss: losses.Loss
-    metrics: Mapping[str, metrics.Metric]
+    epochs: int
+    batch_size: int
+    order: np.random.Generator | None
+    initial_epoch: int = 0
+    accumulate: int = 1
+    class_weights: ClassWeights | None = None
 
-    def spec(self) -> dict[str, Any] | None:
-        """Plain values for a file, or None where a part is not one of seqkit's."""
-        built_in = type(self.optimizer) in optimizers.OPTIMIZERS.values() and type(self.loss) in losses.LOSSES.values()
-        if not built_in or any(metrics.METRICS.get(name) is not metric for name, metric in self.metrics.items()):
-            return None
-        return {
-            "optimizer": {"name": self.optimizer.name, "config": self.optimizer.config()},
-            "loss": {"name": self.loss.name, "config": self.loss.config()},
-            "metrics": list(self.metrics),
-        }
 
-    @classmethod
-    def from_spec(cls, description: Mapping[str, Any]) -> Recipe:
-        """The recipe that :meth:`spec` described."""
-        optimizer, loss = description["optimizer"], description["loss"]
-        return cls(
-            optimizers.OPTIMIZERS[optimizer["name"]](**optimizer["config"]),
-            losses.LOSSES[loss["name"]](**loss["config"]),
-            dict(metrics.get(name) for name in description["metrics"]),
+class Trainer:
+    """One call of `fit`.
+
+    Parameters
+    ----------
+    model : Sequential
+    recipe : Recipe
+    train : Part
+        Samples to train on.
+    validation : Part or None
+        Samples to measure after every epoch.
+    settings : Settings
+    callbacks : iterable
+        See :mod:`seqkit.training.callbacks`.
+    told : dict
+        What else must be the same when the training is resumed.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        recipe: Recipe,
+        train: Part,
+        validation: Part | None,
+        settings: Settings,
+        callbacks: Iterable[Any],
+        told: Mapping[str, Any],
+    ) -> None:
+        self.model, self.recipe, self.settings = model, recipe, settings
+        self.train, self.validation = train, validation
+        steps = -(-len(train.rows) // (settings.batch_size * settings.accumulate))
+        self.callbacks = CallbackList(callbacks, model, {"epochs": settings.epochs, "steps": steps})
+        self.progress = Progress(
+            recipe,
+            Totals(recipe.loss, recipe.metrics),
+            settings.order,
+            resume.fingerprint(model, recipe, train, validation, {**told, "accumulate": settings.accumulate}),
+            self.callbacks,
+            epoch=settings.initial_epoch,
         )
+        self._interrupts = Interrupts()
 
+    def fit(self, checkpoint: str | os.PathLike[str] | None = None) -> History:
+        """Train; where there is a checkpoint, go on from it."""
+        self.model.stop_training = False
+        self._begin(None if checkpoint is None else resume.find(checkpoint))
+        try:
+            with self._interrupts:
+                while self.progress.epoch < self.settings.epochs and not self.model.stop_training:
+                    self._epoch()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"training was stopped {self.progress.where()}; the model has the weights of the last whole update"
+            ) from None
+        finally:
+            self.callbacks.train_end()
+        return self.progress.history
 
-def fit(
-    model: Stack,
-    recipe: Recipe,
-    train: Part,
-    validation: Part | None,
-    *,
-    epochs: int,
-    batch_size: int,
-    order: np.random.Generator | None,
-    callbacks: Sequence[Callback],
-    report: bool,
-) -> History:
-    """Train for some epochs; `order` shuffles the samples of each, None keeps their order."""
-    history = History()
-    for epoch in range(epochs):
-        began = time.perf_counter()
-        rows = train.rows if order is None else order.permutation(train.rows)
-        logs = _train_epoch(model, recipe, Part(train.samples, rows), batch_size, epoch)
-        if validation is not None:
-            measured = evaluate(model, recipe, validation, batch_size)
+    def _begin(self, contents: resume.Contents | None) -> None:
+        if contents is None:
+            self.callbacks.train_begin()
+            return
+        file, description, arrays = contents
+        resume.compare(file, description["progress"]["fingerprint"], self.progress.fingerprint)
+        self.progress.restore(self.model, description["progress"], arrays)
+        self.callbacks.train_begin()
+        self.callbacks.restore(group(arrays, "progress/callbacks/"))
+
+    def _epoch(self) -> None:
+        progress, epoch = self.progress, self.progress.epoch
+        progress.begin_epoch()
+        order = self.settings.order
+        part = self.train if order is None else self.train.shuffled(order, self.settings.batch_size)
+        self.callbacks.epoch_begin(epoch)
+        self._updates(part)
+        logs = progress.totals.result()
+        if self.validation is not None:
+            measured = evaluate(self.model, self.recipe, self.validation, self.settings.batch_size)
             logs |= {f"val_{name}": value for name, value in measured.items()}
-        history.add(logs)
-        if report:
-            print(_line(f"Epoch {epoch + 1}/{epochs}", time.perf_counter() - began, logs), file=sys.stderr)
-        stop = [callback.on_epoch_end(epoch, dict(logs)) for callback in callbacks]
-        if any(stop):
-            break
-    return history
+        progress.settled = False
+        progress.end_epoch(logs)
+        self.callbacks.epoch_end(epoch, logs)
+        progress.settled = True
+
+    def _updates(self, part: Part) -> None:
+        """The updates of an epoch that have not been done yet."""
+        progress, accumulate = self.progress, self.settings.accumulate
+        left = islice(part.batches(self.settings.batch_size), progress.batch * accumulate, None)
+        # A diverging model is reported by name, not by NumPy's warnings.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for batches in grouped(left, accumulate):
+                if self.model.stop_training:
+                    break
+                number = progress.batch
+                self.callbacks.batch_begin(number)
+                loss = self._update(batches)
+                self.callbacks.batch_end(number, loss)
+
+    def _update(self, batches: Iterable[Batch]) -> float:
+        """One change of the weights, from the gradients of some batches taken together; its loss."""
+        before = Moment.of(self.model)
+        try:
+            measured = self._gradients(batches)
+            self._interrupts.hold()
+        except BaseException:
+            before.restore()
+            raise
+        try:
+            self.recipe.optimizer.step(self.recipe.params(self.model), self.recipe.grads(self.model))
+            for sums in measured:
+                self.progress.totals.add(sums)
+            self.progress.batch += 1
+        finally:
+            self._interrupts.release()
+        return _mean_loss(measured)
+
+    def _gradients(self, batches: Iterable[Batch]) -> list[Sums]:
+        """Leave the gradient of the mean over all samples of the batches in `grads`; their losses and metrics.
+
+        While it grows, the gradient is that of the sum over all samples so far, divided by the
+        terms of the batch that is added: a loss adds to its own gradients, too, for its mean.
+        """
+        self.recipe.zero_grads(self.model)
+        measured: list[Sums] = []
+        unit = total = 0
+        for batch in batches:
+            y_pred, caches = self.model.forward(batch.x, batch.lengths, training=True)
+            terms = self.recipe.loss.terms(y_pred, _lengths_of(y_pred, batch))
+            if 0 < terms != unit:
+                self._scale(unit / terms)
+                unit = terms
+            total += terms
+            measured.append(self._backward(batch, y_pred, caches))
+        if total != unit:
+            self._scale(unit / total)
+        culprit = first_non_finite(self.recipe.grads(self.model))
+        if culprit is not None:
+            raise non_finite(f"{self._where()}: a gradient is not finite", culprit)
+        return measured
+
+    def _backward(self, batch: Batch, y_pred: np.ndarray, caches: list[Any]) -> Sums:
+        """Add the gradients of one batch; give what it adds to loss and metrics."""
+        weights, loss, lengths = self.settings.class_weights, self.recipe.loss, _lengths_of(y_pred, batch)
+        if weights is not None:
+            batch = weights.apply(batch)
+        value, dy = loss(batch.y, y_pred, batch.sample_weight, lengths)
+        if not np.isfinite(value):
+            culprit = culprit_of_loss(self.model, self.recipe.params(self.model), batch, y_pred)
+            raise non_finite(f"{self._where()}: the loss is {value}", culprit)
+        self.model.backward(dy, caches)
+        return self.progress.totals.measure(value, batch.y, y_pred, lengths)
+
+    def _scale(self, factor: float) -> None:
+        for grad in self.recipe.grads(self.model).values():
+            grad *= grad.dtype.type(factor)
+
+    def _where(self) -> str:
+        return f"epoch {self.progress.epoch + 1}, batch {self.progress.batch + 1}"
 
 
 def evaluate(model: Stack, recipe: Recipe, part: Part, batch_size: int) -> Logs:
-    """Loss and metrics of some samples, as means over all of them."""
-    means = _Means()
+    """Loss and metrics over some samples."""
+    totals = Totals(recipe.loss, recipe.metrics)
     for batch in part.batches(batch_size):
         y_pred, _ = model.forward(batch.x, batch.lengths, training=False)
-        value, _ = recipe.loss(batch.y, y_pred, batch.sample_weight, _lengths_of(y_pred, batch))
-        means.add(
-            {"loss": value, **_measure(recipe, y_pred, batch)}, recipe.loss.terms(y_pred, _lengths_of(y_pred, batch))
-        )
-    return means.result()
+        lengths = _lengths_of(y_pred, batch)
+        value, _ = recipe.loss(batch.y, y_pred, batch.sample_weight, lengths)
+        totals.add(totals.measure(value, batch.y, y_pred, lengths))
+    return totals.result()
 
 
-def reports(verbose: str | int) -> bool:
-    """Whether to write a line per epoch: "auto" does where standard error is a terminal."""
+def reporters(verbose: str | int) -> list[ProgressBar]:
+    """What writes to standard error: a line per epoch and, for "auto" and 1 in a terminal, a bar within it."""
     if verbose not in ("auto", 0, 1, 2):
-        raise ConfigError(f"verbose must be 'auto', 0 or 1, got {verbose!r}.")
-    return sys.stderr.isatty() if verbose == "auto" else bool(verbose)
+        raise ConfigError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}.")
+    terminal = sys.stderr.isatty()
+    silent = verbose == 0 or (verbose == "auto" and not terminal)
+    return [] if silent else [ProgressBar(live=terminal and verbose != 2)]
 
 
-def _train_epoch(model: Stack, recipe: Recipe, part: Part, batch_size: int, epoch: int) -> Logs:
-    means = _Means()
-    for number, batch in enumerate(part.batches(batch_size)):
-        # A diverging model is reported by name below, not by NumPy's warnings.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            value, y_pred = _train_step(model, recipe, batch, f"epoch {epoch + 1}, batch {number + 1}")
-            means.add(
-                {"loss": value, **_measure(recipe, y_pred, batch)},
-                recipe.loss.terms(y_pred, _lengths_of(y_pred, batch)),
-            )
-    return means.result()
+def grouped(items: Iterable[T], size: int) -> Iterator[Iterator[T]]:
+    """Some items at a time, each group taken before the next; nothing is held.
 
-
-def _train_step(model: Stack, recipe: Recipe, batch: Batch, where: str) -> tuple[float, np.ndarray]:
-    model.zero_grads()
-    y_pred, caches = model.forward(batch.x, batch.lengths, training=True)
-    lengths = _lengths_of(y_pred, batch)
-    value, dy = recipe.loss(batch.y, y_pred, batch.sample_weight, lengths)
-    if not np.isfinite(value):
-        seen = {**model.params, "x": _valid(batch.x, batch.lengths), "the output": y_pred}
-        raise _non_finite(f"{where}: the loss is {value}", _first_non_finite(seen) or "y or sample_weight")
-    model.backward(dy, caches)
-    culprit = _first_non_finite(model.grads)
-    if culprit is not None:
-        raise _non_finite(f"{where}: a gradient is not finite", culprit)
-    recipe.optimizer.step(model.params, model.grads)
-    return value, y_pred
-
-
-def _non_finite(what: str, culprit: str) -> NonFiniteError:
-    return NonFiniteError(
-        f"{what}; the first NaN or infinite values are in {culprit}. The weights are as before this batch. Lower "
-        f"learning_rate, set global_clipnorm, or look for NaN and huge values in the data."
-    )
-
-
-def _first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
-    return next((name for name, array in arrays.items() if not _core.all_finite(array)), None)
-
-
-def _valid(array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-    """The entries of `array` (B, T, ...) inside their sequences."""
-    return array if lengths is None else array[valid_steps(lengths, *array.shape[:2])]
+    Examples
+    --------
+    >>> [list(group) for group in grouped("abcde", 2)]
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    left = iter(items)
+    for first in left:
+        yield chain([first], islice(left, size - 1))
 
 
 def _lengths_of(y_pred: np.ndarray, batch: Batch) -> np.ndarray | None:
     return batch.lengths if y_pred.ndim == 3 else None
 
 
-def _terms(recipe: Recipe, y_pred: np.ndarray, batch: Batch) -> int:
-    """How many samples or valid steps the means of this batch are over."""
-    return recipe.loss.terms(y_pred, _lengths_of(y_pred, batch))
-
-
-def _measure(recipe: Recipe, y_pred: np.ndarray, batch: Batch) -> Logs:
-    lengths = _lengths_of(y_pred, batch)
-    return {name: metric(batch.y, y_pred, lengths) for name, metric in recipe.metrics.items()}
-
-
-class _Means:
-    """Means of named values, each counted as often as the samples it stands for."""
-
-    def __init__(self) -> None:
-        self._sums: defaultdict[str, float] = defaultdict(float)
-        self._count = 0
-
-    def add(self, values: Logs, count: int) -> None:
-        for name, value in values.items():
-            self._sums[name] += value * count
-        self._count += count
-
-    def result(self) -> Logs:
-        return {name: total / max(self._count, 1) for name, total in self._sums.items()}
-
-
-def _line(title: str, seconds: float, logs: Logs) -> str:
-    values = "".join(f" - {name}: {value:.4g}" for name, value in logs.items())
-    return f"{title} - {seconds:.1f}s{values}"
+def _mean_loss(measured: list[Sums]) -> float:
+    total, terms = sum(sums["loss"] for sums in measured)
+    return float(total / max(terms, 1))

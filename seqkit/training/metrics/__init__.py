@@ -1,0 +1,100 @@
+"""Metrics: numbers to watch beside the loss, exact over an epoch.
+
+Every loss of :mod:`seqkit.training.losses` is one too, by its name; so is any function
+``(y_true, y_pred, lengths) -> float`` that gives a mean over samples or valid steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from seqkit.options import by_name
+from seqkit.training.losses import LOSSES
+from seqkit.training.metrics.base import Function, Mean, MeanOf, Metric
+from seqkit.training.metrics.classification import F1, Accuracy, TopK
+from seqkit.training.metrics.language import BitsPerCharacter, Perplexity
+from seqkit.training.metrics.regression import R2, RootMeanSquaredError
+
+__all__ = [
+    "F1",
+    "METRICS",
+    "R2",
+    "Accuracy",
+    "BitsPerCharacter",
+    "Function",
+    "LossMetric",
+    "Mean",
+    "MeanOf",
+    "Metric",
+    "Perplexity",
+    "RootMeanSquaredError",
+    "TopK",
+    "from_spec",
+    "get",
+    "named",
+    "spec",
+]
+
+
+class LossMetric(Mean):
+    """A loss watched as a metric.
+
+    Parameters
+    ----------
+    name : str
+        Name of the loss.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def sums(self, y_true: Any, y_pred: np.ndarray, lengths: Any = None) -> np.ndarray:
+        loss = LOSSES[self.name]()
+        terms = loss.terms(y_pred, lengths)
+        return np.array([loss(y_true, y_pred, None, lengths)[0] * terms, terms], np.float64)
+
+
+def _loss_metric(name: str) -> Callable[[], Metric]:
+    return lambda: LossMetric(name)
+
+
+_CLASSES = (Accuracy, TopK, F1, RootMeanSquaredError, R2, Perplexity, BitsPerCharacter)
+METRICS: Mapping[str, Callable[..., Metric]] = MappingProxyType(
+    {cls.name: cls for cls in _CLASSES} | {"acc": Accuracy} | {name: _loss_metric(name) for name in LOSSES}
+)
+
+
+def get(metric: str | Metric | Function) -> Metric:
+    """A metric by name, with its defaults, the object itself, or a function made into one.
+
+    Raises
+    ------
+    ConfigError
+        If no metric has the name; the message lists them.
+    """
+    if isinstance(metric, Metric):
+        return metric
+    return MeanOf(metric) if callable(metric) else by_name(METRICS, metric, "metric")()
+
+
+def named(metric: str | Metric | Function) -> tuple[str, Metric]:
+    """A metric and what it is called in the history: the name it was asked for by, or its label."""
+    made = get(metric)
+    return (metric if isinstance(metric, str) else made.label), made
+
+
+def spec(metrics: Mapping[str, Metric]) -> list[dict[str, Any]] | None:
+    """Plain values for a file, or None where a metric is not one of seqkit's."""
+    if any(type(metric) not in (*_CLASSES, LossMetric) for metric in metrics.values()):
+        return None
+    return [{"label": key, "name": metric.name, "config": metric.config()} for key, metric in metrics.items()]
+
+
+def from_spec(description: Sequence[Any]) -> dict[str, Metric]:
+    """The metrics that :func:`spec` described; files of older versions hold only names."""
+    entries = [{"label": one, "name": one, "config": {}} if isinstance(one, str) else one for one in description]
+    return {entry["label"]: METRICS[entry["name"]](**entry["config"]) for entry in entries}

@@ -1,0 +1,50 @@
+"""Naming what made a loss or a gradient NaN or infinite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from seqkit import _core
+from seqkit.errors import NonFiniteError
+from seqkit.sequences import valid_steps
+from seqkit.stack import Stack
+from seqkit.training.batches import Batch
+
+
+def non_finite(what: str, culprit: str) -> NonFiniteError:
+    """The error that says what is not finite, and where that began."""
+    return NonFiniteError(
+        f"{what}; the first NaN or infinite values are in {culprit}. The weights are as before this batch. Lower "
+        f"learning_rate, set global_clipnorm, or look for NaN and huge values in the data."
+    )
+
+
+def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
+    """Name of the first array that is not finite."""
+    return next((name for name, array in arrays.items() if not _core.all_finite(array)), None)
+
+
+def culprit_of_loss(model: Stack, params: Mapping[str, np.ndarray], batch: Batch, y_pred: np.ndarray) -> str:
+    """What made the loss of a batch not finite: a parameter, the input, the output of a layer or else the targets."""
+    seen = {**params, "x": _valid(np.asarray(batch.x), batch.lengths)}
+    culprit = first_non_finite(seen)
+    if culprit is None and not np.isfinite(y_pred).all():
+        culprit = _layer(model, batch)
+    return culprit or "y or sample_weight"
+
+
+def _layer(model: Stack, batch: Batch) -> str:
+    """The first layer whose output, without dropout, is not finite."""
+    y, lengths = np.asarray(batch.x), batch.lengths
+    for number, layer in enumerate(model.layers[:-1]):
+        y, _ = layer.forward(y, lengths if y.ndim == 3 or number == 0 else None, None, False)
+        if not np.isfinite(y).all():
+            return f"the output of layer {number} ({layer.name})"
+    return "the output"
+
+
+def _valid(array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """The entries of `array` (B, T, ...) inside their sequences."""
+    return array if lengths is None else array[valid_steps(lengths, *array.shape[:2])]

@@ -1,0 +1,123 @@
+"""Finding the file to go on from, and making sure that it belongs to the same training."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqkit import checkpoint
+from seqkit.errors import ConfigError, LoadError
+from seqkit.sequences import valid_steps
+from seqkit.stack import Stack
+from seqkit.training.batches import Part
+from seqkit.training.recipe import Recipe
+
+ENDING = ".safetensors"
+SAMPLED = 64  # samples whose values are part of a fingerprint
+
+Contents = tuple[Path, dict[str, Any], dict[str, np.ndarray]]
+
+
+def checkpoint_name(step: int) -> str:
+    """Name of the file written after this many updates of the weights.
+
+    Examples
+    --------
+    >>> checkpoint_name(120), step_of(Path(checkpoint_name(120)))
+    ('step-0000000120.safetensors', 120)
+    """
+    return f"step-{step:010d}{ENDING}"
+
+
+def step_of(file: Path) -> int:
+    """The number in a checkpoint's name."""
+    return int(file.stem.removeprefix("step-"))
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the newest last."""
+    return sorted(folder.glob(f"step-{'[0-9]' * 10}{ENDING}"))
+
+
+def find(path: str | os.PathLike[str]) -> Contents | None:
+    """The checkpoint to go on from: this file, or the newest good one of this folder.
+
+    A damaged one is set aside, under a name that ends in ".damaged", with a warning.  None where
+    the folder does not exist or has no checkpoint yet.
+
+    Raises
+    ------
+    LoadError
+        If the file cannot be used, or every checkpoint of the folder is damaged.
+    """
+    place = Path(path)
+    if place.suffix == ENDING:
+        return _read(place)
+    found = checkpoints(place)
+    for file in reversed(found):
+        try:
+            return _read(file)
+        except LoadError as error:
+            os.replace(file, file.with_name(f"{file.name}.damaged"))
+            warnings.warn(f"{error} It was set aside; the checkpoint before it is taken.", stacklevel=2)
+    if found:
+        raise LoadError(f"{place}: every checkpoint is damaged; take another directory to begin anew.")
+    return None
+
+
+def _read(file: Path) -> Contents:
+    description, arrays = checkpoint.read(file)
+    if not description.get("progress"):
+        raise LoadError(f"{file}: a model without a state of training; load it with seqkit.load and call fit.")
+    return file, description, arrays
+
+
+def fingerprint(
+    model: Stack, recipe: Recipe, train: Part, validation: Part | None, told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What must be the same for training to go on: the layers, the data, what `compile` and `fit` were told."""
+    return {
+        "optimizer": recipe.optimizer.name,
+        "loss": type(recipe.loss).__name__,
+        "metrics": list(recipe.metrics),
+        "layers": [repr(layer) for layer in model.layers],
+        "dtype": str(model.dtype),
+        "training data": _about(train),
+        "validation data": None if validation is None else _about(validation),
+        **told,
+    }
+
+
+def compare(file: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless two fingerprints are the same; the message names what differs."""
+    differing = [name for name in sorted(then | now) if then.get(name) != now.get(name)]
+    if differing:
+        listed = ", ".join(_difference(name, then.get(name), now.get(name)) for name in differing)
+        raise ConfigError(
+            f"resume: {file} is from another training: {listed}. Call fit as then, or without resume in another "
+            f"directory."
+        )
+
+
+def _difference(name: str, then: Any, now: Any) -> str:
+    text = f"{name} was {then!r} and is {now!r}"
+    return text if len(text) < 200 else f"other {name}"
+
+
+def _about(part: Part) -> str:
+    """Number and shape of samples, and a checksum of their lengths and of the values of some of them."""
+    rows = part.rows[np.unique(np.linspace(0, max(len(part.rows) - 1, 0), SAMPLED).astype(int))]
+    batch = part.samples.take(rows)
+    digest = hashlib.sha256()
+    for array in (batch.x, batch.y, batch.sample_weight, batch.lengths):
+        if array is not None:
+            inside = batch.lengths is not None and array.ndim > 1 and array.shape[1] == batch.x.shape[1]
+            values = array[valid_steps(batch.lengths, *array.shape[:2])] if inside else array
+            digest.update(str(values.shape).encode() + np.ascontiguousarray(values).tobytes())
+    return f"{len(part.rows)} samples of {part.samples.features} features, checksum {digest.hexdigest()[:8]}"
