@@ -33,6 +33,8 @@ from safetensors.numpy import load, save
 from seqkit.errors import LoadError
 
 FORMAT_VERSION = 1
+TEMPORARY = ".seqkit-*.tmp"
+"""Names of files that are being written, or were when the process was killed."""
 
 
 def write(path: str | os.PathLike[str], description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -141,7 +143,7 @@ def _json(value: Any) -> str:
 
 def _replace(path: Path, data: bytes) -> None:
     target = Path(os.path.realpath(path))  # a link stays a link
-    temporary = target.with_name(f".seqkit-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             file.write(data)

@@ -238,33 +238,3 @@ def test_unknown_names() -> None:
         metrics.get("f2")
     with pytest.raises(ConfigError, match="huber: delta must be a positive number, got 0"):
         losses.Huber(0)
-
-
-class TestMetrics:
-    PRED = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.2, 0.3, 0.5], [0.3, 0.4, 0.3]])
-
-    def test_accuracy_of_classes(self) -> None:
-        assert metrics.accuracy([1, 0, 1, 1], self.PRED) == 0.75
-        assert metrics.accuracy(np.eye(3)[[1, 0, 1, 1]], self.PRED) == 0.75
-
-    def test_accuracy_of_one_output(self) -> None:
-        pred = np.array([[0.9], [0.2], [0.6]])
-        assert metrics.accuracy([1, 0, 0], pred) == pytest.approx(2 / 3)
-        assert metrics.accuracy([[1], [0], [0]], pred) == pytest.approx(2 / 3)
-
-    def test_accuracy_of_valid_steps_only(self) -> None:
-        pred = np.stack([self.PRED, self.PRED])
-        true = np.array([[1, 0, 0, 0], [0, 0, 2, 1]])
-        assert metrics.accuracy(true, pred, np.array([2, 3])) == pytest.approx(4 / 5)
-
-    def test_losses_are_metrics(self) -> None:
-        name, metric = metrics.get("mae")
-        assert name == "mae"
-        assert metric([[1.0], [2.0]], np.array([[0.0], [4.0]]), None) == 1.5
-        assert metric([[[1.0], [np.nan]]], np.array([[[0.5], [0.0]]]), np.array([1])) == 0.5
-
-    def test_a_function_is_a_metric(self) -> None:
-        def largest(y_true: Any, y_pred: np.ndarray, lengths: Any) -> float:
-            return float(y_pred.max())
-
-        assert metrics.get(largest) == ("largest", largest)

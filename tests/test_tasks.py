@@ -17,7 +17,7 @@ from seqkit.errors import ConfigError, DataError
 from seqkit.model import Sequential
 from seqkit.tasks import classify, regress
 from seqkit.tasks.sequences import split
-from seqkit.tasks.settings import CosineDecay, EarlyStopping, Settings, network, optimizer
+from seqkit.tasks.settings import Settings, network
 
 SHARED = Path(os.environ.get("SEQKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SMALL = Settings(units=4, epochs=3)
@@ -36,32 +36,6 @@ def labelled(count=40, seed=2):
 
 
 # training
-
-
-def test_early_stopping_goes_back_to_the_best():
-    model = network(SMALL, 1, 1)
-    stopping = EarlyStopping(model, patience=2)
-    seen = []
-    for epoch, loss in enumerate([3.0, 2.0, 2.5, 1.0, 1.0, 1.5, 0.5]):
-        with model.params.editing() as arrays:
-            for array in arrays.values():
-                array[...] = epoch
-        seen.append(stopping.on_epoch_end(epoch, {"val_loss": loss}))
-        if seen[-1]:
-            break
-    assert seen == [False, False, False, False, False, True]
-    stopping.restore()
-    assert all((array == 3.0).all() for array in model.params.values())
-
-
-def test_cosine_decay():
-    adam = optimizer(Settings(learning_rate=0.02))
-    decay = CosineDecay(adam, 4)
-    rates = []
-    for epoch in range(4):
-        decay.on_epoch_end(epoch, {})
-        rates.append(adam.learning_rate)
-    assert rates == pytest.approx([0.01 * (1 + 0.5**0.5), 0.01, 0.01 * (1 - 0.5**0.5), 0.0])
 
 
 @pytest.mark.parametrize(

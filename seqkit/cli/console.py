@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from seqkit.training.callbacks import Callback
 from seqkit.training.history import Logs
 
 
@@ -37,7 +38,7 @@ class Console:
                 callback.close()
 
 
-class Progress:
+class Progress(Callback):
     """Writes how training goes to standard error.
 
     In a terminal one line is written over and over; in a file there are about ten lines.

@@ -21,7 +21,7 @@ SHARE = click.FloatRange(0, 1, max_open=True)
 RATE = click.FloatRange(0, min_open=True)
 
 TABLE_ONLY = ("id_column", "label", "target")
-FORECAST_ONLY = ("window", "horizon", "season", "holdout", "plot")
+FORECAST_ONLY = ("window", "horizon", "season", "holdout", "plot", "patience")
 SEQUENCES_ONLY = ("label", "test", "ignore")
 
 
@@ -54,6 +54,9 @@ def network_options(command: F) -> F:
         _option("--epochs", type=POSITIVE, help="Times that all data are seen.  [default: 60; to forecast, up to 300]"),
         _option("--batch-size", type=POSITIVE, default=Settings.batch_size, help="Samples between two updates."),
         _option("--learning-rate", type=RATE, default=Settings.learning_rate, help="Of Adam, at the start."),
+        _option("--clipnorm", type=RATE, default=Settings.clipnorm, help="Largest norm of a gradient."),
+        _option("--patience", type=POSITIVE, help="Epochs without a better forecast to stop after.  [default: 30]"),
+        _folder("--checkpoint", help="Folder to save training in, and to go on from after a crash."),
         _option("--seed", type=click.IntRange(min=0), default=Settings.seed, help="Source of all randomness."),
         _option("--threads", type=THREADS, help="Threads to use.  [default: all processors]"),
     )
@@ -119,6 +122,10 @@ def _option(*names: str, **facts: Any) -> Callable[[F], F]:
 
 def _name(*names: str, **facts: Any) -> Callable[[F], F]:
     return click.option(*names, metavar="NAME", show_default=True, **facts)
+
+
+def _folder(*names: str, **facts: Any) -> Callable[[F], F]:
+    return click.option(*names, metavar="DIR", **facts)
 
 
 def _file(*names: str, **facts: Any) -> Callable[[F], F]:

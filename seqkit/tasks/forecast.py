@@ -30,11 +30,10 @@ from seqkit.model import Sequential
 from seqkit.tasks.baselines import persistence, rmse, seasonal_naive, windows
 from seqkit.tasks.plan import Plan
 from seqkit.tasks.scaling import as_input, as_output
-from seqkit.tasks.settings import EarlyStopping, Settings, network, optimizer
-from seqkit.training.callbacks import Callback
+from seqkit.tasks.settings import Settings, network, optimizer, survival
+from seqkit.training.callbacks import Callback, EarlyStopping
 
 DEFAULTS = Settings(epochs=300)
-PATIENCE = 30
 VALIDATION_SHARE = 0.2
 
 
@@ -47,17 +46,17 @@ def fit(series: Series, plan: Plan, settings: Settings = DEFAULTS, callbacks: Se
     model = network(settings, features=1, outputs=1)
     model.metadata = {"task": "forecast", "column": series.column, "scale": scale, **asdict(plan)}
     model.compile(optimizer(settings), loss="mse")
-    stopping = EarlyStopping(model, PATIENCE)
+    saved = survival(settings)
     model.fit(
         inputs,
         targets,
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         validation_split=VALIDATION_SHARE,
-        callbacks=[stopping, *callbacks],
+        callbacks=[EarlyStopping(patience=settings.patience), *callbacks, *saved["callbacks"]],
         verbose=0,
+        resume=saved["resume"],
     )
-    stopping.restore()
     return model
 
 

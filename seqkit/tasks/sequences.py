@@ -19,8 +19,9 @@ from seqkit.data.files import Columns, read_sequences
 from seqkit.errors import DataError
 from seqkit.model import Sequential
 from seqkit.tasks.scaling import as_input, as_output, is_constant
-from seqkit.tasks.settings import CosineDecay, Settings, optimizer
-from seqkit.training.callbacks import Callback
+from seqkit.tasks.settings import Settings, optimizer, survival
+from seqkit.training.callbacks import Callback, LearningRateScheduler
+from seqkit.training.schedules import CosineDecay
 
 TEST_SHARE = 0.2
 LEAST_SEQUENCES = 5
@@ -86,10 +87,11 @@ def train(
     model: Sequential, data: Sequences, y: np.ndarray, loss: str, settings: Settings, callbacks: Sequence[Callback]
 ) -> None:
     """Train on all sequences while the learning rate falls to 0."""
-    adam = optimizer(settings)
-    model.compile(adam, loss=loss)
-    decay = CosineDecay(adam, settings.epochs)
-    model.fit(scaled(model, data), y, settings.batch_size, settings.epochs, verbose=0, callbacks=[decay, *callbacks])
+    model.compile(optimizer(settings), loss=loss)
+    decay, saved = LearningRateScheduler(CosineDecay(settings.learning_rate, settings.epochs)), survival(settings)
+    watching = [decay, *callbacks, *saved["callbacks"]]
+    x = scaled(model, data)
+    model.fit(x, y, settings.batch_size, settings.epochs, 0, watching, resume=saved["resume"])
 
 
 def scaled(model: Sequential, data: Sequences) -> list[np.ndarray]:

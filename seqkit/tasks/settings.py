@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import math
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from seqkit import registry
 from seqkit.errors import ConfigError
 from seqkit.layer import Layer
 from seqkit.model import Sequential
-from seqkit.training.history import Logs
+from seqkit.training.callbacks import Checkpoint
 from seqkit.training.optimizers import Adam, Optimizer
-
-GRADIENT_NORM = 1.0
-"""Largest norm of a gradient; keeps a rare steep batch from undoing the training."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,12 @@ class Settings:
         Of Adam, at the start.
     dropout : float
         Share of each recurrent layer's outputs that are set to 0 while training.
+    clipnorm : float
+        Largest norm of a gradient; keeps a rare steep batch from undoing the training.
+    patience : int
+        Epochs without a better validation error after which a forecast's training ends.
+    checkpoint : str or None
+        Directory where training is saved after every epoch, and which it goes on from.
     seed : int
         Source of all randomness.
     """
@@ -53,6 +54,9 @@ class Settings:
     batch_size: int = 16
     learning_rate: float = 0.01
     dropout: float = 0.0
+    clipnorm: float = 1.0
+    patience: int = 30
+    checkpoint: str | None = None
     seed: int = 0
 
     def describe(self) -> str:
@@ -94,45 +98,11 @@ def network(settings: Settings, features: int, outputs: int, activation: str | N
 
 def optimizer(settings: Settings) -> Optimizer:
     """Adam with clipped gradients."""
-    return Adam(learning_rate=settings.learning_rate, global_clipnorm=GRADIENT_NORM)
+    return Adam(learning_rate=settings.learning_rate, global_clipnorm=settings.clipnorm)
 
 
-class CosineDecay:
-    """Lower the learning rate from epoch to epoch: ``lr_e = lr_0 (1 + cos(pi e / epochs)) / 2``.
-
-    Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
-    ICLR 2017, without the restarts.
-    """
-
-    def __init__(self, optimizer: Optimizer, epochs: int) -> None:
-        self.optimizer = optimizer
-        self.initial = optimizer.learning_rate
-        self.epochs = epochs
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.optimizer.learning_rate = self.initial * 0.5 * (1.0 + math.cos(math.pi * (epoch + 1) / self.epochs))
-
-
-class EarlyStopping:
-    """Stop when the validation loss has not improved for `patience` epochs; go back to the best."""
-
-    def __init__(self, model: Sequential, patience: int) -> None:
-        self.model = model
-        self.patience = patience
-        self.best = math.inf
-        self.waited = 0
-        self.weights: dict[str, np.ndarray] = {}
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> bool:
-        if logs["val_loss"] < self.best:
-            self.best, self.waited = logs["val_loss"], 0
-            self.weights = {name: array.copy() for name, array in self.model.params.items()}
-            return False
-        self.waited += 1
-        return self.waited >= self.patience
-
-    def restore(self) -> None:
-        """Give the model the best weights seen."""
-        with self.model.params.editing() as arrays:
-            for name, array in self.weights.items():
-                arrays[name][...] = array
+def survival(settings: Settings) -> dict[str, Any]:
+    """Arguments of `fit` for training that is saved as it goes and resumed."""
+    if settings.checkpoint is None:
+        return {"callbacks": [], "resume": None}
+    return {"callbacks": [Checkpoint(settings.checkpoint)], "resume": settings.checkpoint}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,8 +43,7 @@ class History:
         values = {f"values/{name}": np.array(column, np.float64) for name, column in self.history.items()}
         return {"epoch": np.array(self.epoch, np.int64), **values}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Become what :meth:`state` described."""
-        columns = {name: array.tolist() for name, array in state.items() if name != "epoch"}
+    def restore(self, state: Mapping[str, np.ndarray], columns: Sequence[str]) -> None:
+        """Become what :meth:`state` described; `columns` are the names in their order, which files don't keep."""
         self.epoch = state["epoch"].tolist()
-        self.history = {name.removeprefix("values/"): column for name, column in columns.items()}
+        self.history = {name: state[f"values/{name}"].tolist() for name in columns}

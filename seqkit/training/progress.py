@@ -7,8 +7,9 @@ the arrays of the optimizer are called "optimizer/...".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ class Progress:
         Sums of the epoch so far.
     order : Generator or None
         Draws the order of the samples at the beginning of every epoch.
-    fingerprint : dict
-        What must be the same when the training is resumed.
+    describe_training : callable
+        Gives what must be the same when the training is resumed.
     epoch, batch : int
         Epoch, and updates of the weights done in it; both count from 0.
     history : History
@@ -49,21 +50,30 @@ class Progress:
     recipe: Recipe
     totals: Totals
     order: np.random.Generator | None
-    fingerprint: dict[str, Any]
+    describe_training: Callable[[], dict[str, Any]]
     callbacks: CallbackList
     epoch: int = 0
     batch: int = 0
     history: History = field(default_factory=History)
     settled: bool = True
 
-    def begin_epoch(self) -> None:
-        """Remember how the order of the samples can be drawn again."""
-        self._drawn_from = self._order_state()
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What must be the same when the training is resumed; computed where there is a file."""
+        return self.describe_training()
+
+    def __post_init__(self) -> None:
+        self.remember_order()
+
+    def remember_order(self) -> None:
+        """Note how the order of the epoch's samples can be drawn again; called before it is drawn."""
+        self._drawn_from = None if self.order is None else generators.state_of(self.order)
 
     def end_epoch(self, logs: Logs) -> None:
         """Go on to the next epoch."""
         self.history.add(self.epoch, logs)
         self.epoch, self.batch, self.totals.sums = self.epoch + 1, 0, {}
+        self.remember_order()
 
     def where(self) -> str:
         """The place in words."""
@@ -77,7 +87,8 @@ class Progress:
             "epoch": self.epoch,
             "batch": self.batch,
             "stopped": bool(getattr(model, "stop_training", False)),
-            "order": self._drawn_from if self.batch else self._order_state(),
+            "order": self._drawn_from,
+            "columns": list(self.history.history),
             "random": model.random_state(),
             "learning_rate": None if optimizer.schedule else optimizer.learning_rate,
             "fingerprint": self.fingerprint,
@@ -93,7 +104,9 @@ class Progress:
             OPTIMIZER: self.recipe.optimizer.state(),
         }
         parameters = dict(self.recipe.params(model))
-        return parameters | {f"{group}{name}": array for group, named in groups.items() for name, array in named.items()}
+        return parameters | {
+            f"{group}{name}": array for group, named in groups.items() for name, array in named.items()
+        }
 
     def restore(self, model: Any, said: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Bring model, optimizer and generators to where a file was written; callbacks follow once they have begun."""
@@ -105,13 +118,11 @@ class Progress:
         model.restore_random_state(said["random"])
         restore_carried(model, group(arrays, "progress/carried/"))
         self.epoch, self.batch, model.stop_training = said["epoch"], said["batch"], said["stopped"]
-        self.history.restore(group(arrays, "progress/history/"))
+        self.history.restore(group(arrays, "progress/history/"), said["columns"])
         self.totals.sums = group(arrays, "progress/totals/")
         if self.order is not None:
             generators.restore(self.order, said["order"])
-
-    def _order_state(self) -> dict[str, int] | None:
-        return None if self.order is None else generators.state_of(self.order)
+            self.remember_order()
 
 
 def group(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

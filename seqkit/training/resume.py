@@ -13,9 +13,8 @@ import numpy as np
 
 from seqkit import checkpoint
 from seqkit.errors import ConfigError, LoadError
-from seqkit.sequences import valid_steps
 from seqkit.stack import Stack
-from seqkit.training.batches import Part
+from seqkit.training.batches import Batch, Part
 from seqkit.training.recipe import Recipe
 
 ENDING = ".safetensors"
@@ -96,7 +95,7 @@ def fingerprint(
 
 def compare(file: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise ConfigError unless two fingerprints are the same; the message names what differs."""
-    differing = [name for name in sorted(then | now) if then.get(name) != now.get(name)]
+    differing = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
     if differing:
         listed = ", ".join(_difference(name, then.get(name), now.get(name)) for name in differing)
         raise ConfigError(
@@ -112,12 +111,17 @@ def _difference(name: str, then: Any, now: Any) -> str:
 
 def _about(part: Part) -> str:
     """Number and shape of samples, and a checksum of their lengths and of the values of some of them."""
-    rows = part.rows[np.unique(np.linspace(0, max(len(part.rows) - 1, 0), SAMPLED).astype(int))]
-    batch = part.samples.take(rows)
     digest = hashlib.sha256()
-    for array in (batch.x, batch.y, batch.sample_weight, batch.lengths):
-        if array is not None:
-            inside = batch.lengths is not None and array.ndim > 1 and array.shape[1] == batch.x.shape[1]
-            values = array[valid_steps(batch.lengths, *array.shape[:2])] if inside else array
-            digest.update(str(values.shape).encode() + np.ascontiguousarray(values).tobytes())
+    for row in part.rows[np.unique(np.linspace(0, max(len(part.rows) - 1, 0), SAMPLED).astype(int))]:
+        batch = part.samples.take(np.array([row]))
+        for array in (batch.x, batch.y, batch.sample_weight):
+            if array is not None:
+                digest.update(_valid(np.asarray(array), batch).tobytes())
     return f"{len(part.rows)} samples of {part.samples.features} features, checksum {digest.hexdigest()[:8]}"
+
+
+def _valid(array: np.ndarray, batch: Batch) -> np.ndarray:
+    """The values inside the one sequence of a batch; whatever is not one value per step has no padding."""
+    if batch.lengths is None or array.ndim == 1 or array.shape[1] != batch.x.shape[1]:
+        return array
+    return array[:, : int(batch.lengths[0])]

@@ -101,7 +101,7 @@ class Trainer:
             recipe,
             Totals(recipe.loss, recipe.metrics),
             settings.order,
-            resume.fingerprint(model, recipe, train, validation, {**told, "accumulate": settings.accumulate}),
+            lambda: resume.fingerprint(model, recipe, train, validation, {**told, "accumulate": settings.accumulate}),
             self.callbacks,
             epoch=settings.initial_epoch,
         )
@@ -135,7 +135,7 @@ class Trainer:
 
     def _epoch(self) -> None:
         progress, epoch = self.progress, self.progress.epoch
-        progress.begin_epoch()
+        progress.remember_order()
         order = self.settings.order
         part = self.train if order is None else self.train.shuffled(order, self.settings.batch_size)
         self.callbacks.epoch_begin(epoch)
@@ -263,5 +263,5 @@ def _lengths_of(y_pred: np.ndarray, batch: Batch) -> np.ndarray | None:
 
 
 def _mean_loss(measured: list[Sums]) -> float:
-    total, terms = sum(sums["loss"] for sums in measured)
-    return float(total / max(terms, 1))
+    total, terms = np.sum([sums["loss"] for sums in measured], axis=0).tolist()
+    return total / max(terms, 1)

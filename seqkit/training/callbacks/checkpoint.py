@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqkit import checkpoint
 from seqkit.errors import ConfigError
 from seqkit.options import positive_integer, positive_number
 from seqkit.training.callbacks.base import Callback, State
@@ -94,6 +95,8 @@ class Checkpoint(Callback):
 
     def on_train_begin(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in self._folder.glob(checkpoint.TEMPORARY):
+            unfinished.unlink(missing_ok=True)
         step, there = self.model.optimizer.iterations, checkpoints(self._folder)
         if there and step_of(there[-1]) > step:
             raise ConfigError(

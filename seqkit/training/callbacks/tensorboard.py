@@ -37,7 +37,9 @@ class TensorBoard(Callback):
         try:
             from tensorboardX import SummaryWriter
         except ImportError:
-            raise ConfigError("TensorBoard: tensorboardX is missing; install it with: pip install tensorboardX") from None
+            raise ConfigError(
+                "TensorBoard: tensorboardX is missing; install it with: pip install tensorboardX"
+            ) from None
         self._open = SummaryWriter
         self._writers: dict[str, Any] = {}
 

@@ -96,5 +96,7 @@ def spec(metrics: Mapping[str, Metric]) -> list[dict[str, Any]] | None:
 
 def from_spec(description: Sequence[Any]) -> dict[str, Metric]:
     """The metrics that :func:`spec` described; files of older versions hold only names."""
-    entries = [{"label": one, "name": one, "config": {}} if isinstance(one, str) else one for one in description]
+    entries: list[dict[str, Any]] = [
+        {"label": one, "name": one, "config": {}} if isinstance(one, str) else one for one in description
+    ]
     return {entry["label"]: METRICS[entry["name"]](**entry["config"]) for entry in entries}
