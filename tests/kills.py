@@ -68,14 +68,13 @@ def killed(folder: Path, delay: float, early: bool) -> str | None:
     command = [sys.executable, __file__, "train", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    if not early:
-        process.stdout.readline()
+    first = "" if early else process.stdout.readline()  # the result, where only the end was left to do
     time.sleep(delay)
     process.kill()
     out, err = process.communicate()
     if process.returncode not in (0, -9):
         raise RuntimeError(f"training could not be resumed: {err}")
-    return out.split()[-1] if process.returncode == 0 else None
+    return (first + out).split()[-1] if process.returncode == 0 else None
 
 
 def survive(kills: int, folder: Path, seed: int = 0) -> list[str]:
