@@ -122,10 +122,12 @@ def test_no_samples() -> None:
     assert (value, slopes.shape) == (0.0, (0, 3, 3))
 
 
-def test_nan_in_a_sequence_is_seen(logits: np.ndarray) -> None:
-    logits[1, 2, 1] = np.nan
-    assert math.isnan(CTC()(LABELS, logits, None, LENGTHS)[0])
-    assert math.isnan(CTC(zero_infinity=True)(LABELS, logits, None, LENGTHS)[0])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("step", [0, 2, 3])
+def test_logits_that_are_not_finite_are_seen(logits: np.ndarray, step: int, bad: float) -> None:
+    logits[1, step, 1] = bad
+    for loss in (CTC(), CTC(zero_infinity=True)):
+        assert math.isnan(loss(LABELS, logits, None, LENGTHS)[0])
 
 
 @pytest.mark.parametrize(

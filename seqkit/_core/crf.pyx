@@ -24,6 +24,7 @@ from seqkit._core.machine cimport (
 )
 from seqkit._core.threads import num_threads
 
+cdef int64_t EXPONENTIALS = 1000      # multiply-adds that take as long as the exponentials of one tag of one step
 cdef double LOG_TINY = -660.0       # of what is too near to the least float64
 cdef double HUGE = 1e280                 # and to the largest
 
@@ -247,7 +248,7 @@ cdef void find_share(void *context, int64_t thread, int64_t threads) noexcept no
 cdef int run(Chains *w, sk_work work) except -1:
     """Share the samples among threads."""
     cdef Arena arena = Arena()
-    cdef int64_t operations = w.batch * w.time * w.tags * (4 * w.tags + 60)
+    cdef int64_t operations = w.batch * w.time * w.tags * (4 * w.tags + EXPONENTIALS)
     cdef int64_t threads = threads_for(operations, min(free_threads(num_threads()), max(w.batch, <int64_t>1)))
     w.share = 2 * w.time * w.tags + 3 * w.tags
     arena.reserve(int(threads) * int(w.share) * sizeof(double))

@@ -9,7 +9,7 @@ c. forward[t][s] holds log p of all ways to be in state s at step t, step t incl
    backward excludes step t, so that their sum is the share of the state in log p(labels).
 """
 
-from libc.math cimport INFINITY, NAN, exp, isnan
+from libc.math cimport INFINITY, exp
 from libc.stdint cimport int64_t
 
 import numpy as np
@@ -20,7 +20,7 @@ from seqkit._core.machine cimport (
 )
 from seqkit._core.threads import num_threads
 
-cdef int64_t OPERATIONS = 50    # multiply-adds that take as long as one sum of logarithms
+cdef int64_t OPERATIONS = 1000   # multiply-adds that take as long as one state or class of one step
 
 cdef struct Samples:
     int64_t batch, time, classes, blank, states, size   # states of the sample with most labels; bytes of a number
@@ -45,17 +45,15 @@ cdef inline bint skips(const int64_t *labels, int64_t s) noexcept nogil:
     return s % 2 == 1 and s > 1 and labels[s // 2] != labels[s // 2 - 1]
 
 
-cdef double log_softmax(const Samples *w, int64_t b, double *log_p) noexcept nogil:
-    """log p of the steps of sample b, (T, K); NaN where a logit is NaN or infinite."""
+cdef void log_softmax(const Samples *w, int64_t b, double *log_p) noexcept nogil:
+    """log p of the steps of sample b, (T, K); a step with a NaN or without finite logits is all NaN."""
     cdef int64_t t, k, count = w.classes
-    cdef double total, bad = 0.0
+    cdef double total
     for t in range(w.lengths[b]):
         read_row(log_p + t * count, w.logits + (b * w.time + t) * count * w.size, count, w.size)
         total = log_sum(log_p + t * count, count)
-        bad += total - total
         for k in range(count):
             log_p[t * count + k] -= total
-    return bad
 
 
 cdef void go_forward(Samples *w, const int64_t *labels, int64_t steps, int64_t states, const double *log_p, double *forward, int64_t thread) noexcept nogil:
@@ -72,31 +70,26 @@ cdef void go_forward(Samples *w, const int64_t *labels, int64_t steps, int64_t s
         for s in range(states):
             total = before[s]
             if s > 0:
-                total = log_add(total, before[s - 1])
-            if skips(labels, s):
-                total = log_add(total, before[s - 2])
+                total = log_add(total, before[s - 1], before[s - 2] if skips(labels, s) else -INFINITY)
             forward[s] = total + log_p[t * w.classes + symbol(w, labels, s)]
 
 
-cdef void go_backward(const Samples *w, const int64_t *labels, int64_t states, const double *log_p, const double *later, double *backward) noexcept nogil:
-    """From step t, with log_p of step t, to step t - 1."""
+cdef void go_backward(const Samples *w, const int64_t *labels, int64_t states, const double *log_p, double *backward) noexcept nogil:
+    """From step t, with log_p of step t, to step t - 1, in place."""
     cdef int64_t s
-    cdef double total
+    cdef double skipped
     for s in range(states):
-        total = later[s] + log_p[symbol(w, labels, s)]
-        if s + 1 < states:
-            total = log_add(total, later[s + 1] + log_p[symbol(w, labels, s + 1)])
-        if s + 2 < states and skips(labels, s + 2):
-            total = log_add(total, later[s + 2] + log_p[symbol(w, labels, s + 2)])
-        backward[s] = total
+        backward[s] += log_p[symbol(w, labels, s)]
+    for s in range(states - 1):  # upwards, so that what follows is not yet overwritten
+        skipped = backward[s + 2] if s + 2 < states and skips(labels, s + 2) else -INFINITY
+        backward[s] = log_add(backward[s], backward[s + 1], skipped)
 
 
 cdef void differentiate(Samples *w, int64_t b, const int64_t *labels, int64_t states, const double *log_p, const double *forward, double *scratch, int64_t thread) noexcept nogil:
     """Gradient of -log p: softmax minus the share of each symbol in log p(labels)."""
     cdef int64_t t, s, k, steps = w.lengths[b], count = w.classes
     cdef double *backward = scratch
-    cdef double *other = scratch + w.states
-    cdef double *slopes = scratch + 2 * w.states
+    cdef double *slopes = scratch + w.states
     for s in range(states):
         backward[s] = 0.0 if s >= states - 2 else -INFINITY
     for t in range(steps - 1, -1, -1):
@@ -109,8 +102,7 @@ cdef void differentiate(Samples *w, int64_t b, const int64_t *labels, int64_t st
         for k in range(count):
             slopes[k] *= w.scale[b]
         write_row(w.gradient + (b * w.time + t) * count * w.size, slopes, count, w.size)
-        go_backward(w, labels, states, log_p + t * count, backward, other)
-        backward, other = other, backward
+        go_backward(w, labels, states, log_p + t * count, backward)
 
 
 cdef void measure(Samples *w, int64_t b, double *memory, int64_t thread) noexcept nogil:
@@ -122,9 +114,7 @@ cdef void measure(Samples *w, int64_t b, double *memory, int64_t thread) noexcep
     if steps == 0:
         w.values[b] = 0.0 if states == 1 else INFINITY
         return
-    if isnan(log_softmax(w, b, memory)):
-        w.values[b] = NAN
-        return
+    log_softmax(w, b, memory)
     go_forward(w, labels, steps, states, memory, forward, thread)
     w.values[b] = -(last[0] if states == 1 else log_add(last[states - 1], last[states - 2]))
     if w.values[b] < INFINITY:
@@ -176,7 +166,7 @@ def ctc(logits, lengths, labels, first, scale, int64_t blank):
     w.scale = <double *>address(scale)
     operations = OPERATIONS * w.batch * w.time * (w.states + w.classes)
     threads = threads_for(operations, min(free_threads(num_threads()), max(w.batch, 1)))
-    w.share = w.time * (w.classes + w.states) + 2 * w.states + w.classes
+    w.share = w.time * (w.classes + w.states) + w.states + w.classes
     arena.reserve(int(threads) * int(w.share) * sizeof(double))
     w.memory = <double *>arena.take(arena.capacity)
     w.watch = new_watch()

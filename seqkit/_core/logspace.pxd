@@ -1,14 +1,17 @@
 """Probabilities as logarithms, rows of numbers as float64: what CTC and CRF share."""
 
-from libc.math cimport INFINITY, exp, log, log1p
+from libc.math cimport INFINITY, exp, log
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 
-cdef inline double log_add(double a, double b) noexcept nogil:
-    """log(exp a + exp b); -inf is the logarithm of 0."""
-    cdef double high = a if a > b else b, low = b if a > b else a
-    return high if low == -INFINITY else high + log1p(exp(low - high))
+cdef inline double log_add(double a, double b, double c=-INFINITY) noexcept nogil:
+    """log(exp a + exp b + exp c); -inf is the logarithm of 0."""
+    cdef double high = a if a > b else b
+    high = high if high > c else c
+    if high == -INFINITY:
+        return a + b + c            # -inf, or NaN
+    return high + log(exp(a - high) + exp(b - high) + exp(c - high))
 
 
 cdef inline double highest(const double *values, int64_t count) noexcept nogil:
