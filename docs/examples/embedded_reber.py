@@ -43,7 +43,7 @@ def main() -> None:
     """Train until solved."""
     options = common.parser(__doc__).parse_args()
     train, test = halves(options.seed)
-    layers = [seqkit.LSTM(8, return_sequences=True), seqkit.Dense(7, activation="softmax")]
+    layers = [seqkit.LSTM(16, return_sequences=True), seqkit.Dense(7, activation="softmax")]
     model = seqkit.Sequential(layers, seed=options.seed)
     model.compile(Adam(0.01), "sparse_categorical_crossentropy")
     for epoch in range(1, 3 if options.quick else 401):
