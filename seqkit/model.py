@@ -17,11 +17,12 @@ from seqkit.options import fraction, positive_integer
 from seqkit.parameters import JoinedParameters
 from seqkit.sequences import unpad
 from seqkit.stack import Stack
-from seqkit.training import losses, optimizers, trainer
+from seqkit.training import losses, optimizers, trainer, truncated
 from seqkit.training.batches import Part, Samples
 from seqkit.training.callbacks import Callback
 from seqkit.training.class_weights import ClassWeights
 from seqkit.training.history import History
+from seqkit.training.memory import Load, limited
 from seqkit.training.metrics import Function, Metric
 from seqkit.training.metrics import named as named_metric
 from seqkit.training.progress import Progress
@@ -139,6 +140,8 @@ class Sequential(Stack):
         initial_epoch: int = 0,
         accumulate: int = 1,
         resume: str | os.PathLike[str] | None = None,
+        memory: str | int | None = None,
+        tbptt: tuple[int, int] | None = None,
     ) -> History:
         """Train on samples.
 
@@ -181,6 +184,12 @@ class Sequential(Stack):
             Directory of a :class:`~seqkit.training.callbacks.Checkpoint` (or one of its files) to
             go on from, to the same bits as training that was never interrupted.  Where there is
             no checkpoint yet training begins.
+        memory : str or int, optional
+            Bytes that training may add to the process, as "512MiB" or a number: layers train in
+            segments of time where it takes that, to the same bits.
+        tbptt : (int, int), optional
+            (k1, k2) of truncated backpropagation through time: an update after every k1 steps,
+            from the gradient over the last k2, see :mod:`seqkit.training.truncated`.
 
         Returns
         -------
@@ -192,7 +201,9 @@ class Sequential(Stack):
         NonFiniteError
             If a loss or gradient is NaN or infinite; the weights are as before that batch.
         ConfigError
-            If `resume` belongs to another training; the message names what differs.
+            If `resume` belongs to another training; the message names what differs.  If `memory`
+            is too little; the message names the least that works.  If a layer or the loss needs
+            whole sequences, for `tbptt`.
         KeyboardInterrupt
             After Ctrl-C; the model has the weights of the last whole update and can be used.
         """
@@ -211,13 +222,17 @@ class Sequential(Stack):
             initial_epoch=positive_integer(initial_epoch, "initial_epoch") if initial_epoch else 0,
             accumulate=positive_integer(accumulate, "accumulate"),
             class_weights=ClassWeights.of(class_weight, train, self._per_step),
+            tbptt=None if tbptt is None else truncated.checked(tbptt, self, recipe.loss, accumulate),
         )
         watching = [*trainer.reporters(verbose), *(callbacks or ())]
         told = {"batch_size": batch_size, "shuffle": bool(shuffle), "seed": seed, "class_weight": str(class_weight)}
+        told |= {} if tbptt is None else {"tbptt": str(settings.tbptt)}
         run = trainer.Trainer(self, recipe, train, validation, settings, watching, told)
         self.progress, self.history = run.progress, run.progress.history
+        load = Load.of(train.samples, batch_size, settings.tbptt and settings.tbptt[1])
         try:
-            return run.fit(resume)
+            with limited(self, memory, load):
+                return run.fit(resume)
         finally:
             self.progress = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class SequenceLayer(Layer):
 
     return_state: bool = False
     checkpoint: int | None
+    directions: ClassVar[int] = 1
 
     @abstractmethod
     def tape_bytes(self, batch: int) -> TapeBytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import seqkit
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.training import truncated
 from seqkit.training.batches import Batch
+from seqkit.training.callbacks import Checkpoint
 from seqkit.training.losses import MeanSquaredError
 from seqkit.training.optimizers import SGD
 
@@ -55,18 +57,19 @@ def by_loops(params: Arrays, batch: Batch, k1: int, k2: int, per_step: bool) -> 
     """The same for tanh units and a linear output: every sequence alone, step by step."""
     names = ("0.weight_ih", "0.weight_hh", "0.bias", "1.weight", "1.bias")
     params = {name: params[name].copy() for name in names}
-    carried = {row: np.zeros(5) for row in range(len(LENGTHS))}
+    lengths = batch.lengths
+    carried = {row: np.zeros(5) for row in range(len(lengths))}
     for begin in range(0, 20, k1):
-        alive = [row for row, n in enumerate(LENGTHS) if n > begin]
+        alive = [row for row, n in enumerate(lengths) if n > begin]
         targets = {
-            row: [t for t in range(begin, min(begin + k1, LENGTHS[row])) if per_step or t == LENGTHS[row] - 1]
+            row: [t for t in range(begin, min(begin + k1, lengths[row])) if per_step or t == lengths[row] - 1]
             for row in alive
         }
         count, grads, value = sum(map(len, targets.values())), dict.fromkeys(names, 0.0), 0.0
         w, u, b, v, c = params.values()
         for row in alive:
             first, after = max(0, begin + k1 - k2), max(0, begin + 2 * k1 - k2)
-            end = min(begin + k1, LENGTHS[row])
+            end = min(begin + k1, lengths[row])
             h = {first: carried[row]}
             for t in range(first, end):
                 h[t + 1] = np.tanh(w @ batch.x[row, t] + u @ h[t] + b)
@@ -157,3 +160,64 @@ def test_what_cannot_be_cut() -> None:
         next(truncated.windows(model, data(True)._replace(y=np.zeros((9, 2))), 4, 4))
     with pytest.raises(ShapeError, match="there is no time to cut"):
         next(truncated.windows(model, Batch(np.zeros((9, 3)), None, np.zeros((9, 2)), None), 4, 4))
+
+
+# ---- in fit ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("per_step", [True, False])
+def test_fit(per_step: bool) -> None:
+    """The updates of all batches, window by window; the loss of an epoch is the mean over all targets."""
+    batch = data(per_step)
+    model = model_of(per_step)
+    params, losses = dict(model.params), []
+    for rows in (slice(0, 5), slice(5, 9)):
+        part = Batch(*(array[rows] for array in batch))
+        for value, changed in by_loops(params, part, 4, 6, per_step):
+            params = changed
+            losses.append(value)
+    model.compile(SGD(RATE), "mse")
+    x, lengths, y, weights = batch
+    history = model.fit(x, y, 5, 2, shuffle=False, lengths=lengths, sample_weight=weights, tbptt=(4, 6))
+    assert len(history.epoch) == 2
+    again = model_of(per_step)
+    again.compile(SGD(RATE), "mse")
+    first = again.fit(x, y, 5, 1, shuffle=False, lengths=lengths, sample_weight=weights, tbptt=(4, 6))
+    for name, array in params.items():
+        np.testing.assert_allclose(again.params[name], array, rtol=1e-10, atol=1e-12, err_msg=name)
+    assert first.history["loss"] == history.history["loss"][:1]
+    assert min(losses) < first.history["loss"][0] < max(losses)
+
+
+def test_fit_on_lists_and_with_resume(tmp_path: Path) -> None:
+    """Lists train like arrays with lengths; training that was resumed goes on to the same bits."""
+    x, lengths, y, _ = data(True)
+    given = [row[:n] for row, n in zip(x, lengths, strict=True)], [row[:n] for row, n in zip(y, lengths, strict=True)]
+    settings = {"batch_size": 4, "tbptt": (3, 5), "seed": 2}
+
+    def fit(epochs: int, *samples: Any, **more: Any) -> seqkit.Sequential:
+        model = model_of(True)
+        model.compile("adam", "mse")
+        model.fit(*samples, epochs=epochs, **settings, **more)
+        return model
+
+    whole = fit(4, *given)
+    fit(2, *given, callbacks=[Checkpoint(tmp_path)])
+    resumed = fit(4, *given, callbacks=[Checkpoint(tmp_path)], resume=tmp_path)
+    for name, array in whole.params.items():
+        np.testing.assert_array_equal(resumed.params[name], array, err_msg=name)
+
+
+def test_fit_without_any_step() -> None:
+    """Sequences of length 0 teach nothing, and are no error."""
+    model = model_of(True)
+    model.compile("sgd", "mse")
+    history = model.fit(np.zeros((3, 4, 3)), np.zeros((3, 4, 2)), lengths=[0, 0, 0], tbptt=(2, 2))
+    assert history.history["loss"] == [0.0]
+
+
+def test_fit_takes_no_accumulation() -> None:
+    model = model_of(True)
+    model.compile("sgd", "mse")
+    with pytest.raises(ConfigError, match="leave accumulate out"):
+        model.fit(np.zeros((3, 4, 3)), np.zeros((3, 4, 2)), tbptt=(2, 2), accumulate=2)

@@ -73,6 +73,7 @@ class Bidirectional(SequenceLayer):
     """
 
     name = "bidirectional"
+    directions = 2
 
     def __init__(
         self, layer: Recurrent, merge_mode: str | None = "concat", backward_layer: Recurrent | None = None

@@ -101,7 +101,7 @@ class Samples:
         ids: bool = False,
         per_step: bool = False,
     ) -> None:
-        self.ragged = is_ragged(x, ndim=1 if ids else 2)
+        self._ids, self.ragged = ids, is_ragged(x, ndim=1 if ids else 2)
         self._x = Joined(x, "x") if self.ragged else _inputs(x)
         self.lengths = self._x.lengths if isinstance(self._x, Joined) else None
         if lengths is not None:
@@ -116,6 +116,25 @@ class Samples:
     def features(self) -> int:
         """Number of features of the inputs."""
         return int((self._x.values if isinstance(self._x, Joined) else self._x).shape[-1])
+
+    @property
+    def time(self) -> int:
+        """Steps of the longest sequence; 1 for vectors."""
+        if isinstance(self._x, Joined):
+            return int(self._x.lengths.max(initial=0))
+        return int(self._x.shape[1]) if self._ids or self._x.ndim == 3 else 1
+
+    @property
+    def step_bytes(self) -> int:
+        """Bytes of one step of the inputs."""
+        values = self._x.values if isinstance(self._x, Joined) else self._x
+        return values.itemsize * (1 if self._ids else values.shape[-1])
+
+    @property
+    def copied_bytes(self) -> int:
+        """Bytes of the copies that were made of lists."""
+        parts = self._x, self._y, self._sample_weight
+        return sum(part.values.nbytes for part in parts if isinstance(part, Joined))
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Batch:
         """The samples with these numbers."""

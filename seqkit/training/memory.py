@@ -20,6 +20,7 @@ from seqkit.errors import ConfigError
 from seqkit.layer import Layer
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.stack import Stack
+from seqkit.training.batches import Samples
 
 UNITS = {"": 1, "b": 1} | {
     prefix + unit: base**power
@@ -86,18 +87,40 @@ class Tape:
         return self.nbytes - self.halved().nbytes
 
 
-@contextmanager
-def limited(model: Stack, memory: str | int | None, batch: int, time: int, item_bytes: int) -> Iterator[None]:
-    """Inside the block, training batches of at most `batch` sequences of `time` steps stays within the budget.
+@dataclass(frozen=True)
+class Load:
+    """The largest batch that a model is trained on.
 
-    `item_bytes` are those of one step of the input, as it is given.
+    Attributes
+    ----------
+    batch, time : int
+        Sequences, and steps of the longest.
+    given : int
+        Bytes of the input as the user gave it: those of the batch, and of copies of the whole data set.
+    """
+
+    batch: int
+    time: int
+    given: int = 0
+
+    @classmethod
+    def of(cls, samples: Samples, batch_size: int, window: int | None = None) -> Load:
+        """The largest of the batches of so many samples, or of their windows of at most so many steps."""
+        batch = min(batch_size, len(samples))
+        given = 2 * batch * samples.time * samples.step_bytes + samples.copied_bytes  # read by layers as their own type
+        return cls(batch, min(samples.time, window or samples.time), given)
+
+
+@contextmanager
+def limited(model: Stack, memory: str | int | None, load: Load) -> Iterator[None]:
+    """Inside the block training stays within the budget.
 
     Raises
     ------
     ConfigError
         If it can't; the message names the least budget that works.
     """
-    tapes = [] if memory is None else planned(model, number_of_bytes(memory), batch, time, item_bytes)
+    tapes = [] if memory is None else planned(model, number_of_bytes(memory), load)
     for tape in tapes:
         tape.layer.cut(tape.steps)
     try:
@@ -107,45 +130,41 @@ def limited(model: Stack, memory: str | int | None, batch: int, time: int, item_
             tape.layer.cut(None)
 
 
-def planned(model: Stack, budget: int, batch: int, time: int, item_bytes: int) -> list[Tape]:
+def planned(model: Stack, budget: int, load: Load) -> list[Tape]:
     """The tapes of all recurrent layers, the largest ones cut until all that training takes is within the budget."""
-    fixed = _fixed_bytes(model, batch, time, item_bytes)
-    tapes = [_tape(layer, batch, time) for layer in model.layers if isinstance(layer, SequenceLayer)]
+    fixed = _fixed_bytes(model, load)
+    tapes = [_tape(layer, load) for layer in model.layers if isinstance(layer, SequenceLayer)]
     while (total := fixed + sum(tape.nbytes for tape in tapes)) > budget:
         saving, place = max(((tape.saving, n) for n, tape in enumerate(tapes)), default=(0, 0))
         if saving <= 0:
             raise ConfigError(
-                f"{model.name}: training on batches of {batch} sequences of {time} steps needs a memory of at least "
-                f"{-(-total // 2**20)}MiB, got {budget / 2**20:.1f} MiB; a smaller batch_size needs less."
+                f"{model.name}: training on batches of {load.batch} sequences of {load.time} steps needs a memory of "
+                f"at least {-(-total // 2**20)}MiB, got {budget / 2**20:.1f}MiB; a smaller batch_size needs less."
             )
         tapes[place] = tapes[place].halved()
     return tapes
 
 
-def _tape(layer: SequenceLayer, batch: int, time: int) -> Tape:
-    found = layer.tape_bytes(batch)
-    steps = min(time, layer.checkpoint or time)
-    least = min(time, max(1, BLOCK_ROWS // batch))
-    return Tape(layer, time, max(steps, least), least, found.step, found.segment)
+def _tape(layer: SequenceLayer, load: Load) -> Tape:
+    found, time = layer.tape_bytes(load.batch), max(load.time, 1)
+    least = min(time, max(1, BLOCK_ROWS // load.batch))
+    return Tape(layer, time, max(min(time, layer.checkpoint or time), least), least, found.step, found.segment)
 
 
-def _fixed_bytes(model: Stack, batch: int, time: int, item_bytes: int) -> int:
+def _fixed_bytes(model: Stack, load: Load) -> int:
     """What training takes beside tapes: parameters, activations between layers, gradients of two of them at a time."""
     itemsize = np.dtype(model.dtype).itemsize
-    total = OVERHEAD + COPIES * sum(array.nbytes for array in model.params.values())
-    total += 2 * batch * time * item_bytes  # of x, as it is given and as it is read
-    steps, largest, wide = batch * time, 0, 0
+    total = OVERHEAD + load.given + COPIES * sum(array.nbytes for array in model.params.values())
+    steps, largest, after = load.batch * load.time, 0, 0
     for number, layer in enumerate(model.layers):
         before = steps * layer.input_size * itemsize if number else 0  # the input needs no gradient
-        steps = steps if layer.returns_sequences else batch
-        wide = steps * layer.output_size * itemsize
-        total += _kept_bytes(layer, batch, before, wide)
-        largest = max(largest, wide + 2 * before)  # of both directions
-    return total + largest + LOSS_ARRAYS * wide
+        steps = steps if layer.returns_sequences else load.batch
+        after = steps * layer.output_size * itemsize
+        total += after + _worked_bytes(layer, load.batch, before + after)
+        largest = max(largest, after + before * (layer.directions if isinstance(layer, SequenceLayer) else 1))
+    return total + largest + LOSS_ARRAYS * after
 
 
-def _kept_bytes(layer: Layer, batch: int, before: int, after: int) -> int:
-    """What a layer keeps from forward to backward: its output, and what it works with."""
-    if not isinstance(layer, SequenceLayer):
-        return before + 2 * after
-    return after + layer.tape_bytes(batch).fixed
+def _worked_bytes(layer: Layer, batch: int, nbytes: int) -> int:
+    """What a layer with inputs and outputs of `nbytes` works with."""
+    return layer.tape_bytes(batch).fixed if isinstance(layer, SequenceLayer) else nbytes

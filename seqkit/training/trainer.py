@@ -22,7 +22,7 @@ import numpy as np
 
 from seqkit.errors import ConfigError
 from seqkit.stack import Stack
-from seqkit.training import resume
+from seqkit.training import resume, truncated
 from seqkit.training.batches import Batch, Part
 from seqkit.training.callbacks.base import Callback, CallbackList
 from seqkit.training.callbacks.progress_bar import ProgressBar
@@ -34,6 +34,7 @@ from seqkit.training.non_finite import culprit_of_loss, first_non_finite, non_fi
 from seqkit.training.progress import Progress, group
 from seqkit.training.recipe import Recipe
 from seqkit.training.totals import Sums, Totals
+from seqkit.training.truncated import Whole, Window
 
 __all__ = ["Callback", "History", "Logs", "Recipe", "Settings", "Trainer", "evaluate", "reporters"]
 
@@ -55,6 +56,8 @@ class Settings:
     order : Generator or None
         Shuffles the samples of every epoch; None keeps their order.
     class_weights : ClassWeights or None
+    tbptt : (int, int) or None
+        Steps of a window, which makes one update, and steps that its gradient is taken back.
     """
 
     epochs: int
@@ -63,6 +66,7 @@ class Settings:
     initial_epoch: int = 0
     accumulate: int = 1
     class_weights: ClassWeights | None = None
+    tbptt: tuple[int, int] | None = None
 
 
 class Trainer:
@@ -160,14 +164,22 @@ class Trainer:
                     break
                 number = progress.batch
                 self.callbacks.batch_begin(number)
-                loss = self._update(batches)
+                loss = _mean_loss(self._learn(batches))
+                progress.batch = number + 1
                 self.callbacks.batch_end(number, loss)
 
-    def _update(self, batches: Iterable[Batch]) -> float:
-        """One change of the weights, from the gradients of some batches taken together; its loss."""
+    def _learn(self, batches: Iterable[Batch]) -> list[Sums]:
+        """Some batches together make one update or, in windows, each makes several."""
+        if self.settings.tbptt is None:
+            return self._update((Whole(self.model, batch) for batch in batches), last=True)
+        parts = (window for batch in batches for window in truncated.windows(self.model, batch, *self.settings.tbptt))
+        return [sums for window in parts for sums in self._update([window])]
+
+    def _update(self, parts: Iterable[Whole | Window], last: bool = False) -> list[Sums]:
+        """One change of the weights, from the gradients of some batches or of a window; their losses and metrics."""
         before = Moment.of(self.model)
         try:
-            measured = self._gradients(batches)
+            measured = self._gradients(parts)
             self._interrupts.hold()
         except BaseException:
             before.restore()
@@ -176,12 +188,12 @@ class Trainer:
             self.recipe.optimizer.step(self.recipe.params(self.model), self.recipe.grads(self.model))
             for sums in measured:
                 self.progress.totals.add(sums)
-            self.progress.batch += 1
+            self.progress.batch += last
         finally:
             self._interrupts.release()
-        return _mean_loss(measured)
+        return measured
 
-    def _gradients(self, batches: Iterable[Batch]) -> list[Sums]:
+    def _gradients(self, parts: Iterable[Whole | Window]) -> list[Sums]:
         """Leave the gradient of the mean over all samples of the batches in `grads`; their losses and metrics.
 
         While it grows, the gradient is that of the sum over all samples so far, divided by the
@@ -190,14 +202,14 @@ class Trainer:
         self.recipe.zero_grads(self.model)
         measured: list[Sums] = []
         unit = total = 0
-        for batch in batches:
-            y_pred, caches = self.model.forward(batch.x, batch.lengths, training=True)
-            terms = self.recipe.loss.terms(y_pred, _lengths_of(y_pred, batch))
+        for part in parts:
+            y_pred, caches = part.forward()
+            terms = self.recipe.loss.terms(y_pred, _lengths_of(y_pred, part.batch))
             if 0 < terms != unit:
                 self._scale(unit / terms)
                 unit = terms
             total += terms
-            measured.append(self._backward(batch, y_pred, caches))
+            measured.append(self._backward(part, y_pred, caches))
         if total != unit:
             self._scale(unit / total)
         culprit = first_non_finite(self.recipe.grads(self.model))
@@ -205,16 +217,17 @@ class Trainer:
             raise non_finite(f"{self._where()}: a gradient is not finite", culprit)
         return measured
 
-    def _backward(self, batch: Batch, y_pred: np.ndarray, caches: list[Any]) -> Sums:
-        """Add the gradients of one batch; give what it adds to loss and metrics."""
-        weights, loss, lengths = self.settings.class_weights, self.recipe.loss, _lengths_of(y_pred, batch)
+    def _backward(self, part: Whole | Window, y_pred: np.ndarray, caches: list[Any]) -> Sums:
+        """Add the gradients of a part; give what it adds to loss and metrics."""
+        batch, weights, loss = part.batch, self.settings.class_weights, self.recipe.loss
+        lengths = _lengths_of(y_pred, batch)
         if weights is not None:
             batch = weights.apply(batch)
         value, dy = loss(batch.y, y_pred, batch.sample_weight, lengths)
         if not np.isfinite(value):
             culprit = culprit_of_loss(self.model, self.recipe.params(self.model), batch, y_pred)
             raise non_finite(f"{self._where()}: the loss is {value}", culprit)
-        self.model.backward(dy, caches)
+        part.backward(dy, caches)
         return self.progress.totals.measure(value, batch.y, y_pred, lengths)
 
     def _scale(self, factor: float) -> None:
@@ -263,5 +276,5 @@ def _lengths_of(y_pred: np.ndarray, batch: Batch) -> np.ndarray | None:
 
 
 def _mean_loss(measured: list[Sums]) -> float:
-    total, terms = np.sum([sums["loss"] for sums in measured], axis=0).tolist()
+    total, terms = np.sum([sums["loss"] for sums in measured] or [np.zeros(2)], axis=0).tolist()
     return total / max(terms, 1)

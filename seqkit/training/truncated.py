@@ -21,6 +21,7 @@ Legend: B batch, T time, W sequences that are not over when a window begins, E t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,10 @@ from seqkit.recurrent import Recurrent
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.stack import Stack
 from seqkit.training.batches import Batch
-from seqkit.training.losses import Loss
+from seqkit.training.loss import Loss
 
 
-def checked(tbptt: Sequence[int], model: Stack, loss: Loss) -> tuple[int, int]:
+def checked(tbptt: Sequence[int], model: Stack, loss: Loss, accumulate: int = 1) -> tuple[int, int]:
     """The pair (k1, k2).
 
     Raises
@@ -48,12 +49,14 @@ def checked(tbptt: Sequence[int], model: Stack, loss: Loss) -> tuple[int, int]:
     k1, k2 = (positive_integer(k, f"tbptt: {name}") for k, name in zip(tbptt, ("k1", "k2"), strict=True))
     if k2 < k1:
         raise ConfigError(f"tbptt is {(k1, k2)}, expected k2 >= k1, or some steps would never be learned from.")
+    if accumulate > 1:
+        raise ConfigError("tbptt: every window makes an update of its own; leave accumulate out.")
     for layer in model.layers:
         if isinstance(layer, SequenceLayer) and (not isinstance(layer, Recurrent) or layer.go_backwards):
             raise ConfigError(f"tbptt: {layer.name} also reads from the end of a sequence; train on whole sequences.")
         if layer.stateful:
             raise ConfigError(f"tbptt: {layer.name} is stateful; tbptt itself carries states, leave stateful out.")
-    if model.returns_sequences and getattr(loss, "per_sequence", False):
+    if model.returns_sequences and loss.per_sequence:
         raise ConfigError(f"tbptt: the loss {loss.name} is one of whole sequences; train on whole sequences.")
     return k1, k2
 
@@ -66,14 +69,31 @@ def windows(model: Stack, batch: Batch, k1: int, k2: int) -> Iterator[Window]:
     lengths = np.full(count, time) if batch.lengths is None else batch.lengths
     rows = np.arange(count)
     states: list[State | None] = [None] * len(model.layers)
-    for begin in range(0, int(lengths.max(initial=0)), k1):
+    longest = int(lengths.max(initial=0))
+    for begin in range(0, max(longest, 1), k1):
         first, after = max(0, begin + k1 - k2), max(0, begin + 2 * k1 - k2)
         window = Window(model, batch, lengths, (first, begin, begin + k1, after), rows, states)
-        if len(window.learned):
+        if len(window.learned) or not longest:
             yield window
         else:
             window.forward()
         rows, states = window.rows, window.states
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole batch, with the methods of a window."""
+
+    model: Stack
+    batch: Batch
+
+    def forward(self) -> tuple[np.ndarray, list[Any]]:
+        """Predictions for `batch`, and what `backward` needs."""
+        return self.model.forward(self.batch.x, self.batch.lengths, training=True)
+
+    def backward(self, dy: np.ndarray, caches: list[Any]) -> None:
+        """Add the gradients; dy is that of the predictions."""
+        self.model.backward(dy, caches)
 
 
 class Window:
