@@ -16,7 +16,8 @@ from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData, words
 from seqkit._core.machine cimport (
     SK_L2_BYTES, SK_TASK_ROWS, Arena, Watch, end_share, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
 )
-from seqkit._core.steps cimport Scratch, Task, Team, begin_task, end_task, lay_out, project, run_step, task_rows
+from seqkit._core.steps cimport Scratch, begin_task, end_task, lay_out, project, run_step
+from seqkit._core.tasks cimport Task, Team, task_rows
 
 cdef int64_t TEAM_OPERATIONS = 32_768       # multiply-adds of a step that are worth a meeting of threads
 cdef int64_t LOOK_OPERATIONS = 4_000_000    # multiply-adds between two looks whether to go on: below 1 ms
@@ -120,7 +121,7 @@ cdef int64_t parts_of(CallData *c, int64_t threads):
 
 cdef int64_t recurrent_operations(ProgramData *p) noexcept nogil:
     """Multiply-adds of one step of one sequence that wait for the step before; as many weights are read for them."""
-    cdef int64_t k, operations = 0
+    cdef int64_t k, operations = p.padded * p.columns * p.padded if p.backward else 0
     for k in range(p.run_count):
         operations += p.runs[k].count * p.padded * words(p, p.runs[k].inner) if p.runs[k].operand != OPERAND_X else 0
     return operations
@@ -130,7 +131,7 @@ cdef bint by_units(list calls):
     """Whether a team of threads can share the units of the only row, and a step is long enough."""
     cdef CallData *c = &(<Call>calls[0]).data
     cdef ProgramData *p = c.program
-    return (len(calls) == 1 and c.batch.size == 1 and not p.backward and p.means == 0
+    return (len(calls) == 1 and c.batch.size == 1 and p.means == 0
             and recurrent_operations(p) >= TEAM_OPERATIONS)
 
 

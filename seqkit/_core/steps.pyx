@@ -4,11 +4,11 @@ Legend: t time, j row of a task, m panel of units, r row of a block.
 
 a. Forward and backward run the same step: per stage, panels; per panel the products into the
    accumulator columns and the interpreter on the block while it is in L1.  A backward program
-   ends its stages with products of the gradients it has just written (`Post`).
+   ends its stages with products of the gradients it has just written (see `posts.pyx`).
 b. The input projection of a few steps is computed at once, by the thread that consumes it,
    into columns that stay in its L2.
 c. A task of a single row takes several panels at a time, as if they were rows; a team of
-   threads can share its panels, and then meets after every stage.
+   threads can share its panels, and then meets after every stage and before its posts.
 d. Panels are taken upwards and downwards in turn: the weights that one step has used last are
    still in a near cache when the next step begins with them.
 e. In low precision the operands of a product are encoded once for all its panels.
@@ -18,11 +18,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
-    OPERAND_STATE, OPERAND_X, TARGET_CARRY, CallData, Mean, ProgramData, Run, Stage, input_time, row_at, time_slot,
+    OPERAND_STATE, OPERAND_X, CallData, Mean, ProgramData, Run, Stage, input_time, row_at, time_slot,
     words,
 )
-from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, SK_MAX_VECTORS, sk_await, sk_block, sk_product, sk_publish
+from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, sk_await, sk_block, sk_product, sk_publish
 from seqkit._core.places cimport lay_out_places, move_all, place_all
+from seqkit._core.posts cimport clear_padding, run_posts
+from seqkit._core.tasks cimport Task, task_rows
 
 cdef int64_t CHUNK_BYTES = 384 * 1024   # columns of an input projection: a part of L2
 cdef int64_t CHUNK_ROWS = 192
@@ -249,70 +251,6 @@ cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *colum
         p.pointwise[stage - p.stages](block)
 
 
-cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
-    """Zero the lanes past the last unit in gradients, which products read whole."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, j, size = p.kernels.size, valid = p.units - (p.panels - 1) * p.width
-    cdef char *last = c.grad + ((p.panels - 1) * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
-    if valid < p.width:
-        for k in range(stage.clear, stage.clear_end):
-            for j in range(n):
-                memset(last + ((j * task.stride * p.columns + p.clears[k]) * p.width + valid) * size, 0, (p.width - valid) * size)
-
-
-cdef void fetch_step(CallData *c, Task task, int64_t t, sk_product *product, char *tape, int64_t columns) noexcept nogil:
-    """Have a product fetch a step's rows of a tape, piece by piece what lies in one panel."""
-    cdef int64_t row = columns * c.program.width * c.program.kernels.size
-    product.ahead = tape + (c.batch.offset[t] + task.first) * row if t >= 0 else NULL
-    product.ahead_segment = c.batch.rows * row
-
-
-cdef void post_rows(CallData *c, Task task, int64_t t, sk_product *product, int64_t vectors, int64_t n, char **rows,
-                    char *weights, char *target) noexcept nogil:
-    """A product of gradient columns; meanwhile what the step before will read and write is fetched."""
-    cdef ProgramData *p = c.program
-    cdef int64_t height = p.kernels.tile_rows, tiles = (n + height - 1) // height, half = n * (tiles // 2) // tiles
-    fetch_step(c, task, t - 1, product, c.saved, p.saved)
-    p.kernels.product(product, vectors, n - half, rows, weights, target)
-    if half > 0:
-        fetch_step(c, task, t - 1, product, c.grad, p.columns)
-        p.kernels.product(product, vectors, half, rows + n - half, weights, target + (n - half) * product.z_row * p.kernels.size)
-
-
-cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s) noexcept nogil:
-    """target[row] += gradient columns @ weights, over all panels of the gradient at once."""
-    cdef ProgramData *p = c.program
-    cdef int64_t k, j, g, vectors, size = p.kernels.size, total = (p.units + p.kernels.lanes - 1) // p.kernels.lanes
-    cdef int64_t inner, line = p.columns * p.width
-    cdef char *target
-    cdef char *grad = c.grad + (c.batch.offset[t] + task.first) * line * size
-    cdef char *weight
-    cdef sk_product product
-    product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
-    product.z_row = p.padded * task.stride
-    product.bias = product.ahead = NULL
-    for k in range(stage.post, stage.post_end):
-        for j in range(n):
-            s.operands[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * size
-        if p.posts[k].target == TARGET_CARRY:
-            target = c.carry[p.posts[k].index] + ((t & 1) * c.batch.size + task.first) * p.padded * size
-        else:
-            target = c.vector[p.posts[k].index] + task.first * p.padded * size
-        product.length = p.posts[k].count * p.width
-        inner = product.length * p.panels
-        weight = c.weight[p.posts[k].weight]
-        g = 0
-        if n == 1:                              # whole groups at once, then what is left
-            product.w_row = SK_MAX_VECTORS * p.kernels.lanes
-            g = total // SK_MAX_VECTORS * SK_MAX_VECTORS
-            p.kernels.line(&product, SK_MAX_VECTORS, total // SK_MAX_VECTORS, s.operands[0], weight,
-                           product.w_row * inner * size, target, product.w_row * size, 0)
-        for g from g <= g < total by SK_MAX_VECTORS:
-            vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
-            product.w_row = vectors * p.kernels.lanes
-            post_rows(c, task, t, &product, vectors, n, s.operands, weight + g * p.kernels.lanes * inner * size, target + g * p.kernels.lanes * size)
-
-
 cdef bint meet(Task task, int64_t count) noexcept nogil:
     """Wait until all of the team have come this far; False if the call was stopped."""
     if task.team is NULL:
@@ -321,10 +259,20 @@ cdef bint meet(Task task, int64_t count) noexcept nogil:
     return sk_await(task.team.progress, task.team.members, count, task.stopped)
 
 
+cdef bint post_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s, int64_t count) noexcept nogil:
+    """The products of what a stage has written, once all of the team have; False if the call was stopped."""
+    if task.panel_end == c.program.panels:
+        clear_padding(c, task, t, n, stage)
+    if not meet(task, count):
+        return False
+    run_posts(c, task, t, n, stage, s.operands)
+    return True
+
+
 cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:
     """One step of a task; False if the call was stopped."""
     cdef ProgramData *p = c.program
-    cdef int64_t stage, line
+    cdef int64_t stage, line, count = 2 + 2 * (c.batch.time - 1 - t if p.backward else t) * p.stage_count
     cdef char *columns = s.columns
     if s.places.by_panel != (n == 1):
         place_rows(c, task, s, n == 1)
@@ -333,11 +281,10 @@ cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int
     for stage in range(p.stage_count):
         line = p.stages[stage].columns * p.width * p.kernels.size
         run_stage(c, task, t, n, stage, s, columns + column_row * line)
-        if p.backward:
-            clear_padding(c, task, t, n, &p.stages[stage])
-            run_posts(c, task, t, n, &p.stages[stage], s)
+        if p.backward and not post_stage(c, task, t, n, &p.stages[stage], s, count + 2 * stage):
+            return False
         columns += p.panels * s.chunk_rows * line
-        if not meet(task, 2 + t * p.stage_count + stage):
+        if not meet(task, count + 2 * stage + 1):
             return False
     return True
 

@@ -24,7 +24,8 @@ from seqkit._core.machine cimport (
 )
 from seqkit._core.engine cimport row_operations, whole_task
 from seqkit._core.places cimport place_all
-from seqkit._core.steps cimport Scratch, Task, Team, end_task, lay_out, load_states, project, run_step
+from seqkit._core.steps cimport Scratch, end_task, lay_out, load_states, project, run_step
+from seqkit._core.tasks cimport Task, Team
 from seqkit._core.threads import num_threads
 
 cdef double AWAKE_SECONDS = 0.001    # so long after a parallel region its threads still spin, ready for the next

@@ -1,0 +1,87 @@
+"""Posts: products of the gradients that a backward step has written with transposed weights.
+
+Legend: t time, j row of a task, n rows of a task at this step.
+
+a. target[row] += gradient columns @ weights, over all panels of the gradient at once; targets are
+   the gradients of states (which the step before reads) or of vectors (which the next stage reads).
+b. Groups of up to four vectors of the target's units; a team of threads shares the groups.
+c. The tape is far larger than the caches, and a step finds nothing of it there: what the step
+   before will read and write is fetched while the products run.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from seqkit._core.calls cimport TARGET_CARRY, CallData, Post, ProgramData, Stage
+from seqkit._core.machine cimport SK_MAX_VECTORS, sk_product
+from seqkit._core.tasks cimport Task
+
+
+cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
+    """Zero the lanes past the last unit in gradients, which products read whole."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, j, size = p.kernels.size, valid = p.units - (p.panels - 1) * p.width
+    cdef char *last = c.grad + ((p.panels - 1) * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
+    if valid < p.width:
+        for k in range(stage.clear, stage.clear_end):
+            for j in range(n):
+                memset(last + ((j * task.stride * p.columns + p.clears[k]) * p.width + valid) * size, 0, (p.width - valid) * size)
+
+
+cdef void fetch_step(CallData *c, Task task, int64_t t, sk_product *product, char *tape, int64_t columns) noexcept nogil:
+    """Have a product fetch a step's rows of a tape, piece by piece what lies in one panel."""
+    cdef int64_t row = columns * c.program.width * c.program.kernels.size
+    product.ahead = tape + (c.batch.offset[t] + task.first) * row if t >= 0 else NULL
+    product.ahead_segment = c.batch.rows * row
+
+
+cdef void multiply_rows(CallData *c, Task task, int64_t t, int64_t n, sk_product *product, int64_t vectors, char **rows,
+                        char *weights, char *target) noexcept nogil:
+    """The product of one group; half of it fetches what the step before will read, half where it will write."""
+    cdef ProgramData *p = c.program
+    cdef int64_t height = p.kernels.tile_rows, tiles = (n + height - 1) // height, half = n * (tiles // 2) // tiles
+    fetch_step(c, task, t - 1, product, c.saved, p.saved)
+    p.kernels.product(product, vectors, n - half, rows, weights, target)
+    if half > 0:
+        fetch_step(c, task, t - 1, product, c.grad, p.columns)
+        p.kernels.product(product, vectors, half, rows + n - half, weights, target + (n - half) * product.z_row * p.kernels.size)
+
+
+cdef void run_post(CallData *c, Task task, int64_t t, int64_t n, Post post, sk_product *product, char **rows) noexcept nogil:
+    """The groups of one post that belong to this member of a team."""
+    cdef ProgramData *p = c.program
+    cdef int64_t lanes = p.kernels.lanes, size = p.kernels.size, total = (p.units + lanes - 1) // lanes
+    cdef int64_t groups = (total + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS, members = 1 if task.team is NULL else task.team.members
+    cdef int64_t g = groups * task.member // members * SK_MAX_VECTORS, whole, vectors
+    cdef int64_t end = min(total, groups * (task.member + 1) // members * SK_MAX_VECTORS)
+    cdef int64_t inner = product.length * p.panels * lanes * size       # bytes of weights of one vector
+    cdef char *weight = c.weight[post.weight]
+    cdef char *target = c.vector[post.index]
+    if post.target == TARGET_CARRY:
+        target = c.carry[post.index] + (t & 1) * c.batch.size * p.padded * size
+    target += task.first * p.padded * size
+    if n == 1:                                  # whole groups at once, then what is left
+        whole = (end - g) // SK_MAX_VECTORS
+        product.w_row = SK_MAX_VECTORS * lanes
+        p.kernels.line(product, SK_MAX_VECTORS, whole, rows[0], weight + g * inner, SK_MAX_VECTORS * inner,
+                       target + g * lanes * size, product.w_row * size, 0)
+        g += whole * SK_MAX_VECTORS
+    for g from g <= g < end by SK_MAX_VECTORS:
+        vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
+        product.w_row = vectors * lanes
+        multiply_rows(c, task, t, n, product, vectors, rows, weight + g * inner, target + g * lanes * size)
+
+
+cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, char **rows) noexcept nogil:
+    """All posts of a stage; `rows` is room for the addresses of n rows."""
+    cdef ProgramData *p = c.program
+    cdef int64_t k, j, line = p.columns * p.width
+    cdef char *grad = c.grad + (c.batch.offset[t] + task.first) * line * p.kernels.size
+    cdef sk_product product
+    product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
+    product.z_row, product.bias, product.ahead = p.padded * task.stride, NULL, NULL
+    for k in range(stage.post, stage.post_end):
+        for j in range(n):
+            rows[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * p.kernels.size
+        product.length = p.posts[k].count * p.width
+        run_post(c, task, t, n, p.posts[k], &product, rows)
