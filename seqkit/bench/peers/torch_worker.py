@@ -1,5 +1,7 @@
 """PyTorch: ``torch.nn.RNN``, ``LSTM`` and ``GRU``, time-major as it likes them, packed where lengths differ.
 
+It has no peephole LSTM; the one measured is a module that loops over time.
+
 Legend: B batch, T time, I input features, H units, D directions.
 """
 
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.bench.peers.protocol import Arrays, Prepare, Run, by_direction, play_streams, serve
+from seqkit.bench.peers.torch_loop import peephole
 
 MODULES = {"simple_rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 SUFFIXES = {"forward": "_l0", "backward": "_l0_reverse"}
@@ -27,8 +30,10 @@ def load(threads: int) -> tuple[str, Prepare]:
 
 def prepare(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, Run]:
     """Results of a case, and the call to time."""
-    if case["cell"] not in MODULES:
+    if case["cell"] not in (*MODULES, "peephole"):
         raise NotImplementedError(f"there is no module for {case['cell']}")
+    if case["cell"] == "peephole" and not _loops(case):
+        raise NotImplementedError("a module that loops over time is measured on whole sequences in one direction")
     net, dtype = _make(torch, case, arrays)
     torch.set_grad_enabled(case["mode"] == "train")
     if case["mode"] == "streams":
@@ -39,10 +44,18 @@ def prepare(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Arrays, R
     return _step(net, x) if case["mode"] == "step" else _infer(torch, net, x)
 
 
+def _loops(case: dict[str, Any]) -> bool:
+    whole = case["mode"] in ("infer", "train") and case["ragged"] == "none" and case["directions"] == 1
+    return whole and case["precision"] in ("float32", "float64")
+
+
 def _make(torch: Any, case: dict[str, Any], arrays: Arrays) -> tuple[Any, Any]:
     """The module with its weights, and the type of what it reads; int8 is "dynamic" quantization."""
-    kind = getattr(torch.nn, MODULES[case["cell"]])
-    net = kind(case["features"], case["units"], bidirectional=case["directions"] == 2)
+    if case["cell"] == "peephole":
+        net = peephole(torch, case["features"], case["units"])
+    else:
+        kind = getattr(torch.nn, MODULES[case["cell"]])
+        net = kind(case["features"], case["units"], bidirectional=case["directions"] == 2)
     net = net.to(torch.from_numpy(arrays["x"]).dtype)
     with torch.no_grad():
         for name, array in to_torch(case["cell"], arrays).items():
@@ -138,11 +151,13 @@ def to_torch(cell: str, arrays: Arrays) -> Arrays:
     """
     given: Arrays = {}
     for direction, own in by_direction(arrays).items():
-        recurrent = np.zeros_like(own["bias"])
+        theirs = {name: own[name] for name in ("weight_ih", "weight_hh")} | {"bias_ih": own["bias"]}
+        if cell == "peephole":
+            theirs["weight_ch"] = own["weight_ch"]
+        else:
+            theirs["bias_hh"] = np.zeros_like(own["bias"])
         if cell == "gru":
-            recurrent[-len(own["bias_hn"]) :] = own["bias_hn"]
-        theirs = {name: own[name] for name in ("weight_ih", "weight_hh")}
-        theirs |= {"bias_ih": own["bias"], "bias_hh": recurrent}
+            theirs["bias_hh"][-len(own["bias_hn"]) :] = own["bias_hn"]
         given |= {name + SUFFIXES[direction]: array for name, array in theirs.items()}
     return given
 
@@ -154,6 +169,8 @@ def from_torch(cell: str, grads: Arrays) -> Arrays:
         if "bias_ih" + suffix not in grads:
             continue
         names = {"weight_ih": "weight_ih", "weight_hh": "weight_hh", "bias": "bias_ih"}
+        if cell == "peephole":
+            names["weight_ch"] = "weight_ch"
         found |= {f"{direction}.{own}": grads[theirs + suffix] for own, theirs in names.items()}
         if cell == "gru":
             found[f"{direction}.bias_hn"] = np.split(grads["bias_hh" + suffix], 3)[2]
