@@ -221,7 +221,7 @@ class Sequential(Stack):
             order=rng if shuffle else None,
             initial_epoch=positive_integer(initial_epoch, "initial_epoch") if initial_epoch else 0,
             accumulate=positive_integer(accumulate, "accumulate"),
-            class_weights=ClassWeights.of(class_weight, train, self._per_step),
+            class_weights=ClassWeights.of(class_weight, train, self._per_step and self._takes_sequences(train)),
             tbptt=None if tbptt is None else truncated.checked(tbptt, self, recipe.loss, accumulate),
         )
         watching = [*trainer.reporters(verbose), *(callbacks or ())]
@@ -339,6 +339,10 @@ class Sequential(Stack):
     def _per_step(self) -> bool:
         """Whether there is a target for every step."""
         return self.returns_sequences and not (self._recipe is not None and self._recipe.loss.per_sequence)
+
+    def _takes_sequences(self, part: Part) -> bool:
+        """Whether the samples are sequences, not vectors."""
+        return self.accepts_ids or part.samples.take(part.rows[:1]).x.ndim == 3
 
     def _parts(self, samples: Samples, share: float, data: Sequence[Any] | None) -> tuple[Part, Part | None]:
         """The samples to train on, and those to measure."""

@@ -164,8 +164,9 @@ class Trainer:
                     break
                 number = progress.batch
                 self.callbacks.batch_begin(number)
+                progress.settled = self.settings.tbptt is None  # the windows of a batch are not counted
                 loss = _mean_loss(self._learn(batches))
-                progress.batch = number + 1
+                progress.batch, progress.settled = number + 1, True
                 self.callbacks.batch_end(number, loss)
 
     def _learn(self, batches: Iterable[Batch]) -> list[Sums]:
