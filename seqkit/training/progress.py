@@ -44,7 +44,8 @@ class Progress:
         Epoch, and updates of the weights done in it; both count from 0.
     history : History
     settled : bool
-        False while the end of an epoch is being told to the callbacks, of which some know it and some don't.
+        False where training cannot be resumed from: between two windows of truncated backpropagation, and
+        while the end of an epoch is being told to the callbacks, of which some know it and some don't.
     """
 
     recipe: Recipe
