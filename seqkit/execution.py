@@ -18,6 +18,7 @@ from seqkit.equations.lower import backward_tables, forward_tables
 from seqkit.equations.symbols import Node
 from seqkit.errors import ConfigError
 from seqkit.layer import State
+from seqkit.packing import bias_places, pack_bias
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.rows import Rows
 
@@ -89,9 +90,10 @@ class Packed:
     def __init__(self, execution: Execution, params: Mapping[str, np.ndarray], version: int) -> None:
         self.version = version
         self.execution = execution
+        params = dict(params)
         self._blocks = [[execution.block(params, term) for term in run.terms] for run in execution.layout.runs]
         self.weights = [_core.pack_run(execution.inference, blocks) for blocks in self._blocks]
-        self.bias = execution.pack_bias(params.get("bias"))
+        self.bias = pack_bias(params.get("bias"), execution.bias_places, execution.layout.dtype)
         self.parameters = execution.pack_parameters(params)
         self.transposed: list[np.ndarray] = []
 
@@ -155,33 +157,30 @@ class Execution:
 
     def block(self, arrays: Mapping[str, np.ndarray], term: tuple[str, str]) -> np.ndarray:
         """The (H, K) part of the parameters (or gradients) that a term of a run multiplies."""
-        kind, name = term
-        if kind == "matrix":
-            return arrays[name]
-        gates, key = (self.input_gates, "weight_ih") if kind == "x" else (self.recurrent_gates, "weight_hh")
-        start = gates.index(name) * self.units
-        return arrays[key][start : start + self.units]
+        name, part = self._blocks[term]
+        return arrays[name][part]
 
-    def pack_bias(self, bias: np.ndarray | None) -> np.ndarray:
-        """Where every column starts: the gate's bias or 0, [stage][panel][column][width]."""
-        columns = [column for stage in self.layout.stage_columns for column in stage]
-        values = np.zeros((len(columns), self._padded), self.dtype)
-        if bias is not None:
-            by_gate = dict(zip(self.input_gates, bias.reshape(-1, self.units), strict=True))
-            for row, column in zip(values, columns, strict=True):
-                row[: self.units] = sum(by_gate[gate] for kind, gate, _ in column.detail if kind == "x")
-        packed = _core.aligned(values.size, self.dtype.name)
-        start = 0
-        for stage in filter(None, self.layout.stage_columns):
-            part = values[start : start + len(stage)].reshape(len(stage), -1, self._width).transpose(1, 0, 2)
-            packed[start * self._padded : (start + len(stage)) * self._padded] = part.ravel()
-            start += len(stage)
-        return packed
+    @cached_property
+    def _blocks(self) -> dict[tuple[str, str], tuple[str, slice]]:
+        """Which rows of which parameter each term names."""
+        gates = {"x": ("weight_ih", self.input_gates), "U": ("weight_hh", self.recurrent_gates)}
+        blocks = {
+            (kind, gate): (key, slice(n * self.units, (n + 1) * self.units))
+            for kind, (key, names) in gates.items()
+            for n, gate in enumerate(names)
+        }
+        matrices = {term[1] for run in self.layout.runs for term in run.terms if term[0] == "matrix"}
+        return blocks | {("matrix", name): (name, slice(None)) for name in matrices}
+
+    @cached_property
+    def bias_places(self) -> np.ndarray:
+        """See :func:`seqkit.packing.bias_places`."""
+        return bias_places(self.layout, self.input_gates, self._width)
 
     def pack_parameters(self, params: Mapping[str, np.ndarray]) -> np.ndarray:
         """Rows of the cell's own parameters, padded."""
         rows = self.layout.parameter_rows
-        packed = _core.aligned(len(rows) * self._padded, self.dtype.name)
+        packed = _core.aligned(len(rows) * self._padded, self.layout.dtype)
         for row, (name, index) in zip(packed.reshape(len(rows), self._padded), rows, strict=True):
             row[: self.units] = params[name].reshape(-1, self.units)[index]
         return packed

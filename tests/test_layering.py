@@ -21,7 +21,7 @@ FLOORS = (
     ("errors",),
     ("_core",),
     ("options", "pools", "parameters", "generators", "sequences", "equations", "data", "checkpoint", "plan"),
-    ("activations", "initializers", "steps", "rows", "streams"),
+    ("activations", "initializers", "steps", "rows", "streams", "packing"),
     ("layer", "masks"),
     ("sequence_layer", "execution"),
     ("state_pool", "segments"),
