@@ -45,6 +45,7 @@ HEADERS = [
         for name in (
             "products.inc.c",
             "lowprec.inc.c",
+            "noise.inc.c",
             "dot.inc.c",
             "operations.inc.c",
             "threads.h",
@@ -143,14 +144,16 @@ def variants(cell: Cell) -> Iterator[Cell]:
 
 
 def programs(cell: Cell) -> Iterator[dict[str, Any]]:
-    """Tables of the programs of a cell: inference, training and gradient, with and without recurrent dropout."""
+    """Tables of the programs of a cell: inference, training and gradient, with and without recurrent dropout, and
+    training with zoneout of any of its states."""
     from seqkit.equations import derive, trace
     from seqkit.equations.layout import lay_out
     from seqkit.equations.lower import backward_tables, forward_tables
 
-    for masked in (False, True):
-        program = trace(cell, masked)
+    for masked, *drawn in itertools.product((False, True), *[(False, True)] * len(cell.states)):
+        program = trace(cell, masked, dict.fromkeys(itertools.compress(cell.states, drawn)))
         layout, gradient = lay_out(program, 1, "float32", "float32"), derive(program)
-        yield forward_tables(layout, 1, [])
+        if not any(drawn):
+            yield forward_tables(layout, 1, [])
         yield forward_tables(layout, 1, gradient.saved)
         yield backward_tables(layout, gradient).tables

@@ -12,12 +12,15 @@ from functools import cached_property
 import numpy as np
 
 from seqkit import _core
+from seqkit.arena_pool import ArenaPool
 from seqkit.equations import Cell, derive, trace
 from seqkit.equations.layout import MAX_VECTORS, Layout, Run, lay_out
 from seqkit.equations.lower import backward_tables, forward_tables
 from seqkit.equations.symbols import Node
+from seqkit.equations.zoneout import Zoneout
 from seqkit.errors import ConfigError
 from seqkit.layer import State
+from seqkit.masks import Masks
 from seqkit.packing import bias_places, pack_bias
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.rows import Rows
@@ -27,38 +30,6 @@ WeightRun = tuple[_core.Call, _core.Call, int | None, int, list[np.ndarray]]
 """Forward and backward call, number of the run (None: the operand is 1), first column, targets (units, K)."""
 
 MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
-
-
-class ArenaPool:
-    """Working memory that outlives a call, so that the next one of its size finds its pages in place.
-
-    Memory of one purpose has one size from call to call; at most two blocks of each are kept.
-    """
-
-    def __init__(self) -> None:
-        self._idle: dict[str, list[_core.Arena]] = {}
-
-    def take(self, purpose: str) -> _core.Arena:
-        """A block, the last one given back if there is one."""
-        try:
-            return self._idle[purpose].pop()
-        except (KeyError, IndexError):
-            return _core.Arena()
-
-    def give_back(self, purpose: str, arena: _core.Arena) -> None:
-        """Offer a block for the next call."""
-        idle = self._idle.setdefault(purpose, [])
-        if len(idle) < 2:
-            idle.append(arena)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that are kept for the next calls."""
-        return sum(arena.capacity for idle in self._idle.values() for arena in idle)
-
-    def release(self) -> None:
-        """Free what is kept."""
-        self._idle = {}
 
 
 @dataclass
@@ -107,7 +78,8 @@ class Packed:
 class Execution:
     """The programs of one cell for `units` units and `input_size` features of one dtype.
 
-    `precision` is that of the products, where it is lower than the dtype's: "bfloat16" or "int8".
+    `precision` is that of the products, where it is lower than the dtype's: "bfloat16" or "int8"; `masked` and
+    `zoneout` are what :func:`~seqkit.equations.trace` adds to the equations.
     """
 
     def __init__(
@@ -118,15 +90,16 @@ class Execution:
         dtype: np.dtype,
         precision: str | None = None,
         masked: bool = False,
+        zoneout: Zoneout | None = None,
     ) -> None:
-        self.program = trace(cell, masked)
+        self.program = trace(cell, masked, zoneout)
         if precision == "int8" and max(units, input_size) > MAX_INT8:
             raise ConfigError(
                 f"{self.program.name}: a sum of more than {MAX_INT8} products of int8 does not fit into 32 bits, and "
                 f"there are {input_size} features and {units} units; use bfloat16."
             )
-        self.cell, self.units, self.input_size, self.dtype, self.masked = cell, units, input_size, dtype, masked
-        self.precision = precision
+        self.cell, self.units, self.input_size, self.dtype = cell, units, input_size, dtype
+        self.precision, self.masked, self.zoneout = precision, masked, zoneout
         self.layout: Layout = lay_out(self.program, units, dtype.name, precision or dtype.name)
         terms = {term for run in self.layout.runs for term in run.terms}
         self.input_gates = tuple(gate for gate in cell.gates if ("x", gate) in terms)
@@ -138,7 +111,8 @@ class Execution:
 
     def __reduce__(self) -> tuple[type[Execution], tuple[object, ...]]:
         """A copy or a pickle holds the equations; programs and memory are made anew."""
-        return Execution, (self.cell, self.units, self.input_size, self.dtype, self.precision, self.masked)
+        sizes = self.units, self.input_size, self.dtype
+        return Execution, (self.cell, *sizes, self.precision, self.masked, self.zoneout)
 
     def forward_program(self, saved: list[Node]) -> _core.Program:
         """The forward program that keeps `saved` values on its tape."""
@@ -149,8 +123,12 @@ class Execution:
         """The derived program, made when first needed."""
         return _Gradient(self)
 
-    def packed(self, params: Mapping[str, np.ndarray], version: int) -> Packed:
-        """Packed weights, made anew when the parameters have changed."""
+    def packed(
+        self, params: Mapping[str, np.ndarray], version: int, recurrent_mask: np.ndarray | None = None
+    ) -> Packed:
+        """Packed weights, made anew when the parameters have changed; with a mask, for one call."""
+        if recurrent_mask is not None:
+            return Packed(self, {**params, "weight_hh": params["weight_hh"] * recurrent_mask}, version)
         if self._packed is None or self._packed.version != version:
             self._packed = Packed(self, params, version)
         return self._packed
@@ -201,13 +179,15 @@ class Execution:
         packed: Packed,
         *,
         program: _core.Program | None = None,
-        masks: Sequence[np.ndarray] = (),
+        masks: Masks | None = None,
+        first_step: int = 0,
         reverse: bool = False,
         reverse_output: bool = False,
         last_only: bool = False,
     ) -> Forward:
-        """Bind a forward call; `program` names the one that keeps a tape, if one is wanted."""
-        batch = x.batch
+        """Bind a forward call; `program` names the one that keeps a tape, if one is wanted, and `first_step` where a
+        segment begins in its sequences."""
+        batch, masks = x.batch, masks or Masks()
         final = tuple(np.empty((len(self.cell.states), len(x.lengths), self.units), self.dtype))
         tape, work = self.pool.take("tape") if program else _core.Arena(), self.pool.take("forward")
         call = _core.Call(
@@ -226,7 +206,11 @@ class Execution:
             weights=packed.weights,
             bias=packed.bias,
             parameters=packed.parameters,
-            masks=masks,
+            masks=masks.recurrent,
+            input_mask=masks.input,
+            noises=masks.noises,
+            first_row=masks.first_row,
+            first_step=first_step,
             taped_vectors=range(len(self.layout.vector_nodes)) if program else (),
         )
         return Forward(call, x, final, batch, tape, work, packed)

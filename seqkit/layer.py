@@ -18,6 +18,8 @@ gradient of doing so.  Whoever keeps to the following works everywhere in seqkit
 * ``step(x_t, state)`` runs one step of a stream, ``(batch, features)`` in and out, and
   returns ``(y_t, state)``; a layer without state returns ``()``.  The state at the start is None,
   every later one has a row for each stream, and ``streams`` needs no more than that.
+* Masks are drawn from counters: ``random_state()`` is a seed and the number of the next row, and nothing else
+  decides what is dropped; a batch of B rows takes the next B numbers.
 * ``returns_sequences`` says whether a sequence comes out as a sequence.
 * Layers never modify their inputs, and a call that raises leaves the layer as it was.
 
@@ -32,7 +34,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqkit import generators
+from seqkit.counter import Counter
 from seqkit.errors import ConfigError, NotBuiltError
 from seqkit.options import known_precision
 from seqkit.parameters import JoinedParameters, Parameters
@@ -74,6 +76,7 @@ class Layer(ABC):
     """True for a layer that carries its state from one call to the next until `reset_states`."""
     _state: State | None = None
     _low_precision: str | None = None
+    _counter: Counter | None = None
 
     built = False
     input_size: int
@@ -207,14 +210,13 @@ class Layer(ABC):
         self._state = None
 
     def random_state(self) -> dict[str, int]:
-        """Where the layer's source of random numbers stands, as values that JSON can hold; {} where it has none."""
-        rng = vars(self).get("_rng")
-        return {} if rng is None else generators.state_of(rng)
+        """Where the layer's random numbers stand, as values that JSON can hold; {} where nothing is random."""
+        return {} if self._counter is None else self._counter.state()
 
     def restore_random_state(self, state: Mapping[str, int]) -> None:
-        """Go on drawing from where :meth:`random_state` was asked."""
-        if state:
-            generators.restore(vars(self)["_rng"], state)
+        """Draw from now on what the layer that gave this :meth:`random_state` would have drawn."""
+        if self._counter is not None and state:
+            self._counter = Counter(**state)
 
     def release_memory(self) -> None:  # noqa: B027 - most layers keep none
         """Free the working memory that the layer keeps from call to call; the next call takes it anew."""

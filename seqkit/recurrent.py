@@ -9,22 +9,23 @@ Legend: B batch, T time, I input features, H units, G gates.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
 from seqkit import _core, initializers
+from seqkit.cell_arrays import initial_arrays, learned_states
+from seqkit.counter import Counter
 from seqkit.equations import Cell, make_cell
 from seqkit.errors import ConfigError, SeqkitError
 from seqkit.execution import Execution
 from seqkit.layer import State
-from seqkit.masks import draw_mask, masked_rows, unmoved
+from seqkit.masks import Masks, Rates, zoneout_of
 from seqkit.options import fraction, known_precision, positive_integer
 from seqkit.rows import Rows
-from seqkit.segments import Direction, Gradients, run_backward, run_forward
+from seqkit.segments import Cache, Direction, Gradients, run_backward, run_forward
 from seqkit.sequence_layer import SequenceLayer, TapeBytes
 from seqkit.sequences import as_gradient, as_state, as_vectors
 from seqkit.state_pool import StatePool
@@ -32,21 +33,9 @@ from seqkit.state_pool import StatePool
 # Constructor arguments that are kept as attributes of the same name; the others are the cell's.
 OPTIONS = (
     *("units", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer"),
-    *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful", "checkpoint"),
+    *("dropout", "recurrent_dropout", "zoneout", "weight_dropout", "initial_state"),
+    *("return_sequences", "return_state", "go_backwards", "stateful", "checkpoint"),
 )
-
-
-@dataclass
-class Cache:
-    """What one forward call keeps: the final state, and what a backward pass needs if it was for training."""
-
-    state: State
-    direction: Direction | None
-
-    @classmethod
-    def of(cls, direction: Direction) -> Cache:
-        """The cache of a direction that has been run."""
-        return cls(direction.final, direction if direction.training else None)
 
 
 class Recurrent(SequenceLayer):
@@ -65,6 +54,16 @@ class Recurrent(SequenceLayer):
     dropout, recurrent_dropout : float
         Fractions of the input and of the state that are dropped where they enter a product,
         in training; the same units at every step (Gal and Ghahramani, 2016).
+    zoneout : float or dict of str to float
+        Fraction of the units that keep their old value at a step of training (Krueger et al., 2017),
+        for all states or for each named one, as in ``{"h": 0.05, "c": 0.5}``; outside training
+        every unit keeps this fraction of its old value.
+    weight_dropout : float
+        Fraction of ``weight_hh`` that is dropped in a call for training, the same for all rows and
+        steps ("DropConnect": Wan et al., 2013; Merity et al., 2018).
+    initial_state : {"zeros", "learned"}
+        What sequences start from where no state is given or carried; learned states are
+        parameters ``initial_<state>`` (H,), zero at first.
     return_sequences : bool
         Give the output of every step, (B, T, H), instead of the last, (B, H).
     return_state : bool
@@ -113,6 +112,9 @@ class Recurrent(SequenceLayer):
         bias_initializer: str = "zeros",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
+        weight_dropout: float = 0.0,
+        initial_state: str = "zeros",
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -131,6 +133,12 @@ class Recurrent(SequenceLayer):
         self.bias_initializer, self.use_bias = bias_initializer, self.cell.use_bias
         self.dropout = fraction(dropout, f"{self.name}: dropout")
         self.recurrent_dropout = fraction(recurrent_dropout, f"{self.name}: recurrent_dropout")
+        self.weight_dropout = fraction(weight_dropout, f"{self.name}: weight_dropout")
+        self.zoneout = dict(zoneout) if isinstance(zoneout, Mapping) else zoneout
+        states, zoned_out = self.cell.states, zoneout_of(zoneout, self.cell.states, self.name)
+        self._rates = Rates(states, self.dropout, self.recurrent_dropout, self.weight_dropout, zoned_out)
+        self._learned = learned_states(initial_state, states, self.name)
+        self.initial_state = initial_state
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.checkpoint = None if checkpoint is None else positive_integer(checkpoint, f"{self.name}: checkpoint")
@@ -158,30 +166,24 @@ class Recurrent(SequenceLayer):
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         self.execution = self._equations()
-        self._rng = np.random.default_rng(rng.integers(2**63))
-        gates, recurrent = self.execution.input_gates, self.execution.recurrent_gates
-        arrays = {
-            "weight_ih": initializers.blocks(self.kernel_initializer, len(gates), (self.units, self.input_size), rng),
-            "weight_hh": initializers.blocks(self.recurrent_initializer, len(recurrent), (self.units, self.units), rng),
-        }
-        if self.use_bias:
-            initial = [self.cell.initial_bias(gate) for gate in gates]
-            drawn = initializers.blocks(self.bias_initializer, len(gates), (1, self.units), rng)
-            arrays["bias"] = drawn.ravel() + np.repeat(initial, self.units)
-        for name, parameter in self.cell.parameters().items():
-            shape = parameter.shape(self.units)
-            rows = shape[0] if len(shape) == 2 else 1
-            arrays[name] = initializers.blocks(parameter.initializer, 1, (rows, self.units), rng).reshape(shape)
-        return arrays
+        seed = int(rng.integers(2**63))  # drawn in any case: options leave initial values as they are
+        self._counter = Counter(seed) if self._rates else None
+        gates, sizes = (self.execution.input_gates, self.execution.recurrent_gates), (self.input_size, self.units)
+        methods = self.kernel_initializer, self.recurrent_initializer, self.bias_initializer
+        arrays = initial_arrays(self.cell, gates, sizes, methods, rng)
+        return arrays | {name: np.zeros(self.units) for name in self._learned}
 
     @cached_property
-    def _masked(self) -> Execution:
-        """The equations with a mask on every state that enters a product."""
-        return Execution(self.cell, self.units, self.input_size, self.dtype, masked=True)
+    def _training(self) -> Execution:
+        """The equations with the masks of training."""
+        if not self.recurrent_dropout and not self._rates.zoneout:
+            return self.execution
+        sizes, drawn = (self.units, self.input_size, self.dtype), dict.fromkeys(self._rates.zoneout)
+        return Execution(self.cell, *sizes, masked=self.recurrent_dropout > 0, zoneout=drawn)
 
     def _quantized(self, precision: str | None) -> Self:
         layer = copy.copy(self)
-        vars(layer).pop("_masked", None)
+        vars(layer).pop("_training", None)
         layer._state, layer._low_precision = None, precision
         layer.grads = {key: np.zeros(value.shape, self.dtype) for key, value in self.params.items()}
         layer.execution = layer._equations()
@@ -189,11 +191,11 @@ class Recurrent(SequenceLayer):
 
     def _equations(self) -> Execution:
         low = known_precision(self._low_precision or self.dtype.name, self.dtype.name, f"{self.name}: precision")
-        return Execution(self.cell, self.units, self.input_size, self.dtype, low)
+        return Execution(self.cell, self.units, self.input_size, self.dtype, low, zoneout=self._rates.zoneout)
 
     def tape_bytes(self, batch: int) -> TapeBytes:
         """What a training pass on `batch` sequences takes."""
-        row, sequence = (self._masked if self.recurrent_dropout else self.execution).gradient.tape_bytes
+        row, sequence = self._training.gradient.tape_bytes
         states = len(self.cell.states) * self.units * self.dtype.itemsize
         return TapeBytes(batch * row, batch * states, batch * sequence)
 
@@ -203,7 +205,7 @@ class Recurrent(SequenceLayer):
 
     def release_memory(self) -> None:
         """Free the working memory of calls; the next call takes it anew."""
-        for name in ("execution", "_masked"):
+        for name in ("execution", "_training"):
             if name in vars(self):
                 vars(self)[name].pool.release()
 
@@ -222,6 +224,8 @@ class Recurrent(SequenceLayer):
 
     def finish(self, direction: Direction) -> Cache:
         """What a run that has been run leaves behind."""
+        if direction.training and self._counter:
+            self._counter.advance(len(direction.x.lengths))  # now: a run that did not come to its end drew nothing
         if self.stateful:
             self._state = direction.final
         return Cache.of(direction)
@@ -231,8 +235,7 @@ class Recurrent(SequenceLayer):
         return rows.new(self.units) if self.return_sequences else np.zeros((len(rows.lengths), self.units), self.dtype)
 
     def _calls(self, rows: Rows, training: bool) -> list[_core.Call]:
-        with unmoved(self._rng):
-            return [self.bind_forward(rows, self._room(rows), None, training).forward.call]
+        return [self.bind_forward(rows, self._room(rows), None, training).forward.call]
 
     def bind_forward(
         self, rows: Rows, y: Rows | np.ndarray, state: State | None, training: bool, aligned: bool = False
@@ -243,18 +246,14 @@ class Recurrent(SequenceLayer):
                 f"{self.name}: a layer of {self.precision} is for inference; train the float32 layer, "
                 f"quantize('float32') of this one, or call forward with training=False."
             )
-        state = self._check_state(state, len(rows.lengths))  # first: an error must not draw masks
-        masks: list[np.ndarray] = []
-        execution = self.execution
-        if training and self.recurrent_dropout:
-            execution = self._masked
-            shape = (len(rows.lengths), self.units)
-            masks = [draw_mask(self._rng, shape, self.recurrent_dropout, self.dtype) for _ in execution.layout.masks]
-        input_mask = None
-        if training and self.dropout:
-            input_mask = draw_mask(self._rng, (len(rows.lengths), self.input_size), self.dropout, self.dtype)
-            rows = masked_rows(rows, input_mask)
-        packed = execution.packed(self.params, self.params.version)
+        learned = self._learned if state is None else ()
+        state = self._start(state, len(rows.lengths))
+        execution = self._training if training else self.execution
+        masks = Masks()
+        if training and self._counter:
+            entering = execution.layout.masks
+            masks = self._rates.draw(self._counter, len(rows.lengths), self.params, entering, self.dtype.name)
+        packed = execution.packed(self.params, self.params.version, masks.weight)
         if training:
             packed.transpose()  # now: the weights may change before the backward pass
         return Direction(
@@ -268,8 +267,14 @@ class Recurrent(SequenceLayer):
             reverse=self.go_backwards,
             reverse_output=self.go_backwards and aligned,
             masks=masks,
-            input_mask=input_mask,
+            learned=learned,
         )
+
+    def _start(self, state: State | None, batch: int) -> State | None:
+        """The initial state of every row, (B, H): the one given, or the learned one; None is zero."""
+        if state is None and self._learned:
+            return tuple(np.repeat(self.params[name][None], batch, axis=0) for name in self._learned)
+        return self._check_state(state, batch)
 
     def _check_state(self, state: State | None, batch: int) -> State | None:
         return as_state(state, self.cell.states, (batch, self.units), self.dtype, self.name)
@@ -335,6 +340,8 @@ class Recurrent(SequenceLayer):
         if not self.built:
             self._ensure_built(x_t)
         execution = self.execution
+        if state is None and self._learned:
+            state = self._start(None, len(as_vectors(x_t, self.dtype, self.name, self.input_size)))
         if execution.stepper is not None:
             found = execution.stepper.step(x_t, state, self.params.version)
             if found is not None:
@@ -344,7 +351,7 @@ class Recurrent(SequenceLayer):
 
     def state_pool(self, rows: int) -> StatePool:
         """Room for the states of `rows` streams, where the engine reads and writes them."""
-        return StatePool(self.execution, self.params, rows)
+        return StatePool(self.execution, self.params, rows, self._learned)
 
     def trace(
         self, x: Any, names: Sequence[str], lengths: Any = None, state: State | None = None
@@ -376,6 +383,6 @@ class Recurrent(SequenceLayer):
         """
         self._ensure_built(x)
         rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
-        state = self._check_state(state, len(rows.lengths))
+        state = self._start(state, len(rows.lengths))
         packed = self.execution.packed(self.params, self.params.version)
         return self.execution.trace(rows, state, packed, names, self.go_backwards)

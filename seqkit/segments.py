@@ -15,7 +15,7 @@ Legend: B batch, T time, I input features, H units.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy as np
 from seqkit import _core
 from seqkit.execution import Backward, Execution, Forward, Packed, run_calls
 from seqkit.layer import State
+from seqkit.masks import Masks
 from seqkit.rows import Rows, last_place
 
 Place = tuple[np.ndarray, np.ndarray, int]
@@ -38,6 +39,8 @@ class Direction:
         First step of every segment, in the order of reading, and the end.
     states : list of tuple of ndarray (B, H), or None for zeros
         Where the segments begin that have been run; at last, the final state.
+    learned : tuple of str
+        The parameters that the first one begins with, if it does.
     forward : Forward
         The call that was bound last.
     """
@@ -51,8 +54,8 @@ class Direction:
     training: bool
     reverse: bool
     reverse_output: bool
-    masks: Sequence[np.ndarray] = ()
-    input_mask: np.ndarray | None = None
+    masks: Masks
+    learned: tuple[str, ...]
     forward: Forward = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +85,7 @@ class Direction:
             self.states[segment],
             self.weights,
             masks=self.masks,
+            first_step=self.bounds[segment],
             program=self.execution.gradient.forward_program if taped else None,
             reverse=self.reverse,
             reverse_output=self.reverse_output,
@@ -113,6 +117,19 @@ class Direction:
 
 
 @dataclass
+class Cache:
+    """What one forward call keeps: the final state, and what a backward pass needs if it was for training."""
+
+    state: State
+    direction: Direction | None
+
+    @classmethod
+    def of(cls, direction: Direction) -> Cache:
+        """The cache of a direction that has been run."""
+        return cls(direction.final, direction if direction.training else None)
+
+
+@dataclass
 class Gradients:
     """What a backward pass of one direction gets and gives.
 
@@ -131,8 +148,13 @@ class Gradients:
     direction: Direction
     dy: Rows | np.ndarray | None
     dstate: State | None
-    grads: Mapping[str, np.ndarray]
+    grads: dict[str, np.ndarray]
     dx: Rows | None
+
+    def __post_init__(self) -> None:
+        self.targets = self.grads  # of the engine; where a part of the weights was used, not theirs
+        if self.direction.masks.weight is not None:
+            self.targets = self.grads | {"weight_hh": np.zeros_like(self.grads["weight_hh"])}
 
     def bind(self, forward: Forward, segment: int) -> Backward:
         """The backward call of a segment."""
@@ -161,6 +183,13 @@ class Gradients:
         direction.execution.pool.give_back("backward", back.work)
         self.dstate = back.initial
 
+    def end(self) -> None:
+        """Add the gradients that are not the engine's: those of masked weights and of learned states."""
+        if self.direction.masks.weight is not None:
+            self.grads["weight_hh"] += self.targets["weight_hh"] * self.direction.masks.weight
+        for name, gradient in zip(self.direction.learned, self.dstate or (), strict=False):
+            self.grads[name] += gradient.sum(axis=0)
+
 
 def run_forward(directions: Sequence[Direction]) -> None:
     """Run all segments of the directions of a layer, which have the same bounds; the last one is taped."""
@@ -184,15 +213,14 @@ def run_backward(parts: Sequence[Gradients]) -> State:
         run_calls([back.call for back in backs], first.execution)
         runs = []
         for part, back in zip(parts, backs, strict=True):
-            runs += part.direction.execution.gradient.weight_runs(back, part.grads)
+            runs += part.direction.execution.gradient.weight_runs(back, part.targets)
         _core.add_weight_gradients(runs, threads, arena, sums, segment == first.segments - 1, segment == 0)
         for part, back in zip(parts, backs, strict=True):
             part.finish(back, segment, threads, arena)
     pool.give_back("gradients", arena)
     pool.give_back("sums", sums)
     for part in parts:
-        if part.dx is not None and part.direction.input_mask is not None:
-            np.multiply(part.dx.array, part.direction.input_mask[:, None], out=part.dx.array)
+        part.end()
     return tuple(gradient for part in parts for gradient in part.dstate or ())
 
 

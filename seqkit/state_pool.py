@@ -5,6 +5,7 @@ Legend: N streams of a tick, I input features, H units.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,12 @@ class StatePool:
         The weights, looked at before every step.
     rows : int
         Number of rows.
+    learned : sequence of str
+        Names of the parameters that streams start from, one for each state; by default from 0.
     """
 
-    def __init__(self, execution: Execution, params: Versioned, rows: int) -> None:
-        self._execution, self._params = execution, params
+    def __init__(self, execution: Execution, params: Versioned, rows: int, learned: Sequence[str] = ()) -> None:
+        self._execution, self._params, self._learned = execution, params, learned
         self._states = tuple(np.zeros((rows, execution.units), execution.dtype) for _ in execution.cell.states)
         self._stepper: _core.Stepper | None = None
 
@@ -43,8 +46,8 @@ class StatePool:
         return y
 
     def clear(self, row: int) -> None:
-        for array in self._states:
-            array[row] = 0
+        for n, array in enumerate(self._states):
+            array[row] = self._params[self._learned[n]] if self._learned else 0
 
     def save(self, row: int) -> Saved:
         return {name: array[row].copy() for name, array in self._named().items()}

@@ -7,11 +7,13 @@ import pytest
 from checks import CHECKS
 from checks.data import Data, assert_close
 from checks.papers import PAPERS
+from checks.philox import factors
 from checks.subjects import DROPPED, SUBJECTS, VARIANTS, maker, random_cells, registered, repeatable
 
 from seqkit import registry
 from seqkit.equations import ACTIVATIONS, Cell, run_reference
 from seqkit.errors import EquationError
+from seqkit.masks import INPUT, RECURRENT
 
 # Options and dropout change equations, not how rows, threads and memory are handled.
 OF_EQUATIONS = (
@@ -107,9 +109,8 @@ def test_dropout_is_of_whole_columns_of_the_weights(cell: str) -> None:
     layer = repeatable(maker(cell, 6, 4, dropout=0.4, recurrent_dropout=0.3))("float64")
     data = Data.draw(layer)
     y, _ = layer.forward(data.x, data.lengths, data.state, training=True)
-    rng = np.random.default_rng(5)
-    recurrent = (rng.random((6, 6)) >= 0.3) / 0.7
-    inputs = (rng.random((6, 4)) >= 0.4) / 0.6
+    recurrent = factors(5, RECURRENT, 0.3, range(6), [0], 6)[:, 0]
+    inputs = factors(5, INPUT, 0.4, range(6), [0], 4)[:, 0]
     for row in range(6):
         thinned = dict(layer.params) | {
             "weight_ih": layer.params["weight_ih"] * inputs[row],

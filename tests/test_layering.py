@@ -20,9 +20,10 @@ PACKAGE = Path(__file__).parent.parent / "seqkit"  # the sources: an installed p
 FLOORS = (
     ("errors",),
     ("_core",),
-    ("options", "pools", "parameters", "generators", "sequences", "equations", "data", "checkpoint", "plan"),
+    ("options", "pools", "arena_pool", "parameters", "generators", "counter", "sequences", "equations"),
+    ("data", "checkpoint", "plan"),
     ("activations", "initializers", "steps", "rows", "streams", "packing"),
-    ("layer", "masks"),
+    ("layer", "masks", "cell_arrays"),
     ("sequence_layer", "execution"),
     ("state_pool", "segments"),
     ("recurrent",),

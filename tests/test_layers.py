@@ -247,7 +247,8 @@ class TestDropout:
             Dropout(rate)
 
     def test_config(self) -> None:
-        assert Dropout.from_config(Dropout(0.3, seed=2).config()).config() == {"rate": 0.3, "seed": 2}
+        config = {"rate": 0.3, "seed": 2, "noise_shape": [None, 1, None]}
+        assert Dropout.from_config(Dropout(0.3, 2, (None, 1, None)).config()).config() == config
 
 
 class TestEmbedding:

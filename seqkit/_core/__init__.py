@@ -7,6 +7,7 @@ from seqkit._core.beam import beam_search
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
 from seqkit._core.crf import crf, viterbi
 from seqkit._core.ctc import ctc
+from seqkit._core.dropping import drop
 from seqkit._core.engine import pipeline_pays, plan, run
 from seqkit._core.gather import gather_padded, scatter_add
 from seqkit._core.machine import (
@@ -21,6 +22,7 @@ from seqkit._core.machine import (
     supported_isas,
     tile_rows,
 )
+from seqkit._core.noise import Noise, draw
 from seqkit._core.products import Product, add_column_sums, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
@@ -36,6 +38,7 @@ __all__ = [
     "Arena",
     "Batch",
     "Call",
+    "Noise",
     "Product",
     "Program",
     "Stepper",
@@ -47,6 +50,8 @@ __all__ = [
     "beam_search",
     "crf",
     "ctc",
+    "draw",
+    "drop",
     "fma_peak",
     "gather_padded",
     "input_gradient",

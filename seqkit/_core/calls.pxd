@@ -1,6 +1,6 @@
 from libc.stdint cimport int32_t, int64_t
 
-from seqkit._core.machine cimport Arena, sk_instruction, sk_kernels, sk_pointwise, sk_slot
+from seqkit._core.machine cimport Arena, sk_instruction, sk_kernels, sk_noise, sk_pointwise, sk_slot
 
 cdef struct Slot:       # where a value of the program lies, before addresses are known
     int64_t kind, index, columns
@@ -25,7 +25,7 @@ cdef struct Post:       # target rows += grad columns @ packed transposed weight
 cdef struct ProgramData:
     const sk_kernels *kernels
     int64_t units, features, vectors, width, panels, padded, columns
-    int64_t states, saved, temps, vector_count, means, masks
+    int64_t states, saved, temps, vector_count, means, masks, noises
     int64_t slot_count, stage_count, run_count
     bint backward
     Slot *slots
@@ -62,7 +62,10 @@ cdef struct CallData:       # one direction of one layer on one batch, every add
     char *vector[32]        # [row or tape row][padded]
     bint vector_taped[32]
     char *mean[32]          # [row][width]
-    char *mask[8]           # [row][padded]
+    char *mask[16]          # [row][padded]; the last ones are drawn at every step:
+    sk_noise noise[8]
+    int64_t first_row, first_step   # numbers of the batch's first row and of its first step, for what is drawn
+    char *input_mask        # (size, features) of the user: what x is multiplied by, or NULL
     char *saved             # [panel][tape row][saved][width]
     char *grad              # [panel][tape row][columns][width]
     char *initial[8]        # (size, units) of the user, or NULL

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 
 from seqkit._core.machine import Arena
+from seqkit._core.noise import Noise
 
 SLOTS: dict[str, int]
 OPERANDS: dict[str, int]
@@ -44,6 +45,10 @@ class Call:
         bias: np.ndarray | None = ...,
         parameters: np.ndarray | None = ...,
         masks: Sequence[np.ndarray] = ...,
+        input_mask: np.ndarray | None = ...,
+        noises: Sequence[Noise] = ...,
+        first_row: int = ...,
+        first_step: int = ...,
         taped_vectors: Iterable[int] = ...,
         forward: Call | None = ...,
     ) -> None: ...

@@ -26,6 +26,7 @@ import numpy as np
 from seqkit._core.machine cimport SK_COMPILED, Arena, address, kernels_of, sk_aligned, sk_pointwise
 
 from seqkit._core.machine import isa
+from seqkit._core.noise cimport Noise
 from seqkit.errors import BuildError
 
 SLOTS = {
@@ -35,7 +36,7 @@ SLOTS = {
     )
 }
 OPERANDS = {name: kind for kind, name in enumerate(["x", "state", "vector", "carry"])}
-LIMITS = {"states": 8, "vector_count": 32, "means": 32, "masks": 8, "weights": 64}  # sizes of the arrays in CallData
+LIMITS = {"states": 8, "vector_count": 32, "means": 32, "masks": 16, "weights": 64}  # sizes of the arrays in CallData
 
 
 def _use_compiled():
@@ -69,6 +70,7 @@ cdef class Program:
         d.padded = d.panels * d.width
         d.backward, d.columns, d.saved, d.states = tables["backward"], tables["columns"], tables["saved"], tables["states"]
         d.temps, d.vector_count, d.means, d.masks = tables["temps"], tables["vector_count"], tables["means"], tables["masks"]
+        d.noises = tables["noises"]
         d.slot_count, d.stage_count, d.run_count = len(tables["slots"]), len(tables["stages"]), len(tables["runs"])
         d.slots, d.stages = <Slot *>address(tables["slots"]), <Stage *>address(tables["stages"])
         d.runs, d.mean_list = <Run *>address(tables["runs"]), <Mean *>address(tables["mean_list"])
@@ -158,16 +160,17 @@ cdef class Call:
     """One direction of one layer on one batch.
 
     `x` and `y` are (array, int64 byte offset of every row, bytes between steps); `initial` and `final` are
-    (size, units) arrays; a backward call names the `forward` call whose tape it reads.
+    (size, units) arrays; `noises` are drawn at every step for the rows and steps counted from `first_row` and `first_step`; a backward call names the `forward` call whose tape it reads.
     """
 
     def __cinit__(self, Program program, Batch batch, Arena tape, Arena work, *, bint taped, bint reverse=False,
                   bint reverse_output=False, bint last_only=False, x=None, y=None, initial=(), final=(), weights=(),
-                  bias=None, parameters=None, masks=(), taped_vectors=(), Call forward=None):
+                  bias=None, parameters=None, masks=(), input_mask=None, noises=(), int64_t first_row=0,
+                  int64_t first_step=0, taped_vectors=(), Call forward=None):
         cdef CallData *d = &self.data
         cdef int64_t i
         self.program, self.batch = program, batch
-        self.keep = (x, y, initial, final, weights, bias, parameters, tape, work, forward)
+        self.keep = (x, y, initial, final, weights, bias, parameters, tape, work, forward, input_mask)
         memset(d, 0, sizeof(CallData))
         d.program, d.batch = &program.data, &batch.data
         d.taped, d.reverse, d.reverse_output, d.last_only = taped, reverse, reverse_output, last_only
@@ -185,6 +188,13 @@ cdef class Call:
         if forward is None:
             for i, array in enumerate(masks):
                 place_mask(d, d.mask[i], address(array))
+            for i, noise in enumerate(noises):
+                d.noise[i] = (<Noise>noise).data
+            d.first_row, d.first_step = first_row, first_step
+            d.input_mask = NULL if input_mask is None else address(input_mask)
+        else:
+            d.noise, d.first_row, d.first_step = forward.data.noise, forward.data.first_row, forward.data.first_step
+            d.input_mask = forward.data.input_mask
 
     cdef void place(self, Arena tape, Arena work, set taped_vectors, Call forward) except *:
         """Lay the buffers out."""

@@ -65,6 +65,13 @@ typedef struct {
 } sk_compiled;
 #define SK_COMPILED "seqkit.pointwise" /* name of the capsules that hold their addresses */
 
+/* A mask: which units are dropped, and what the others are multiplied by (noise.inc.c). */
+typedef struct {
+    uint32_t key[2];
+    uint32_t threshold; /* a number below it drops */
+    double scale;
+} sk_noise;
+
 /* z[row][0:n] += sum over k of a[row][k] * w[k][0:n], k ascending and never split.
  * k runs over `segments` pieces of `length`; element k of a piece is k*step numbers further on. */
 typedef struct {
@@ -101,6 +108,11 @@ typedef struct {
     double (*peak)(int64_t repeats);
     /* sum of `bytes` of memory, a multiple of SK_READ_SUMS vectors, read `repeats` times: the limit where weights are used once */
     double (*read)(const char *memory, int64_t bytes, int64_t repeats);
+    /* the 64 numbers of a group of units */
+    void (*numbers)(uint32_t *out, const sk_noise *noise, int64_t row, int64_t time, int64_t group);
+    /* what units [first, end) of a row are multiplied by at one time: 0 or the scale */
+    void (*factors)(char *out, const sk_noise *noise, int64_t row, int64_t time, int64_t first, int64_t end);
+    void (*multiply)(char *out, const char *x, const char *y, int64_t count); /* out = x * y */
 } sk_kernels;
 
 extern const sk_kernels sk_base_f32, sk_base_f64, sk_base_bf16, sk_base_i8;

@@ -13,6 +13,7 @@
  */
 #include "vector.inc.c"
 #include "operations.inc.c"
+#include "noise.inc.c"
 
 /* ---- products ------------------------------------------------------------------------- */
 
@@ -252,7 +253,7 @@ static double FN(read)(const char *memory, int64_t bytes, int64_t repeats)
 const sk_kernels FN(sk) = {
     ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, 0, 1, NULL,
     FN(product), FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(peak),
-    FN(read),
+    FN(read), FN(numbers), FN(factors), FN(multiply),
 };
 
 #undef EACH

@@ -18,4 +18,5 @@
 #define TARGET_I8 "avxvnni"
 #define NATIVE_I8(sum, x, w) ((ivec)_mm256_dpbusd_avx_epi32((__m256i)(sum), (__m256i)(x), (__m256i)(w)))
 #endif
+#define MUL_LOW_HALVES(a, b) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
 #include "kernels_both.inc.c"

@@ -17,4 +17,5 @@
 #define NATIVE_BF16(sum, x, w) ((vec)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(x), (__m512bh)(w)))
 #define TARGET_I8 "avx512vnni"
 #define NATIVE_I8(sum, x, w) ((ivec)_mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(w)))
+#define MUL_LOW_HALVES(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
 #include "kernels_both.inc.c"

@@ -14,5 +14,8 @@
 #include <immintrin.h>
 #define MADD_NAME "pmaddwd"
 #define MADD(a, b) ((ivec)_mm_madd_epi16((__m128i)(a), (__m128i)(b)))
+#define MUL_LOW_HALVES(a, b) _mm_mul_epu32((__m128i)(a), (__m128i)(b))
+#else
+#define MUL_LOW_HALVES(a, b) (((a) & 0xFFFFFFFF) * ((b) & 0xFFFFFFFF))
 #endif
 #include "kernels_both.inc.c"

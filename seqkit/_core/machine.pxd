@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
 cdef extern from "kernels.h" nogil:
     int SK_MAX_ROWS
@@ -22,6 +22,10 @@ cdef extern from "kernels.h" nogil:
         int64_t by_panel
     ctypedef void (*sk_pointwise)(const sk_block *) noexcept nogil
     const char *SK_COMPILED
+    ctypedef struct sk_noise:
+        uint32_t[2] key
+        uint32_t threshold
+        double scale
     ctypedef struct sk_product:
         int64_t step, segments, length, segment, w_row, z_row
         const char *bias
@@ -42,6 +46,9 @@ cdef extern from "kernels.h" nogil:
         void (*gather)(char *, int64_t, char **, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         double (*peak)(int64_t) noexcept nogil
         double (*read)(const char *, int64_t, int64_t) noexcept nogil
+        void (*numbers)(uint32_t *, const sk_noise *, int64_t, int64_t, int64_t) noexcept nogil
+        void (*factors)(char *, const sk_noise *, int64_t, int64_t, int64_t, int64_t) noexcept nogil
+        void (*multiply)(char *, const char *, const char *, int64_t) noexcept nogil
 
 cdef extern from "threads.h" nogil:
     ctypedef void (*sk_work)(void *context, int64_t thread, int64_t threads) noexcept nogil

@@ -60,6 +60,8 @@ cdef int64_t lay_out(Scratch *s, CallData *c, int64_t rows, char *memory) noexce
     for k in range(p.run_count):
         longest = max(longest, words(p, p.runs[k].inner))
     s.encoded_row = 0 if p.kernels.encode is NULL else longest * p.kernels.size
+    if c.input_mask is not NULL:                # in training, where nothing is encoded
+        return s.encoded + s.chunk_rows * p.features * p.kernels.size - begin
     return s.encoded + runs * s.chunk_rows * s.encoded_row - begin
 
 
@@ -130,6 +132,17 @@ cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scra
                     columns + (m * s.chunk_rows * line + run.column * p.width) * size, s.chunk_rows * line * size, line * size)
 
 
+cdef void mask_input(CallData *c, Task task, int64_t t0, int64_t end, Scratch *s) noexcept nogil:
+    """Have the rows of steps [t0, end) of x lead to copies that are multiplied by the mask."""
+    cdef int64_t t, j, r, line = c.program.features * c.program.kernels.size
+    for t in range(t0, end):
+        for j in range(task_rows(c.batch, task, c.batch.active[t])):
+            r = s.chunk_offset[t - t0] + j
+            c.program.kernels.multiply(s.encoded + r * line, s.x_rows[r], c.input_mask + c.batch.order[task.first + j * task.stride] * line,
+                                       c.program.features)
+            s.x_rows[r] = s.encoded + r * line
+
+
 cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept nogil:
     """Start the columns of the steps from t0 on: bias, and the product with x; returns the end.
 
@@ -151,6 +164,8 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
         t += 1
     if task.source is not NULL and not sk_await(task.source, 1, c.batch.time if c.reverse else t, task.stopped):
         return t
+    if c.input_mask is not NULL:
+        mask_input(c, task, t0, t, s)
     encode(p, s, s.encoded, s.x_rows, rows, p.features)
     for stage in range(p.stage_count):
         line = p.stages[stage].columns * p.width
@@ -269,6 +284,19 @@ cdef bint post_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage,
     return True
 
 
+cdef void draw(CallData *c, Task task, int64_t t, int64_t n) noexcept nogil:
+    """The masks that are others at every step; backward draws them again."""
+    cdef ProgramData *p = c.program
+    cdef int64_t i, j, row, first = task.panel * p.width, end = task.panel_end * p.width
+    cdef char *mask
+    for i in range(p.noises):
+        mask = c.mask[p.masks - p.noises + i]
+        for j in range(n):
+            row = task.first + j * task.stride
+            p.kernels.factors(mask + (row * p.padded + first) * p.kernels.size, &c.noise[i],
+                              c.first_row + c.batch.order[row], c.first_step + t, first, end)
+
+
 cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:
     """One step of a task; False if the call was stopped."""
     cdef ProgramData *p = c.program
@@ -276,6 +304,7 @@ cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int
     cdef char *columns = s.columns
     if s.places.by_panel != (n == 1):
         place_rows(c, task, s, n == 1)
+    draw(c, task, t, n)
     move_all(&s.places, c, t, column_row)
     set_user_rows(c, task, t, n, s)
     for stage in range(p.stage_count):

@@ -104,6 +104,7 @@ cdef struct Gradient:           # of one run
 cdef struct Gradients:
     Gradient *list
     int64_t count, tiles, share # tiles of all runs; bytes of a thread
+    int64_t masked              # bytes of masked rows of a block
     char *memory
     Watch watch
 
@@ -111,6 +112,7 @@ cdef struct Part:               # of one thread: tiles [begin, end) of all runs
     int64_t begin, end
     char **sources              # operand rows of a block
     char **tile                 # gathered rows of a tile
+    char *masked                # rows of x times their mask, of a block
     char *gathered              # [tile][row of a block][tile_rows], tiles `tile_bytes` apart
     int64_t tile_bytes
 
@@ -138,6 +140,18 @@ cdef void find_rows(Gradient *g, int64_t t, int64_t start, int64_t rows, char **
             t, b = t + 1, 0
 
 
+cdef void mask_rows(Gradient *g, int64_t t, int64_t start, int64_t rows, char **sources, char *memory) noexcept nogil:
+    """Have these rows of x lead to copies that are multiplied by the mask of the input."""
+    cdef CallData *c = g.forward
+    cdef int64_t i, b = start - c.batch.offset[t], line = g.run.inner * c.program.kernels.size
+    for i in range(rows):
+        c.program.kernels.multiply(memory + i * line, sources[i], c.input_mask + c.batch.order[b] * line, g.run.inner)
+        sources[i] = memory + i * line
+        b += 1
+        if b == c.batch.active[t]:
+            t, b = t + 1, 0
+
+
 cdef int64_t first_tile(Gradient *g, Part *part) noexcept nogil:
     return max(part.begin - g.before, <int64_t>0)
 
@@ -154,6 +168,8 @@ cdef void gather_block(Gradient *runs, int64_t count, Part *part, int64_t t, int
         first, last = first_tile(&runs[n], part), last_tile(&runs[n], part)
         if first < last:
             find_rows(&runs[n], t, start, rows, part.sources)
+            if runs[n].run.operand == OPERAND_X and runs[n].forward.input_mask is not NULL:
+                mask_rows(&runs[n], t, start, rows, part.sources, part.masked)
             runs[n].backward.program.kernels.gather(
                 part.gathered + (runs[n].before + first - part.begin) * part.tile_bytes, part.tile_bytes, part.sources, rows,
                 first, last, runs[n].run.inner)
@@ -223,7 +239,8 @@ cdef void weight_gradients(void *context, int64_t thread, int64_t threads) noexc
     part.begin, part.end = w.tiles * thread // threads, w.tiles * (thread + 1) // threads
     part.sources, part.tile_bytes = <char **>(w.memory + thread * w.share), gathered_bytes(w.list.backward.program.kernels)
     part.tile = part.sources + BLOCK_ROWS
-    part.gathered = <char *>(part.tile + SK_MAX_ROWS)
+    part.masked = <char *>(part.tile + SK_MAX_ROWS)
+    part.gathered = part.masked + w.masked
     while n < w.count:
         count = 1
         while n + count < w.count and w.list[n + count].backward == w.list[n].backward:
@@ -272,12 +289,14 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena, Arena sums, bi
     cdef Gradients w
     cdef Gradient *g
     described = np.zeros(len(runs) * sizeof(Gradient) + 64, np.uint8)
-    w.list, w.count, w.tiles = <Gradient *>address(described, True), len(runs), 0
+    w.list, w.count, w.tiles, w.masked = <Gradient *>address(described, True), len(runs), 0, 0
     sizes = []
     for n, (forward, backward, number, column, targets) in enumerate(runs):
         g = &w.list[n]
         describe(g, forward, backward, number, column, targets)
         size = g.tiles * g.forward.program.kernels.tile_rows * g.forward.program.kernels.size
+        if g.forward.input_mask is not NULL:
+            w.masked = max(w.masked, (BLOCK_ROWS * g.forward.program.features * g.forward.program.kernels.size + 63) // 64 * 64)
         g.before = w.tiles
         w.tiles += g.tiles
         operations += g.backward.batch.rows * g.run.inner * g.run.count * g.forward.program.padded
@@ -285,7 +304,7 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena, Arena sums, bi
         packed += sizes[n] + 64
     threads = threads_for(operations, free_threads(threads))
     size = (w.tiles + threads - 1) // threads * gathered_bytes(w.list.backward.program.kernels)
-    w.share = ((BLOCK_ROWS + SK_MAX_ROWS) * sizeof(void *) + size + 63) // 64 * 64
+    w.share = ((BLOCK_ROWS + SK_MAX_ROWS) * sizeof(void *) + w.masked + size + 63) // 64 * 64
     arena.reserve(threads * w.share + 64)
     w.memory = arena.take(threads * w.share)
     sums.reserve(packed)
@@ -312,6 +331,15 @@ cdef struct InputGradient:
     Rows dx
     char *memory
     Watch watch
+
+
+cdef void put_input_row(InputGradient *w, char *dx, char *z, int64_t row) noexcept nogil:
+    """One row of dx, multiplied by the mask that x was multiplied by."""
+    cdef int64_t line = w.features * w.backward.program.kernels.size
+    if w.forward.input_mask is NULL:
+        memcpy(dx, z, line)
+    else:
+        w.backward.program.kernels.multiply(dx, z, w.forward.input_mask + row * line, w.features)
 
 
 cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept nogil:
@@ -346,7 +374,7 @@ cdef void input_rows(void *context, int64_t thread, int64_t threads) noexcept no
             while r + i >= batch.offset[t + 1]:
                 t += 1
             n = r + i - batch.offset[t]
-            memcpy(row_at(&w.dx, batch.order[n], input_time(w.forward, n, t)), z + i * total * size, w.features * size)
+            put_input_row(w, row_at(&w.dx, batch.order[n], input_time(w.forward, n, t)), z + i * total * size, batch.order[n])
 
 
 def input_gradient(Call forward, Call backward, runs, weights, dx, int64_t features, int64_t threads, Arena arena):

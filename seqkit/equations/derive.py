@@ -104,7 +104,7 @@ class _Derivation:
         return self.values[node]
 
     def _fetch(self, node: Node) -> Node:
-        if node.operation in ("state", "parameter", "mask", "constant"):
+        if node.operation in ("state", "parameter", "mask", "random", "constant"):
             return self.recorder.node(node.operation, detail=node.detail)
         if node in self.state_of:
             return self.recorder.node("next", detail=self.state_of[node])

@@ -46,6 +46,8 @@ class Layout:
         Place of the first column of every stage among all columns.
     parameter_rows : list of (str, int)
         Rows of the packed parameters.
+    masks, randoms : list of str
+        States with a mask that stays from step to step, and those with one that is drawn at every step.
     vector_nodes : list of Node
         Computed vectors that the forward program multiplies; they are kept for the gradient.
     """
@@ -60,6 +62,7 @@ class Layout:
     stage_columns: list[list[Node]]
     parameter_rows: list[tuple[str, int]]
     masks: list[str]
+    randoms: list[str]
     vector_nodes: list[Node]
 
 
@@ -88,6 +91,7 @@ def lay_out(program: Program, units: int, dtype: str, precision: str) -> Layout:
         columns,
         sorted({node.detail[:2] for node in program.nodes if node.operation == "parameter"}),
         [node.detail for node in program.nodes if node.operation == "mask"],
+        [node.detail for node in program.nodes if node.operation == "random"],
         vector_nodes,
     )
 

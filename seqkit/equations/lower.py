@@ -181,7 +181,8 @@ class _Writer:
             "temps": self.temps,
             "vector_count": len(self.vectors),
             "means": len(self.means),
-            "masks": len(layout.masks),
+            "masks": len(layout.masks) + len(layout.randoms),
+            "noises": len(layout.randoms),
             "posts": _int64([], 5),
             "code": np.array(code, np.int32).reshape(-1, 5),
             "slots": _int64([(SLOTS[kind], index, columns) for kind, index, columns in self.slots], 3),
@@ -208,7 +209,7 @@ class _Writer:
             "states": len(self.program.states),
             "vector_count": len(self.vectors),
             "means": len(self.means),
-            "masks": len(self.layout.masks),
+            "masks": len(self.layout.masks) + len(self.layout.randoms),
             "weights": len(self.layout.runs),
         }
         for what, count in counts.items():
@@ -311,6 +312,8 @@ class _Writer:
             return ("saved", self.saved.index(detail), len(self.saved))
         if kind == "mask":
             return ("mask", self.layout.masks.index(detail), 0)
+        if kind == "random":
+            return ("mask", len(self.layout.masks) + self.layout.randoms.index(detail), 0)
         if kind == "adjoint":
             return ("vector", self.vectors.index(node), 0)
         if detail not in self.constants:

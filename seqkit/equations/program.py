@@ -125,7 +125,9 @@ def leaf_text(node: Node) -> str:
         return f"{detail:g}"
     if kind == "saved":
         return f"saved {detail.name or detail.operation}"
-    return {"state": f"{detail}[t-1]", "next": f"{detail}[t]", "mask": f"mask_{detail}", "carry": f"d{detail}[t]"}[kind]
+    if kind in ("mask", "random"):
+        return f"mask_{detail}" if kind == "mask" else f"random_{detail}[t]"
+    return {"state": f"{detail}[t-1]", "next": f"{detail}[t]", "carry": f"d{detail}[t]"}[kind]
 
 
 def _expression(node: Node, labels: dict[Node, str]) -> str:

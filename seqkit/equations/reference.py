@@ -58,6 +58,7 @@ def run_reference(
     lengths: np.ndarray | None = None,
     state: tuple[np.ndarray, ...] | None = None,
     reverse: bool = False,
+    zoneout: Mapping[str, Any] | None = None,
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Outputs (B, T, H) and final states of a cell, one sequence and one step at a time.
 
@@ -75,6 +76,8 @@ def run_reference(
         Initial states, zero by default.
     reverse : bool
         Run from the end of each sequence to its start; outputs stay at their time.
+    zoneout : mapping of str to float or ndarray (B, T, H), optional
+        For states that are zoned out, the share of the old value that a step keeps (Krueger et al., 2017).
 
     Examples
     --------
@@ -94,13 +97,17 @@ def run_reference(
     initial = state or tuple(np.zeros((batch, units)) for _ in cell.states)
     final = tuple(np.array(s, dtype=np.float64) for s in initial)
     y = np.zeros((batch, time, units))
+    kept = {name: np.broadcast_to(share, y.shape) for name, share in (zoneout or {}).items()}
     bias = params.get("bias", np.zeros(len(params["weight_ih"])))
     for b in range(batch):
         current = {name: values[b : b + 1].copy() for name, values in zip(cell.states, final, strict=True)}
         for t in range(lengths[b])[:: -1 if reverse else 1]:
             a = params["weight_ih"] @ x[b, t].astype(np.float64) + bias
             inputs = {gate: a[None, i * units : (i + 1) * units] for i, gate in enumerate(input_gates)}
-            current = cell.step(SimpleNamespace(**inputs), u, SimpleNamespace(**current), p)
+            new = cell.step(SimpleNamespace(**inputs), u, SimpleNamespace(**current), p)
+            for name, share in kept.items():
+                new[name] = share[b, t] * current[name] + (1 - share[b, t]) * new[name]
+            current = new
             y[b, t] = current[cell.states[0]]
         for name, values in zip(cell.states, final, strict=True):
             values[b] = current[name]

@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 
 from seqkit.errors import EquationError
 
-LEAVES = ("x", "product", "column", "state", "parameter", "mask", "constant", "next", "saved", "carry", "adjoint")
+LEAVES = ("x", "product", "column", "state", "parameter", "mask", "random", "constant")
+GRADIENT_LEAVES = ("next", "saved", "carry", "adjoint")
 
 
 @dataclass(eq=False)
@@ -33,7 +34,7 @@ class Node:
     @property
     def leaf(self) -> bool:
         """Whether the value is given, not computed."""
-        return self.operation in LEAVES
+        return self.operation in LEAVES + GRADIENT_LEAVES
 
 
 @dataclass

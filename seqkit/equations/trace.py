@@ -10,10 +10,11 @@ from typing import Any
 from seqkit.equations.cell import Cell, Parameter
 from seqkit.equations.program import Program, reachable
 from seqkit.equations.symbols import Node, Recorder, Symbol, fail, is_authors, line_text
+from seqkit.equations.zoneout import Zoneout, zone_out
 from seqkit.errors import EquationError, SeqkitError
 
 
-def trace(cell: Cell, masked: bool = False) -> Program:
+def trace(cell: Cell, masked: bool = False, zoneout: Zoneout | None = None) -> Program:
     """The program of one step of `cell`.
 
     Parameters
@@ -23,6 +24,8 @@ def trace(cell: Cell, masked: bool = False) -> Program:
     masked : bool
         Multiply every state by a mask where it enters a product: recurrent dropout
         (Gal and Ghahramani, 2016).
+    zoneout : mapping of str to float or None, optional
+        States of which a part keeps its old value, see :func:`~seqkit.equations.zoneout.zone_out`.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def trace(cell: Cell, masked: bool = False) -> Program:
         _Parameters(recorder, parameters, title, masked),
     )
     returned, names = _call_step(cell, title, arguments)
-    results = _check_results(cell, title, returned, recorder)
+    results = zone_out(recorder, _check_results(cell, title, returned, recorder), zoneout or {})
     program = _with_columns(title, cell, recorder, results, names)
     _check_all_used(cell, title, program, parameters)
     return program

@@ -15,7 +15,6 @@ import numpy as np
 from seqkit import _core, generators
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.layer import State
-from seqkit.masks import unmoved
 from seqkit.parameters import JoinedParameters
 from seqkit.pools import Pool
 from seqkit.recurrent import Cache, Recurrent
@@ -185,7 +184,7 @@ class Bidirectional(SequenceLayer):
         whole, halves = self._outputs(rows)
         passes = self._bind(rows, halves, state, training)
         run_forward(passes)
-        first, second = map(Cache.of, passes)
+        first, second = self.forward_layer.finish(passes[0]), self.backward_layer.finish(passes[1])
         merged = whole if self.merge_mode == "concat" else self._merge(*halves)
         return merged, BothCaches(
             first, second, arrays_of(tuple(halves)) if training and self.merge_mode == "mul" else None
@@ -199,8 +198,7 @@ class Bidirectional(SequenceLayer):
         ]
 
     def _calls(self, rows: Rows, training: bool) -> list[_core.Call]:
-        with unmoved(self.forward_layer._rng, self.backward_layer._rng):
-            return [one.forward.call for one in self._bind(rows, self._outputs(rows)[1], None, training)]
+        return [one.forward.call for one in self._bind(rows, self._outputs(rows)[1], None, training)]
 
     def _outputs(self, rows: Rows) -> tuple[Any, list[Any]]:
         """Where the directions write: halves of one array, or an array each."""

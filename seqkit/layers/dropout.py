@@ -1,17 +1,22 @@
 """Dropout between layers.
 
-Legend: B batch, T time, F features, N valid steps (or vectors).
+Legend: B batch, T time, F features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from seqkit import _core
+from seqkit.counter import Counter
+from seqkit.errors import ConfigError
 from seqkit.layer import Layer, State
 from seqkit.options import fraction
-from seqkit.sequences import as_vectors
+from seqkit.rows import Rows
+from seqkit.sequences import as_gradient, as_vectors
 from seqkit.steps import Steps
 
 
@@ -26,16 +31,22 @@ class Dropout(Layer):
     rate : float
         Probability of a 0, at least 0 and below 1.
     seed : int, optional
-        Seed of the layer's own generator; without one it comes from the seed given to `build`.
+        Seed of the layer's own masks; without one it comes from the seed given to `build`.
+    noise_shape : sequence of None or 1, optional
+        Which numbers share an m, as (batch, time, features): 1 for an axis along which it is the same.
+        ``(None, 1, None)`` drops the same features at every step of a sequence, as Keras'
+        ``SpatialDropout1D`` does; ``(None, None, 1)`` drops whole steps.
 
     Raises
     ------
     ConfigError
-        If `rate` is outside [0, 1).
+        If `rate` is outside [0, 1), `seed` no integer of 64 bits, or `noise_shape` of another form.
 
     Notes
     -----
-    Only valid steps draw numbers, so padding does not change what is dropped.
+    What is dropped depends on the seed, on the number of the row since the layer was built, on time and
+    feature alone: neither padding nor the size of batches changes it.  No mask is kept: the backward pass
+    draws it again.
 
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from
     overfitting", JMLR 15, 2014.
@@ -50,17 +61,21 @@ class Dropout(Layer):
 
     name = "dropout"
     training_only = True
+    _counter: Counter
 
-    def __init__(self, rate: float, seed: int | None = None) -> None:
+    def __init__(self, rate: float, seed: int | None = None, noise_shape: Sequence[int | None] | None = None) -> None:
         self.rate = fraction(rate, f"{self.name}: rate")
-        self.seed = seed
+        self.seed = seed if seed is None else _seed(seed, self.name)
+        self.noise_shape = _axes(noise_shape, self.name)
 
     def config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "seed": self.seed}
+        """The constructor's arguments."""
+        shape = None if self.noise_shape is None else list(self.noise_shape)
+        return {"rate": self.rate, "seed": self.seed, "noise_shape": shape}
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         # Not the caller's generator itself: other layers may go on drawing from it.
-        self._rng = np.random.default_rng(int(rng.integers(2**63)) if self.seed is None else self.seed)
+        self._counter = Counter(int(rng.integers(2**63)) if self.seed is None else self.seed)
         return {}
 
     def forward(
@@ -68,24 +83,55 @@ class Dropout(Layer):
     ) -> tuple[np.ndarray, Any]:
         self._require_built()
         steps = Steps.of(np.shape(x)[:-1], lengths, self.dtype, self.name)
-        rows = steps.rows(x, self.input_size)  # (N, F)
         if not training:
-            return steps.spread(rows), None
-        factor = self._factors(rows.shape)
-        return steps.spread(rows * factor), (steps, factor)
+            return steps.spread(steps.rows(x, self.input_size)), None
+        rows = Rows.of_array(_sequences(x), lengths, self.dtype, self.name, self.input_size)
+        counter, shape = self._counter, (*steps.leading, self.input_size)
+        cache = rows, _core.Noise(counter.seed, 0, self.rate), counter.row, shape
+        y = self._drop(*cache)
+        counter.advance(len(rows.lengths))
+        return y, cache
 
-    def _factors(self, shape: tuple[int, ...]) -> np.ndarray:
-        kept = self._rng.random(shape, dtype=self.dtype) >= self.rate
-        return kept * self.dtype.type(1.0 / (1.0 - self.rate))
+    def _drop(self, rows: Rows, noise: _core.Noise, first_row: int, shape: tuple[int, ...]) -> np.ndarray:
+        """The rows times their mask."""
+        out, axes = rows.new(self.input_size), self.noise_shape or (None, None, None)
+        sizes = rows.time, self.input_size, self.dtype.name
+        _core.drop(noise, first_row, rows.place, out.place, rows.lengths, *sizes, axes[1] == 1, axes[2] == 1)
+        return out.array.reshape(shape)
 
     def backward(
         self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
-        steps, factor = cache
-        rows = steps.rows(dy, self.input_size, "dy")
-        return (steps.spread(rows * factor) if input_grad else None), ()
+        rows, noise, first_row, shape = cache
+        dy = as_gradient(dy, shape, self.dtype, self.name)
+        return (self._drop(rows.of_view(_sequences(dy)), noise, first_row, shape) if input_grad else None), ()
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """One step of a stream: (B, F), unchanged."""
         self._require_built()
         return as_vectors(x_t, self.dtype, self.name, self.input_size), ()
+
+
+def _sequences(x: np.ndarray) -> np.ndarray:
+    """Vectors as sequences of one step."""
+    return np.asarray(x)[:, None] if np.ndim(x) == 2 else x
+
+
+def _axes(shape: Sequence[int | None] | None, owner: str) -> tuple[int | None, ...] | None:
+    """A noise_shape that has been checked."""
+    if shape is None:
+        return None
+    axes = tuple(shape)
+    if len(axes) != 3 or axes[0] is not None or any(axis not in (None, 1) for axis in axes[1:]):
+        raise ConfigError(
+            f"{owner}: noise_shape must be (None, time, features) with 1 for an axis along which a mask is the same "
+            f"and None for another, got {shape!r}."
+        )
+    return axes
+
+
+def _seed(seed: Any, owner: str) -> int:
+    """A seed that has been checked."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise ConfigError(f"{owner}: seed must be an integer of at least 0 and below 2**64, got {seed!r}.")
+    return int(seed)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from checks.data import Make, fill
 from checks.random_cells import RandomCell
 from checks.zoo import ZOO
@@ -54,7 +52,7 @@ def repeatable(make: Make) -> Make:
         forward = layer.forward
 
         def reseeded(*args: Any, **kwargs: Any) -> Any:
-            layer._rng = np.random.default_rng(5)
+            layer.restore_random_state({"seed": 5, "row": 0})
             return forward(*args, **kwargs)
 
         layer.forward = reseeded
@@ -111,6 +109,21 @@ def dropped() -> Iterator[tuple[str, Make]]:
         yield f"{name}-recurrent_dropout", repeatable(maker(ZOO[name], 5, 3, recurrent_dropout=0.3))
 
 
+def regularized() -> Iterator[tuple[str, Make]]:
+    """Zoneout, dropout of weights, and learned initial states."""
+    every = {"dropout": 0.3, "recurrent_dropout": 0.4, "weight_dropout": 0.25, "zoneout": 0.3}
+    for name, options in [
+        ("lstm", {"zoneout": {"h": 0.2, "c": 0.5}}),
+        ("gru", {"weight_dropout": 0.4, "go_backwards": True}),
+        ("lstm", {"initial_state": "learned", "zoneout": {"c": 0.3}}),
+        ("peephole", every),
+        ("gru", {**every, "reset_after": False, "initial_state": "learned", "go_backwards": True}),
+    ]:
+        yield "-".join([name, *options]), repeatable(maker(name, 18, 5, **options))
+    for name in ("OneMatrixTwice", "ThreeStates", "Means"):
+        yield f"{name}-every", repeatable(maker(ZOO[name], 5, 3, **every))
+
+
 def random_cells(seeds: range) -> Iterator[tuple[str, Make]]:
     """Random equations in random sizes; every third with kinks."""
     for seed in seeds:
@@ -124,3 +137,4 @@ def random_cells(seeds: range) -> Iterator[tuple[str, Make]]:
 SUBJECTS: dict[str, Make] = dict([*cells_of_all_sizes(), *zoo()])
 VARIANTS: dict[str, Make] = dict(variants())
 DROPPED: dict[str, Make] = dict(dropped())
+REGULARIZED: dict[str, Make] = dict(regularized())
