@@ -72,6 +72,15 @@ def test_units_of_one_row(cell: str, dtype: str, training: bool) -> None:
     assert_same_for_any_threads(layer, x, None, training)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_both_passes_of_one_row_are_shared(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test above compares is really split."""
+    layer, plans, run = make(cell, 260, 33, "float32"), [], _core.run
+    monkeypatch.setattr(_core, "run", lambda calls, *rest: (plans.append(_core.plan(calls, 3)), run(calls, *rest)))
+    results(layer, np.ones((1, 150, 33)), None, training=True)
+    assert [(threads, tasks, shared) for threads, tasks, _, shared in plans] == [(3, [1], "units")] * 2
+
+
 def test_directions() -> None:
     rng = np.random.default_rng(2)
     backward = seqkit.GRU(96, return_sequences=True)

@@ -193,10 +193,14 @@ static void FN(pack)(
     REAL *p = (REAL *)packed;
     const REAL *w = (const REAL *)weights;
     enum { BLOCK = 16 }; /* a cache line of each weight row at a time */
-    for (int64_t k0 = 0; k0 < k; k0 += BLOCK)
-        for (int64_t lane = 0; lane < width; lane++)
-            for (int64_t j = k0; j < k0 + BLOCK && j < k; j++)
-                p[j * p_row + lane] = lane < valid ? w[lane * w_row + j * w_step] : 0;
+    if (valid > width) valid = width;
+    for (int64_t j = 0; j < k; j++) memset(p + j * p_row + valid, 0, (width - valid) * sizeof(REAL));
+    if (w_row == 1)
+        for (int64_t j = 0; j < k; j++) memcpy(p + j * p_row, w + j * w_step, valid * sizeof(REAL));
+    else
+        for (int64_t k0 = 0; k0 < k; k0 += BLOCK)
+            for (int64_t lane = 0; lane < valid; lane++)
+                for (int64_t j = k0; j < k0 + BLOCK && j < k; j++) p[j * p_row + lane] = w[lane * w_row + j * w_step];
 }
 
 static void FN(unpack_add)(
