@@ -13,7 +13,7 @@ from typing import Any
 def peephole(torch: Any, features: int, units: int) -> Any:
     """A peephole LSTM: (T, B, I) to (T, B, H) and the final (h, c); the gates are i, f, g, o."""
 
-    class Peephole(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+    class Peephole(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             shapes = {
