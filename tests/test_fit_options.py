@@ -189,6 +189,16 @@ class TestLossWithParameters:
         assert history["loss"][-1] < history["loss"][0]
         assert not [name for name in model.params if name.startswith("loss.")]
 
+    def test_gradients_are_those_of_one_update(self) -> None:
+        grads = []
+        for epochs in (1, 3):
+            loss = seqkit.CRF(2)
+            model = self.model()
+            model.compile(SGD(0.0), loss)
+            model.fit(X, self.tags, epochs=epochs, shuffle=False)
+            grads.append(np.concatenate([grad.ravel() for grad in loss.grads.values()]))
+        np.testing.assert_array_equal(grads[0], grads[1])
+
     def test_saved_and_resumed(self, tmp_path: Path) -> None:
         def train(epochs: int, folder: str, **options: Any) -> seqkit.Sequential:
             model = self.model()

@@ -51,7 +51,7 @@ def make(**changes: Any) -> seqkit.Sequential:
         Dense(1),
     ]
     model = seqkit.Sequential(layers, seed=changes.get("seed", 3))
-    model.compile(changes.get("optimizer", "adam"), changes.get("loss") or FittedLoss(), ["mae", "r2"])
+    model.compile(changes.get("optimizer", "adam"), changes.get("loss") or FittedLoss(), ["r2", "mae"])
     return model
 
 
