@@ -28,7 +28,7 @@ def least(kind: str) -> int:
     """MiB that the message names where the budget is too small."""
     units, batch, time = SHAPES[kind]
     with pytest.raises(ConfigError, match="needs a memory of at least") as caught:
-        memory.planned(model_of(kind, units), 1, memory.Load(batch, time))
+        memory.planned(model_of(kind, units), 1, memory.Load(batch, time, 2 * batch * time * 16))
     return int(re.search(r"at least (\d+)MiB", str(caught.value))[1])
 
 
@@ -61,7 +61,7 @@ def test_same_weights(kind: str) -> None:
     y = rng.standard_normal((2 * batch, *((60, 1) if kind == "steps" else (models[0].layers[-1].output_size,))))
     lengths = rng.integers(0, 61, 2 * batch)
     with pytest.raises(ConfigError) as caught:
-        memory.planned(models[0], 1, memory.Load(batch, 60))
+        memory.planned(models[0], 1, memory.Load(batch, 60, 2 * batch * 60 * 16))
     budget = re.search(r"at least (\d+MiB)", str(caught.value))[1]
     config = [layer.config() for layer in models[0].layers]
     models[0].fit(x, y, batch, 3, lengths=lengths, seed=1)

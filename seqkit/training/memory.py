@@ -30,7 +30,7 @@ UNITS = {"": 1, "b": 1} | {
 COPIES = 9  # of the parameters: gradients, their sums, packed twice both ways, and what an optimizer keeps
 LOSS_ARRAYS = 8  # of the size of the output: targets, weights, gradient, and what a loss works with
 OVERHEAD = 16 * 2**20  # code that is loaded, threads, scratch memory, what the allocator does not give back
-BLOCK_ROWS = 128  # a segment is at least one block of the tape
+LEAST_ROWS = 512  # of a segment: shorter ones save little and cost more than what they do twice
 
 
 def number_of_bytes(memory: str | int) -> int:
@@ -147,7 +147,7 @@ def planned(model: Stack, budget: int, load: Load) -> list[Tape]:
 
 def _tape(layer: SequenceLayer, load: Load) -> Tape:
     found, time = layer.tape_bytes(load.batch), max(load.time, 1)
-    least = min(time, max(1, BLOCK_ROWS // load.batch))
+    least = min(time, max(1, LEAST_ROWS // load.batch))
     return Tape(layer, time, max(min(time, layer.checkpoint or time), least), least, found.step, found.segment)
 
 

@@ -140,7 +140,7 @@ class Window:
         for number, layer in enumerate(self._model.layers):
             y, cache = layer.forward(y, lengths, self.states[number], training=True)
             caches.append(cache)
-            if isinstance(layer, Recurrent):
+            if isinstance(layer, Recurrent) and self._after:  # else the next window starts where this one does
                 self.states[number] = cache.direction.state_at(min(self._after, self._x.shape[1]))
             lengths = lengths if y.ndim == 3 else None
         self._shape = y.shape
