@@ -31,6 +31,7 @@ def describe(
         "dtype": str(model.layers[0].dtype),
         "training": training,
         "metadata": model.metadata,
+        "random": model.random_state(),
         "progress": None if progress is None else progress.describe(model),
     }
     return description, arrays
@@ -46,6 +47,8 @@ def rebuild(
         for layer in description["layers"]:
             model.add(registry.from_spec(layer))
         model.build(description["input_size"])
+        if "random" in description:  # files of early versions have none
+            model.restore_random_state(description["random"])
         params = {name: array for name, array in arrays.items() if "/" not in name}
         if description["training"] is None:
             fill(model.params, {name: params[name] for name in params if not name.startswith(f"{LOSS}.")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,16 @@ def test_copies_and_pickles_go_on_with_the_same_numbers() -> None:
     expected = layer.forward(x)[0]
     for other in [*others, fresh]:
         np.testing.assert_array_equal(other.forward(x)[0], expected)
+
+
+def test_saved_models_go_on_with_the_same_numbers(tmp_path: Path) -> None:
+    layers = [seqkit.GRU(4, zoneout=0.3, return_sequences=True), seqkit.Dropout(0.5), seqkit.Dense(1)]
+    model = seqkit.Sequential(layers, seed=0).build(3)
+    x = RNG.standard_normal((2, 5, 3), dtype=np.float32)
+    model.forward(x)
+    model.save(tmp_path / "model")
+    loaded = seqkit.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.forward(x)[0], model.forward(x)[0])
 
 
 def test_layers_without_masks_have_no_random_state() -> None:
