@@ -18,7 +18,7 @@ from seqkit.parameters import JoinedParameters
 from seqkit.sequences import unpad
 from seqkit.stack import Stack
 from seqkit.training import losses, optimizers, trainer, truncated
-from seqkit.training.batches import Part, Samples
+from seqkit.training.batches import POOL, Part, Samples
 from seqkit.training.callbacks import Callback
 from seqkit.training.class_weights import ClassWeights
 from seqkit.training.history import History
@@ -142,6 +142,7 @@ class Sequential(Stack):
         resume: str | os.PathLike[str] | None = None,
         memory: str | int | None = None,
         tbptt: tuple[int, int] | None = None,
+        bucket: int = POOL,
     ) -> History:
         """Train on samples.
 
@@ -190,6 +191,10 @@ class Sequential(Stack):
         tbptt : (int, int), optional
             (k1, k2) of truncated backpropagation through time: an update after every k1 steps,
             from the gradient over the last k2, see :mod:`seqkit.training.truncated`.
+        bucket : int
+            Where samples are shuffled and their lengths differ: batches that are sorted by length
+            together before they are cut, so that a batch holds sequences of similar length.  1
+            mixes all lengths.
 
         Returns
         -------
@@ -223,9 +228,11 @@ class Sequential(Stack):
             accumulate=positive_integer(accumulate, "accumulate"),
             class_weights=ClassWeights.of(class_weight, train, self._per_step and self._takes_sequences(train)),
             tbptt=None if tbptt is None else truncated.checked(tbptt, self, recipe.loss, accumulate),
+            bucket=positive_integer(bucket, "bucket"),
         )
         watching = [*trainer.reporters(verbose), *(callbacks or ())]
         told = {"batch_size": batch_size, "shuffle": bool(shuffle), "seed": seed, "class_weight": str(class_weight)}
+        told |= {} if bucket == POOL else {"bucket": bucket}
         told |= {} if tbptt is None else {"tbptt": str(settings.tbptt)}
         run = trainer.Trainer(self, recipe, train, validation, settings, watching, told)
         self.progress, self.history = run.progress, run.progress.history

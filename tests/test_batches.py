@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import seqkit
 from seqkit import _core
 from seqkit.errors import ShapeError
+from seqkit.layers.last_step import LastStep
 from seqkit.training.batches import Part, Samples
+from seqkit.training.losses import MeanSquaredError
 
 RNG = np.random.default_rng(4)
 LENGTHS = RNG.integers(0, 40, 103)
@@ -103,6 +107,28 @@ class TestShuffled:
         """Frozen: a seed means these batches on every machine."""
         lengths = np.array([3, 1, 4, 1, 5, 9, 2, 6, 5, 3])
         assert self.numbers(2, 0, 3, lengths) == [[3, 6, 2], [9, 0, 8], [4, 7, 5], [1]]
+
+    def test_lists_and_padded_arrays_alike(self) -> None:
+        array = Part.whole(Samples(np.zeros((103, 40, 1)), lengths=LENGTHS))
+        rows = [p.shuffled(np.random.default_rng(2), 2).rows for p in (part(), array)]
+        np.testing.assert_array_equal(*rows)
+
+    def test_fit_says_how(self) -> None:
+        def seen(**options: int) -> list[np.ndarray]:
+            batches: list[np.ndarray] = []
+
+            class Noted(MeanSquaredError):
+                def __call__(self, y_true: Any, *others: Any) -> Any:
+                    batches.append(np.array(y_true))
+                    return super().__call__(y_true, *others)
+
+            model = seqkit.Sequential([LastStep(), seqkit.Dense(1)], seed=1)
+            model.compile("sgd", Noted())
+            model.fit([np.ones((length, 1)) for length in LENGTHS], LENGTHS / 100, batch_size=8, seed=5, **options)
+            return batches[:-1]
+
+        spreads = [np.mean([np.ptp(batch) for batch in seen(**options)]) for options in ({}, {"bucket": 1})]
+        assert spreads[0] < 0.05 < 0.25 < spreads[1]
 
     def test_equal_lengths_are_only_shuffled(self) -> None:
         whole = Part.whole(Samples(np.zeros((9, 2)), np.arange(9)))

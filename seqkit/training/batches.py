@@ -18,6 +18,9 @@ from seqkit._core import gather_padded
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.sequences import as_lengths, as_list, is_ragged
 
+POOL = 50
+"""Batches that are sorted by length together: enough to differ from epoch to epoch."""
+
 
 class Batch(NamedTuple):
     """Some samples as arrays."""
@@ -182,7 +185,7 @@ class Part(NamedTuple):
         kept = int(len(self.rows) * (1.0 - share))
         return Part(self.samples, self.rows[:kept]), Part(self.samples, self.rows[kept:])
 
-    def shuffled(self, rng: np.random.Generator, size: int, pool: int = 1) -> Part:
+    def shuffled(self, rng: np.random.Generator, size: int, pool: int = POOL) -> Part:
         """The samples in a random order for batches of `size`.
 
         Where lengths differ and `pool` is above 1, batches are of similar length: `pool` batches at a

@@ -23,7 +23,7 @@ import numpy as np
 from seqkit.errors import ConfigError
 from seqkit.stack import Stack
 from seqkit.training import resume, truncated
-from seqkit.training.batches import Batch, Part
+from seqkit.training.batches import POOL, Batch, Part
 from seqkit.training.callbacks.base import Callback, CallbackList
 from seqkit.training.callbacks.progress_bar import ProgressBar
 from seqkit.training.class_weights import ClassWeights
@@ -58,6 +58,8 @@ class Settings:
     class_weights : ClassWeights or None
     tbptt : (int, int) or None
         Steps of a window, which makes one update, and steps that its gradient is taken back.
+    bucket : int
+        See :meth:`Part.shuffled`.
     """
 
     epochs: int
@@ -67,6 +69,7 @@ class Settings:
     accumulate: int = 1
     class_weights: ClassWeights | None = None
     tbptt: tuple[int, int] | None = None
+    bucket: int = POOL
 
 
 class Trainer:
@@ -141,7 +144,9 @@ class Trainer:
         progress, epoch = self.progress, self.progress.epoch
         progress.remember_order()
         order = self.settings.order
-        part = self.train if order is None else self.train.shuffled(order, self.settings.batch_size)
+        part = (
+            self.train if order is None else self.train.shuffled(order, self.settings.batch_size, self.settings.bucket)
+        )
         self.callbacks.epoch_begin(epoch)
         self._updates(part)
         logs = progress.totals.result()
