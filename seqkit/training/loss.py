@@ -115,8 +115,11 @@ class RowLoss(Loss):
         y_pred = np.asarray(y_pred, dtype=np.result_type(y_pred, np.float32))
         steps = Steps.of(y_pred.shape[:-1], lengths, y_pred.dtype, self.name)
         values, slopes = self._rows(self._targets(y_true, y_pred, steps), steps.rows(y_pred, what="y_pred"))
-        share = self._weights(sample_weight, steps) / steps.count  # (N,)
-        return float(np.sum(values * share, dtype=np.float64)), steps.spread(slopes * share[:, None])
+        if sample_weight is None:
+            share = steps.dtype.type(1.0) / max(steps.count, 1)
+            return float(np.add.reduce(values * share, dtype=np.float64)), steps.spread(slopes * share)
+        weights = self._weights(sample_weight, steps) / steps.count  # (N,)
+        return float(np.add.reduce(values * weights, dtype=np.float64)), steps.spread(slopes * weights[:, None])
 
     @abstractmethod
     def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,8 +129,6 @@ class RowLoss(Loss):
         return same_shape(y_true, y_pred, steps)
 
     def _weights(self, sample_weight: Any, steps: Steps) -> np.ndarray:
-        if sample_weight is None:
-            return np.ones(steps.count, dtype=steps.dtype)
         weights = as_numbers(sample_weight, steps.dtype, self.name, "sample_weight")
         if weights.shape == steps.leading[:1] and len(steps.leading) == 2:
             weights = np.broadcast_to(weights[:, None], steps.leading)

@@ -52,7 +52,7 @@ class MeanSquaredError(RowLoss):
 
     def _rows(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         error = pred - true
-        return np.square(error).mean(axis=1), error * (2.0 / pred.shape[1])
+        return np.add.reduce(np.square(error), axis=1) / pred.shape[1], error * (2.0 / pred.shape[1])
 
 
 class MeanAbsoluteError(RowLoss):
