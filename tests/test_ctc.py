@@ -245,18 +245,20 @@ def test_a_model_learns_to_spell(jagged: list[np.ndarray]) -> None:
     """Labels of other lengths than the frames travel through fit and evaluate, for lists and arrays."""
     labels = [[1, 2], [], [2, 2, 1], [1]]
     model = seqkit.Sequential([seqkit.LSTM(16, return_sequences=True), seqkit.Dense(3)], seed=0)
-    model.compile(Adam(0.02), seqkit.CTC())
+    model.compile(Adam(0.02), seqkit.CTC(), metrics=["label_error_rate"])
     history = model.fit(jagged, labels, epochs=60, batch_size=3, shuffle=False).history["loss"]
     logits = model.predict(jagged)
     assert [found.tolist() for found in ctc_greedy(logits)] == labels
     expected = np.mean([CTC()([own], row[None])[0] for own, row in zip(labels, logits, strict=True)])
-    assert model.evaluate(jagged, labels, batch_size=3) == pytest.approx(expected, rel=1e-5)
+    assert model.evaluate(jagged, labels, batch_size=3) == pytest.approx([expected, 0.0], rel=1e-5)
     assert expected < history[-1] * 1.2 < 0.3
     x = np.zeros((4, 6, 3))
     for target, row in zip(x, jagged, strict=True):
         target[: len(row)] = row
     lengths = [len(row) for row in jagged]
-    assert model.evaluate(x, padded_labels(labels, "y"), lengths=lengths) == pytest.approx(expected, rel=1e-5)
+    assert model.evaluate(x, padded_labels(labels, "y"), lengths=lengths)[0] == pytest.approx(expected, rel=1e-5)
+    wrong = [[1], [2], [2, 2, 1], [2]]  # 1, 1, 0 and 1 edits, 6 labels, in batches of 3 and 1
+    assert model.evaluate(jagged, wrong, batch_size=3)[1] == pytest.approx(3 / 6)
 
 
 @pytest.mark.peers

@@ -53,18 +53,12 @@ def main() -> None:
     lstm = seqkit.LSTM(options.units, dropout=0.2, recurrent_dropout=0.2, return_sequences=True)
     model = seqkit.Sequential([lstm, seqkit.Dropout(0.5), seqkit.Dense(NOTES)], seed=options.seed)
     model.compile(Adam(0.002, global_clipnorm=1.0), BinaryCrossentropy(from_logits=True))
-    best, since, kept = np.inf, 0, {}
-    for epoch in range(options.epochs):
-        model.fit(*train, batch_size=16)
-        value = nll(model, validation)
-        print(f"epoch {epoch + 1}: validation {value:.3f}", flush=True)
-        since += 1
-        if value < best:
-            best, since, kept = value, 0, {name: array.copy() for name, array in model.params.items()}
-        if since == options.patience:
-            break
-    model.params.update(kept)
-    print(f"best on validation: {best:.3f}; test: {nll(model, test):.3f} nats per frame, first frames scored")
+    stop = seqkit.EarlyStopping(patience=options.patience)  # on the loss of the validation set
+    history = model.fit(
+        *train, batch_size=16, epochs=options.epochs, validation_data=validation, callbacks=[stop]
+    ).history
+    print(f"best of {len(history['loss'])} epochs on validation: {NOTES * min(history['val_loss']):.3f}")
+    print(f"test: {nll(model, test):.3f} nats per frame, first frames scored")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from seqkit.options import by_name
 from seqkit.training.losses import LOSSES
 from seqkit.training.metrics.base import Function, Mean, MeanOf, Metric
 from seqkit.training.metrics.classification import F1, Accuracy, TopK
+from seqkit.training.metrics.labels import LabelErrorRate
 from seqkit.training.metrics.language import BitsPerCharacter, Perplexity
 from seqkit.training.metrics.regression import R2, RootMeanSquaredError
 
@@ -26,6 +27,7 @@ __all__ = [
     "Accuracy",
     "BitsPerCharacter",
     "Function",
+    "LabelErrorRate",
     "LossMetric",
     "Mean",
     "MeanOf",
@@ -62,7 +64,7 @@ def _loss_metric(name: str) -> Callable[[], Metric]:
     return lambda: LossMetric(name)
 
 
-_CLASSES = (Accuracy, TopK, F1, RootMeanSquaredError, R2, Perplexity, BitsPerCharacter)
+_CLASSES = (Accuracy, TopK, F1, RootMeanSquaredError, R2, Perplexity, BitsPerCharacter, LabelErrorRate)
 METRICS: Mapping[str, Callable[..., Metric]] = MappingProxyType(
     {cls.name: cls for cls in _CLASSES} | {"acc": Accuracy} | {name: _loss_metric(name) for name in LOSSES}
 )
