@@ -17,6 +17,7 @@ SAYS = {
     "chorales": "nats per frame",
     "embedded_reber": "512 strings  wrong in training",
     "shakespeare": "bits per character",
+    "spike_intervals": "not solved - wrong:",
     "spoken_digits": "test accuracy:",
     "temporal_order": "not solved - wrong:",
     "timed_spikes": "PeepholeLSTM",

@@ -14,6 +14,7 @@ from seqkit.data.synthetic import (
     embedded_reber,
     legal_successors,
     reber_string,
+    spike_intervals,
     temporal_order,
     timed_spikes,
 )
@@ -103,6 +104,20 @@ def test_timed_spikes() -> None:
     data = timed_spikes(3, 25, periods=(10, 4))
     assert [np.flatnonzero(row).tolist() for row in data.y[:, :, 0]] == [[9, 19], [3, 7, 11, 15, 19, 23], [9, 19]]
     assert data.x[:, :, 0].tolist() == [[0] * 25, [1] * 25, [0] * 25]
+
+
+def test_spike_intervals() -> None:
+    data = spike_intervals(200, (7, 4), spikes=4, seed=1)
+    starts = set()
+    for x, y, length in zip(data.x, data.y, data.lengths, strict=True):
+        at = np.flatnonzero(x)
+        assert set(np.diff(at)) == {4 if y[0] else 7}
+        assert (len(at), at[-1], x.max()) == (4, length - 1, 1)
+        starts.add(at[0])
+    assert starts == set(range(10))
+    assert set(data.y[:, 0]) == {0, 1}
+    with pytest.raises(ConfigError, match="spikes 2 or more"):
+        spike_intervals(1, spikes=1)
 
 
 @pytest.mark.parametrize("draw", [lambda seed: adding_problem(3, 50, seed), lambda seed: temporal_order(3, seed=seed)])

@@ -1,9 +1,8 @@
 """Generating timed spikes (Gers, Schraudolph and Schmidhuber 2002), with peepholes and without.
 
-One recurrent unit, no input but a constant: the output must spike (1, else 0) every tenth step.
-Between spikes a closed output gate hides the cell from the gates, unless peepholes let them see
-it.  Solved: over 10,000 steps, of which training never saw more than the first 110, every output
-is on the right side of 0.5.
+Four units, no input but a constant: the output must spike (1, else 0) every tenth step.  Solved:
+over 10,000 steps, of which training never saw more than the first 55, every output is on the
+right side of 0.5.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ def right_steps(model: seqkit.Sequential) -> int:
 
 
 def train(cell: type[seqkit.Recurrent], seed: int, epochs: int) -> tuple[float, int]:
-    """Mean squared error after training from one seed, and the steps that go right in a free run."""
-    data = timed_spikes(8, 11 * PERIOD, (PERIOD,))
-    layers = [cell(1, return_sequences=True), seqkit.Dense(1, activation="sigmoid")]
+    """Loss after training from one seed, and the steps that go right in a free run."""
+    data = timed_spikes(4, 55, (PERIOD,))
+    layers = [cell(4, return_sequences=True), seqkit.Dense(1, activation="sigmoid")]
     model = seqkit.Sequential(layers, seed=seed)
-    model.compile(Adam(0.02, global_clipnorm=1.0), "mse")
-    history = model.fit(data.x, data.y, batch_size=8, epochs=epochs).history
+    model.compile(Adam(0.02, global_clipnorm=1.0), "binary_crossentropy")
+    history = model.fit(data.x, data.y, batch_size=4, epochs=epochs).history
     return history["loss"][-1], right_steps(model)
 
 
 def main() -> None:
-    """Ten seeds with either cell."""
+    """Six seeds with either cell."""
     options = common.parser(__doc__).parse_args()
-    seeds = range(options.seed, options.seed + (1 if options.quick else 10))
+    seeds = range(options.seed, options.seed + (1 if options.quick else 6))
     for cell in (seqkit.PeepholeLSTM, seqkit.LSTM):
-        results = [train(cell, seed, 20 if options.quick else 10_000) for seed in seeds]
+        results = [train(cell, seed, 20 if options.quick else 6_000) for seed in seeds]
         for seed, (loss, right) in zip(seeds, results, strict=True):
-            print(f"{cell.__name__:13s} seed {seed}  mse {loss:.5f}  right for {right} steps", flush=True)
+            print(f"{cell.__name__:13s} seed {seed}  loss {loss:.5f}  right for {right} steps", flush=True)
         print(f"{cell.__name__:13s} solved {sum(right == 10_000 for _, right in results)} of {len(results)}")
 
 

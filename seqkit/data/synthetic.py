@@ -249,3 +249,48 @@ def timed_spikes(samples: int, steps: int, periods: tuple[int, ...] = (10,)) -> 
     x = np.broadcast_to(which[:, None, None], (samples, steps, 1)).astype(np.float32)
     spikes = (np.arange(1, steps + 1) % np.array(periods)[which][:, None] == 0)[..., None]
     return Synthetic(x, spikes.astype(np.float32), np.full(samples, steps, dtype=np.int64))
+
+
+def spike_intervals(
+    samples: int, gaps: tuple[int, int] = (49, 50), spikes: int = 3, seed: int | np.random.Generator | None = None
+) -> Synthetic:
+    """Tell spike trains of two periods apart, at their last spike.
+
+    The first of `spikes` spikes (1, else 0) comes at step 0 to 9, the others after equal gaps, of
+    the first or the second length; the sequence ends with the last.
+
+    Source: Gers, Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent
+    networks", Journal of Machine Learning Research 3, 2002: spikes 49 or 50 steps apart.
+
+    Parameters
+    ----------
+    samples : int
+        S.
+    gaps : tuple of int
+        Steps from spike to spike.
+    spikes : int
+        Spikes of a sequence, at least 2.
+    seed : int or Generator, optional
+        Source of the samples.
+
+    Returns
+    -------
+    Synthetic
+        x (S, T, 1), y (S, 1): 1 where it is the second gap, else 0.
+
+    Examples
+    --------
+    >>> data = spike_intervals(1, (2, 3), seed=0)
+    >>> np.flatnonzero(data.x[0]).tolist(), data.y[0].tolist()
+    ([6, 9, 12], [1.0])
+    """
+    if min(gaps) < 1 or spikes < 2:
+        raise ConfigError(f"spike_intervals: gaps must be 1 or more and spikes 2 or more, got {gaps!r} and {spikes!r}.")
+    rng = np.random.default_rng(seed)
+    second = rng.integers(2, size=samples)
+    first, gap = rng.integers(10, size=samples), np.asarray(gaps, dtype=np.int64)[second]
+    at = first[:, None] + gap[:, None] * np.arange(spikes)
+    lengths = at[:, -1] + 1
+    x = np.zeros((samples, int(lengths.max(initial=0)), 1), dtype=np.float32)
+    x[np.arange(samples)[:, None], at] = 1.0
+    return Synthetic(x, second[:, None].astype(np.float32), lengths)
