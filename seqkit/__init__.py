@@ -40,6 +40,7 @@ _HOMES = {
     "seqkit.training.crf": ("CRF",),
     "seqkit.training.ctc": ("CTC", "ctc_beam", "ctc_greedy"),
     "seqkit.training.edit_distance": ("edit_distance", "label_error_rate"),
+    "seqkit.training.optimizers": ("SGD", "Adam", "AdamW", "RMSprop"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -23,9 +23,33 @@ class Activation(NamedTuple):
     """dy, y to dz, shape (..., F)."""
 
 
+def _linear(z: np.ndarray) -> np.ndarray:
+    return z
+
+
+def _linear_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return dy
+
+
+def _relu(z: np.ndarray) -> np.ndarray:
+    return np.maximum(z, 0)
+
+
+def _relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.where(y > 0, dy, 0)
+
+
 def _sigmoid(z: np.ndarray) -> np.ndarray:
     small = np.exp(-np.abs(z))  # never overflows
     return np.where(z >= 0, 1, small) / (1 + small)
+
+
+def _sigmoid_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return dy * y * (1 - y)
+
+
+def _tanh_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return dy * (1 - y * y)
 
 
 def _softmax(z: np.ndarray) -> np.ndarray:
@@ -37,12 +61,13 @@ def _softmax_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
+# Functions with names, no lambdas: a model must be picklable.
 ACTIVATIONS = MappingProxyType(
     {
-        "linear": Activation(lambda z: z, lambda dy, y: dy),
-        "relu": Activation(lambda z: np.maximum(z, 0), lambda dy, y: np.where(y > 0, dy, 0)),
-        "sigmoid": Activation(_sigmoid, lambda dy, y: dy * y * (1 - y)),
-        "tanh": Activation(np.tanh, lambda dy, y: dy * (1 - y * y)),
+        "linear": Activation(_linear, _linear_backward),
+        "relu": Activation(_relu, _relu_backward),
+        "sigmoid": Activation(_sigmoid, _sigmoid_backward),
+        "tanh": Activation(np.tanh, _tanh_backward),
         "softmax": Activation(_softmax, _softmax_backward),
     }
 )

@@ -109,6 +109,10 @@ class TestEvents:
             make().fit(X, Y, callbacks=[Events(seen, "a"), Fails(), Events(seen, "b")])
         assert [event[0] for event in seen if event[1] == "train end"] == ["b", "a"]
 
+    def test_what_nothing_would_call(self) -> None:
+        with pytest.raises(ConfigError, match=r"callbacks: expected objects with on_train_begin, .*got 'early'"):
+            make().fit(X, Y, callbacks=["early"])
+
     def test_training_can_be_stopped_after_a_batch(self) -> None:
         class Stop(Callback):
             def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:

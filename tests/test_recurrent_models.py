@@ -5,6 +5,8 @@ Legend: S samples, T time, F features.
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,15 @@ def test_forgotten_return_sequences() -> None:
     m = Sequential([LSTM(4), GRU(4)]).build(F)
     with pytest.raises(ShapeError, match=r"gru: .* Layer 0 \(lstm\) gives one vector .* return_sequences=True"):
         m.predict(np.ones((2, T, F)))
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "sigmoid", "tanh", "softmax"])
+def test_copies_and_pickles_go_on_training(activation: str) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(S, T, F)), rng.normal(size=(S, 2))
+    whole = model(LSTM(4, dropout=0.3), Dense(2, activation))
+    whole.fit(x, y, batch_size=3, seed=1)
+    others = copy.deepcopy(whole), pickle.loads(pickle.dumps(whole))
+    expected = whole.fit(x, y, batch_size=3, epochs=2, seed=2).history["loss"]
+    for other in others:
+        assert other.fit(x, y, batch_size=3, epochs=2, seed=2).history["loss"] == expected

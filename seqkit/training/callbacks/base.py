@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.errors import ConfigError
 from seqkit.training.history import Logs
 
 State = dict[str, np.ndarray]
@@ -81,12 +82,21 @@ class CallbackList:
     model : Sequential
     params : mapping of str to int
         See :class:`Callback`.
+
+    Raises
+    ------
+    ConfigError
+        If one of them has no method that would be called.
     """
 
     def __init__(self, callbacks: Iterable[Any], model: Any, params: Mapping[str, int]) -> None:
         self._callbacks = sorted(callbacks, key=lambda callback: bool(getattr(callback, "last", False)))
         self._model = model
         for callback in self._callbacks:
+            if not any(hasattr(callback, event) for event in EVENTS):
+                raise ConfigError(
+                    f"callbacks: expected objects with {', '.join(EVENTS)} or some of these, got {callback!r}."
+                )
             if isinstance(callback, Callback):
                 callback.model, callback.params = model, params
         self._listeners = {event: self._listening(event) for event in EVENTS}
