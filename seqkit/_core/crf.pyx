@@ -20,7 +20,7 @@ import numpy as np
 
 from seqkit._core.logspace cimport highest, log_sum, read_row, write_row
 from seqkit._core.machine cimport (
-    Arena, Watch, address, end_share, finish, free_threads, go_on, new_watch, parallel, sk_work, threads_for,
+    Arena, Watch, address, end_share, finish, free_threads, go_on, new_watch, parallel, threads_for,
 )
 from seqkit._core.threads import num_threads
 
@@ -29,6 +29,7 @@ cdef double LOG_TINY = -660.0       # of what is too near to the least float64
 cdef double HUGE = 1e280                 # and to the largest
 
 cdef struct Chains:
+    void (*each)(Chains *, int64_t, double *, int64_t) noexcept nogil     # what is done with a sample
     int64_t batch, time, tags, size     # bytes of a number
     const char *emissions               # (B, T, K)
     char *gradient                      # (B, T, K)
@@ -225,27 +226,17 @@ cdef void find_best(Chains *w, int64_t b, double *memory, int64_t thread) noexce
         path[t - 1] = came[t * tags + path[t]]
 
 
-cdef void measure_share(void *context, int64_t thread, int64_t threads) noexcept nogil:
+cdef void run_share(void *context, int64_t thread, int64_t threads) noexcept nogil:
     cdef Chains *w = <Chains *>context
     cdef int64_t b
     for b from thread <= b < w.batch by threads:
         if not go_on(&w.watch, thread):
             break
-        measure(w, b, w.memory + thread * w.share, thread)
+        w.each(w, b, w.memory + thread * w.share, thread)
     end_share(&w.watch, thread, threads)
 
 
-cdef void find_share(void *context, int64_t thread, int64_t threads) noexcept nogil:
-    cdef Chains *w = <Chains *>context
-    cdef int64_t b
-    for b from thread <= b < w.batch by threads:
-        if not go_on(&w.watch, thread):
-            break
-        find_best(w, b, w.memory + thread * w.share, thread)
-    end_share(&w.watch, thread, threads)
-
-
-cdef int run(Chains *w, sk_work work) except -1:
+cdef int run(Chains *w) except -1:
     """Share the samples among threads."""
     cdef Arena arena = Arena()
     cdef int64_t operations = w.batch * w.time * w.tags * (4 * w.tags + EXPONENTIALS)
@@ -255,7 +246,7 @@ cdef int run(Chains *w, sk_work work) except -1:
     w.memory = <double *>arena.take(arena.capacity)
     w.watch = new_watch()
     with nogil:
-        parallel(work, w, threads)
+        parallel(run_share, w, threads)
     return finish(&w.watch, operations, threads)
 
 
@@ -302,7 +293,8 @@ def crf(emissions, lengths, path, transitions, start, end, scale):
     w.ratios, w.top, w.scale = <double *>address(ratios), <double *>address(top), <double *>address(scale)
     w.gradient, w.values = address(gradient, True), <double *>address(values, True)
     w.slopes, w.edges = <double *>address(slopes, True), <double *>address(edges, True)
-    run(&w, measure_share)
+    w.each = measure
+    run(&w)
     return values, gradient, slopes.sum(axis=0), edges.sum(axis=0)
 
 
@@ -310,5 +302,6 @@ def viterbi(emissions, lengths, transitions, start, end):
     """The most probable tags, (B, T) int64, -1 past the end; arguments as for :func:`crf`."""
     path = np.full(emissions.shape[:2], -1, np.int64)
     cdef Chains w = chains(emissions, lengths, path, (transitions, start, end))
-    run(&w, find_share)
+    w.each = find_best
+    run(&w)
     return path
