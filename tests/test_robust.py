@@ -242,10 +242,17 @@ def test_threads_from_the_environment(
 ) -> None:
     monkeypatch.delenv("SEQKIT_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    default = seqkit.num_threads()
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert seqkit.num_threads() == (expected or default)
+    try:
+        seqkit.set_num_threads(None)
+        default = seqkit.num_threads()
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert seqkit.num_threads() == default  # until it is looked up anew
+        seqkit.set_num_threads(None)
+        assert seqkit.num_threads() == (expected or default)
+    finally:
+        monkeypatch.undo()
+        seqkit.set_num_threads(None)
 
 
 # ---- floating-point settings ---------------------------------------------------------------------

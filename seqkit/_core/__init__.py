@@ -26,7 +26,7 @@ from seqkit._core.noise import Noise, draw
 from seqkit._core.products import Product, add_column_sums, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
-from seqkit._core.updates import RULES, Update, all_finite
+from seqkit._core.updates import RULES, Update, first_non_finite
 from seqkit._core.weights import add_weight_gradients, aligned, input_gradient, pack_run, pack_transposed
 
 __all__ = [
@@ -46,12 +46,12 @@ __all__ = [
     "add_column_sums",
     "add_weight_gradients",
     "aligned",
-    "all_finite",
     "beam_search",
     "crf",
     "ctc",
     "draw",
     "drop",
+    "first_non_finite",
     "fma_peak",
     "gather_padded",
     "input_gradient",

@@ -1,7 +1,8 @@
 """How many threads seqkit uses.
 
 The default is the number of processors this process may run on, or SEQKIT_NUM_THREADS, or
-OMP_NUM_THREADS.  Results do not depend on it.
+OMP_NUM_THREADS.  It is found out when it is first needed, again after ``set_num_threads(None)``, and
+again in a forked process.  Results do not depend on it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 MAX_THREADS = 1024  # an OpenMP runtime that cannot start its threads ends the process
 _chosen: int | None = None
 
 
+@cache  # asking costs some microseconds, and a small batch asks seven times
 def _default() -> int:
     for variable in ("SEQKIT_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(variable, "").split(",")[0].strip()
@@ -24,13 +27,17 @@ def _default() -> int:
     return os.cpu_count() or 1
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_default.cache_clear)
+
+
 def num_threads() -> int:
     """Number of threads that calls use from now on."""
     return _chosen or _default()
 
 
 def set_num_threads(n: int | None) -> None:
-    """Use `n` threads; None goes back to the default.
+    """Use `n` threads; None goes back to the default, which is looked up anew.
 
     Raises
     ------
@@ -41,6 +48,8 @@ def set_num_threads(n: int | None) -> None:
     if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_THREADS):
         raise ValueError(f"set_num_threads: expected an integer from 1 to {MAX_THREADS} or None, got {n!r}.")
     _chosen = n
+    if n is None:
+        _default.cache_clear()
 
 
 @contextmanager

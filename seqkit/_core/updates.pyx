@@ -104,27 +104,32 @@ cdef void sum_blocks(void *context, int64_t thread, int64_t threads) noexcept no
 
 @cython.final
 cdef class Update:
-    """The weights of a model beside their gradients, for one step.
+    """The weights of a model beside their gradients and what an optimizer keeps for them, for any number of steps.
 
-    `weights` are contiguous arrays by name; `ridge` times a matrix is added to its gradient.
+    `weights` are contiguous arrays by name, `memories` arrays by slot for each of them, or none; `ridge`
+    times a matrix is added to its gradient.
     """
 
     cdef Pass work
-    cdef list keep
+    cdef list keep              # weight, gradient and memory of every parameter
+    cdef double ridge
 
-    def __cinit__(self, dict weights, grads, double ridge=0.0):
-        cdef int64_t n = 0, blocks = 0
+    def __cinit__(self, dict weights, grads, memories=None, double ridge=0.0):
+        cdef int64_t n = 0, k, blocks = 0
         cdef Array *a
-        cdef np.ndarray weight, gradient
-        self.work.sums, self.keep = NULL, []
+        cdef np.ndarray weight, gradient, array
+        self.work.sums, self.keep, self.ridge = NULL, [], ridge
         self.work.count = len(weights)
         self.work.arrays = <Array *>malloc(max(1, len(weights)) * sizeof(Array))
         if self.work.arrays is NULL:
             raise MemoryError()
         for name, weight in weights.items():
             gradient = fitting(grads[name], weight, name)
-            self.keep.append((weight, gradient))
+            memory = () if memories is None else tuple((<dict>memories[n]).values())
+            self.keep.append((weight, gradient, memory))
             a = &self.work.arrays[n]
+            for k, array in enumerate(memory):
+                a.memory[k] = <char *>np.PyArray_DATA(array)
             a.kernels = DOUBLE if np.PyArray_TYPE(weight) == np.NPY_DOUBLE else FLOAT
             a.weights, a.gradient, a.count = <char *>np.PyArray_DATA(weight), <char *>np.PyArray_DATA(gradient), np.PyArray_SIZE(weight)
             a.clip.ridge, a.clip.scale, a.clip.limit = ridge if np.PyArray_NDIM(weight) > 1 else 0.0, 1.0, INFINITY
@@ -137,12 +142,30 @@ cdef class Update:
         free(self.work.arrays)
         free(self.work.sums)
 
+    def __reduce__(self):
+        """A copy is bound anew, when it is needed."""
+        return type(None), ()
+
+    def holds(self, dict weights, grads, double ridge):
+        """Whether these very arrays are bound."""
+        cdef tuple kept
+        cdef int64_t n = 0
+        if len(weights) != self.work.count or ridge != self.ridge:
+            return False
+        for name, weight in weights.items():
+            kept = self.keep[n]
+            if kept[0] is not weight or kept[1] is not grads[name]:
+                return False
+            n += 1
+        return True
+
     def square_sums(self):
         """Sum of the squares of every gradient, in float64."""
         cdef int64_t n, k, place = 0
         cdef double total
         sums = []
-        self.work.sums = <double *>malloc(max(1, self.work.blocks) * sizeof(double))
+        if self.work.sums is NULL:
+            self.work.sums = <double *>malloc(max(1, self.work.blocks) * sizeof(double))
         if self.work.sums is NULL:
             raise MemoryError()
         self.run(sum_blocks)
@@ -154,20 +177,14 @@ cdef class Update:
             sums.append(total)
         return sums
 
-    def step(self, str rule, tuple numbers, list memories, scales, double limit):
-        """Change weights and memories (arrays by slot, for every parameter).  Gradients are scaled by
-        `scales`, one for each, and cut off at `limit` first."""
+    def step(self, str rule, tuple numbers, list scales, double limit):
+        """Change weights and memories.  Gradients are scaled by `scales`, one for each, and cut off at `limit` first."""
         cdef int64_t n, k
-        cdef Array *a
-        cdef np.ndarray array
         self.work.rule = RULES[rule]
         for k, number in enumerate(numbers):
             self.work.numbers[k] = number
         for n in range(self.work.count):
-            a = &self.work.arrays[n]
-            a.clip.scale, a.clip.limit = scales[n], limit
-            for k, array in enumerate((<dict>memories[n]).values()):
-                a.memory[k] = <char *>np.PyArray_DATA(array)
+            self.work.arrays[n].clip.scale, self.work.arrays[n].clip.limit = scales[n], limit
         self.run(update_blocks)
 
     cdef void run(self, sk_work work) noexcept:
@@ -188,13 +205,20 @@ cdef np.ndarray fitting(gradient, np.ndarray weight, str name):
     return found
 
 
-def all_finite(array):
-    """Whether no number of an array is NaN or infinite."""
+def first_non_finite(arrays):
+    """Name of the first of some named arrays that holds NaN or infinity, or None."""
+    for name, array in arrays.items():
+        if not finite(array):
+            return name
+    return None
+
+
+cdef bint finite(object array) except -1:
     cdef np.ndarray numbers
-    array = np.asarray(array)
-    if array.dtype.kind != "f":
-        return True
-    if np.PyArray_ISCARRAY_RO(array) and np.PyArray_TYPE(array) in (np.NPY_FLOAT, np.NPY_DOUBLE):
+    if np.PyArray_CheckExact(array) and np.PyArray_ISCARRAY_RO(array):
         numbers = array
-        return (FLOAT if np.PyArray_ITEMSIZE(numbers) == 4 else DOUBLE).finite(<char *>np.PyArray_DATA(numbers), np.PyArray_SIZE(numbers)) != 0
-    return bool(np.isfinite(array).all())
+        if np.PyArray_TYPE(numbers) == np.NPY_FLOAT:
+            return FLOAT.finite(<char *>np.PyArray_DATA(numbers), np.PyArray_SIZE(numbers))
+        if np.PyArray_TYPE(numbers) == np.NPY_DOUBLE:
+            return DOUBLE.finite(<char *>np.PyArray_DATA(numbers), np.PyArray_SIZE(numbers))
+    return np.asarray(array).dtype.kind != "f" or bool(np.isfinite(array).all())

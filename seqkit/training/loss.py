@@ -18,6 +18,7 @@ Legend: B batch, T time, N vectors or valid steps, K outputs (features or classe
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -66,7 +67,7 @@ class Loss(ABC):
     def terms(self, y_pred: np.ndarray, lengths: Any = None) -> int:
         """N, the number of terms that the value for these predictions is a mean over."""
         leading = y_pred.shape[:1] if self.per_sequence else y_pred.shape[:-1]
-        return int(np.prod(leading) if lengths is None or len(leading) == 1 else np.sum(lengths))
+        return math.prod(leading) if lengths is None or len(leading) == 1 else int(np.sum(lengths))
 
 
 class RowLoss(Loss):

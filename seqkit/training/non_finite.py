@@ -23,7 +23,7 @@ def non_finite(what: str, culprit: str) -> NonFiniteError:
 
 def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
     """Name of the first array that is not finite."""
-    return next((name for name, array in arrays.items() if not _core.all_finite(array)), None)
+    return _core.first_non_finite(arrays)
 
 
 def culprit_of_loss(model: Stack, params: Mapping[str, np.ndarray], batch: Batch, y_pred: np.ndarray) -> str:

@@ -105,6 +105,7 @@ class Optimizer:
         self.global_clipnorm, self.clipnorm, self.clipvalue = map(given.get, clips)
         self.l2 = positive_number(l2, f"{self.name}: l2", zero=True)
         self._memory: dict[str, dict[str, np.ndarray]] = {}
+        self._bound: _core.Update | None = None  # all arrays of the last step, by their addresses
 
     @property
     def learning_rate(self) -> float:
@@ -127,21 +128,33 @@ class Optimizer:
     def step(self, params: Parameters | JoinedParameters, grads: Mapping[str, np.ndarray]) -> None:
         """Change every parameter once, in place; `grads` has the keys of `params`."""
         with params.editing() as weights:
-            memories = [self._memory_of(key, weight) for key, weight in weights.items()]
-            update = _core.Update(weights, grads, 2.0 * self.l2)
-            scales = self._scales(update, len(memories))
+            update = self._bind(weights, grads)
+            scales = self._scales(update, len(weights))
             self.iterations += 1
-            if self.rule is not None and type(self)._update is Optimizer._update:
-                update.step(self.rule, self._numbers(), memories, scales, self.clipvalue or math.inf)
+            if self._compiled:
+                update.step(self.rule, self._numbers(), scales, self.clipvalue or math.inf)
                 return
-            for (key, weight), memory, scale in zip(weights.items(), memories, scales, strict=True):
-                self._update(weight, self._clipped(grads[key], weight, scale), memory)
+            for (key, weight), scale in zip(weights.items(), scales, strict=True):
+                self._update(weight, self._clipped(grads[key], weight, scale), self._memory[key])
+
+    def _bind(self, weights: dict[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> _core.Update:
+        """The table of all arrays; it serves the next step, too, if that is given the very same ones."""
+        ridge = 2.0 * self.l2
+        if self._bound is None or not self._bound.holds(weights, grads, ridge):
+            memories = [self._memory_of(key, weight) for key, weight in weights.items()]
+            self._bound = _core.Update(weights, grads, memories if self._compiled else None, ridge)
+        return self._bound
+
+    @property
+    def _compiled(self) -> bool:
+        """Whether the update is compiled, not a method in NumPy."""
+        return self.rule is not None and type(self)._update is Optimizer._update
 
     def _update(self, weight: np.ndarray, grad: np.ndarray, memory: dict[str, np.ndarray]) -> None:
         """Change `weight` and `memory` in place; `grad` is only read."""
         if self.rule is None:
             raise ConfigError(f"{self.name}: an optimizer needs a method _update(weight, grad, memory); define it.")
-        _core.Update({"": weight}, {"": grad}).step(self.rule, self._numbers(), [memory], [1.0], math.inf)
+        _core.Update({"": weight}, {"": grad}, [memory]).step(self.rule, self._numbers(), [1.0], math.inf)
 
     def _numbers(self) -> tuple[float, ...]:
         """What the compiled update is told, in the order of `training.inc.c`."""
@@ -198,7 +211,7 @@ class Optimizer:
         shapes = {f"{slot}/{key}": params[key].shape for key in known for slot in self.slots}
         if {"iterations": (), **shapes} != {name: array.shape for name, array in state.items()}:
             raise LoadError(f"{self.name}: the saved state does not fit the parameters of the model.")
-        self.iterations = int(state["iterations"])
+        self.iterations, self._bound = int(state["iterations"]), None
         self._memory = {key: {slot: np.array(state[f"{slot}/{key}"]) for slot in self.slots} for key in sorted(known)}
 
     def __repr__(self) -> str:

@@ -186,12 +186,13 @@ class Trainer:
         before = Moment.of(self.model)
         try:
             measured = self._gradients(parts)
+            grads = self._checked_grads()
             self._interrupts.hold()
         except BaseException:
             before.restore()
             raise
         try:
-            self.recipe.optimizer.step(self.recipe.params(self.model), self.recipe.grads(self.model))
+            self.recipe.optimizer.step(self.recipe.params(self.model), grads)
             for sums in measured:
                 self.progress.totals.add(sums)
             self.progress.batch += last
@@ -212,16 +213,22 @@ class Trainer:
             y_pred, caches = part.forward()
             terms = self.recipe.loss.terms(y_pred, _lengths_of(y_pred, part.batch))
             if 0 < terms != unit:
-                self._scale(unit / terms)
+                if unit:  # else they are 0
+                    self._scale(unit / terms)
                 unit = terms
             total += terms
             measured.append(self._backward(part, y_pred, caches))
         if total != unit:
             self._scale(unit / total)
-        culprit = first_non_finite(self.recipe.grads(self.model))
+        return measured
+
+    def _checked_grads(self) -> Mapping[str, np.ndarray]:
+        """The gradients, if all of them are finite."""
+        grads = self.recipe.grads(self.model)
+        culprit = first_non_finite(grads)
         if culprit is not None:
             raise non_finite(f"{self._where()}: a gradient is not finite", culprit)
-        return measured
+        return grads
 
     def _backward(self, part: Whole | Window, y_pred: np.ndarray, caches: list[Any]) -> Sums:
         """Add the gradients of a part; give what it adds to loss and metrics."""
@@ -282,5 +289,5 @@ def _lengths_of(y_pred: np.ndarray, batch: Batch) -> np.ndarray | None:
 
 
 def _mean_loss(measured: list[Sums]) -> float:
-    total, terms = np.sum([sums["loss"] for sums in measured] or [np.zeros(2)], axis=0).tolist()
-    return total / max(terms, 1)
+    losses = [sums["loss"].tolist() for sums in measured]
+    return sum(total for total, _ in losses) / max(sum(terms for _, terms in losses), 1)
