@@ -21,7 +21,7 @@ from seqkit.equations.zoneout import Zoneout
 from seqkit.errors import ConfigError
 from seqkit.layer import State
 from seqkit.masks import Masks
-from seqkit.packing import bias_places, pack_bias
+from seqkit.packing import bias_places
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.rows import Rows
 
@@ -42,7 +42,7 @@ class Forward:
     batch: _core.Batch
     tape: _core.Arena
     work: _core.Arena
-    weights: Packed
+    weights: _core.Weights
 
 
 @dataclass
@@ -53,26 +53,6 @@ class Backward:
     forward: Forward
     initial: State
     work: _core.Arena
-
-
-class Packed:
-    """Weights in the engine's layout, of one version of the parameters."""
-
-    def __init__(self, execution: Execution, params: Mapping[str, np.ndarray], version: int) -> None:
-        self.version = version
-        self.execution = execution
-        params = dict(params)
-        self._blocks = [[execution.block(params, term) for term in run.terms] for run in execution.layout.runs]
-        self.weights = [_core.pack_run(execution.inference, blocks) for blocks in self._blocks]
-        self.bias = pack_bias(params.get("bias"), execution.bias_places, execution.layout.dtype)
-        self.parameters = execution.pack_parameters(params)
-        self.transposed: list[np.ndarray] = []
-
-    def transpose(self) -> None:
-        """Pack for the products of gradient columns with the transposed weights, once."""
-        self.transposed = self.transposed or [
-            _core.pack_transposed(self.execution.inference, blocks) for blocks in self._blocks
-        ]
 
 
 class Execution:
@@ -106,7 +86,6 @@ class Execution:
         self.recurrent_gates = tuple(gate for gate in cell.gates if ("U", gate) in terms)
         self.inference = self.forward_program([])
         self.pool = ArenaPool()
-        self._packed: Packed | None = None
         self.stepper: _core.Stepper | None = None
 
     def __reduce__(self) -> tuple[type[Execution], tuple[object, ...]]:
@@ -123,15 +102,28 @@ class Execution:
         """The derived program, made when first needed."""
         return _Gradient(self)
 
-    def packed(
-        self, params: Mapping[str, np.ndarray], version: int, recurrent_mask: np.ndarray | None = None
-    ) -> Packed:
-        """Packed weights, made anew when the parameters have changed; with a mask, for one call."""
+    def packed(self, params: Versioned, both: bool = False, recurrent_mask: np.ndarray | None = None) -> _core.Weights:
+        """Weights packed for the way forth or `both` ways, anew when they have changed; with a mask, for one call."""
+        version = params.version
         if recurrent_mask is not None:
-            return Packed(self, {**params, "weight_hh": params["weight_hh"] * recurrent_mask}, version)
-        if self._packed is None or self._packed.version != version:
-            self._packed = Packed(self, params, version)
-        return self._packed
+            masked = {**params, "weight_hh": params["weight_hh"] * recurrent_mask}
+            return self._packing_of_masked.pack(masked, version, both)
+        return self._packing.known(version, both) or self._packing.pack(dict(params), version, both)
+
+    @cached_property
+    def _packing(self) -> _core.Packing:
+        return self._new_packing()
+
+    @cached_property
+    def _packing_of_masked(self) -> _core.Packing:
+        return self._new_packing()
+
+    def _new_packing(self) -> _core.Packing:
+        """Where parameters go in the engine's layout."""
+        runs = [[self._blocks[term] for term in run.terms] for run in self.layout.runs]
+        columns = [[(name, part.start or 0) for name, part in run] for run in runs]
+        places = bias_places(self.layout, self.input_gates, self._width)
+        return _core.Packing(self.inference, columns, places, self.layout.parameter_rows)
 
     def block(self, arrays: Mapping[str, np.ndarray], term: tuple[str, str]) -> np.ndarray:
         """The (H, K) part of the parameters (or gradients) that a term of a run multiplies."""
@@ -151,19 +143,6 @@ class Execution:
         return blocks | {("matrix", name): (name, slice(None)) for name in matrices}
 
     @cached_property
-    def bias_places(self) -> np.ndarray:
-        """See :func:`seqkit.packing.bias_places`."""
-        return bias_places(self.layout, self.input_gates, self._width)
-
-    def pack_parameters(self, params: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Rows of the cell's own parameters, padded."""
-        rows = self.layout.parameter_rows
-        packed = _core.aligned(len(rows) * self._padded, self.layout.dtype)
-        for row, (name, index) in zip(packed.reshape(len(rows), self._padded), rows, strict=True):
-            row[: self.units] = params[name].reshape(-1, self.units)[index]
-        return packed
-
-    @cached_property
     def _width(self) -> int:
         return self.layout.vectors * _core.lanes(self.dtype.name)
 
@@ -176,7 +155,7 @@ class Execution:
         x: Rows,
         y: tuple[np.ndarray, np.ndarray, int] | None,
         state: State | None,
-        packed: Packed,
+        packed: _core.Weights,
         *,
         program: _core.Program | None = None,
         masks: Masks | None = None,
@@ -203,7 +182,7 @@ class Execution:
             y=y,
             initial=state or (),
             final=final,
-            weights=packed.weights,
+            weights=packed.runs,
             bias=packed.bias,
             parameters=packed.parameters,
             masks=masks.recurrent,
@@ -229,11 +208,11 @@ class Execution:
     def bind_stepper(self, params: Versioned) -> _core.Stepper:
         """A stepper with the weights as they are now."""
         version = params.version
-        packed = self.packed(params, version)
-        return _core.Stepper(self.inference, self.input_size, version, packed.weights, packed.bias, packed.parameters)
+        packed = self.packed(params)
+        return _core.Stepper(self.inference, self.input_size, version, packed.runs, packed.bias, packed.parameters)
 
     def trace(
-        self, x: Rows, state: State | None, packed: Packed, names: Sequence[str], reverse: bool
+        self, x: Rows, state: State | None, packed: _core.Weights, names: Sequence[str], reverse: bool
     ) -> dict[str, np.ndarray]:
         """Named values of every step, (B, T, H), at the time of their input."""
         known = self.program.names

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqkit import _core
 from seqkit.equations.layout import Layout
 
 
@@ -33,14 +32,3 @@ def bias_places(layout: Layout, gates: Sequence[str], width: int) -> np.ndarray:
     stages = np.split(places.reshape(len(places), len(read), panels, width), ends[:-1], axis=1)
     by_panel = [stage.swapaxes(1, 2).reshape(len(places), stage.shape[1] * panels * width) for stage in stages]
     return np.concatenate(by_panel, axis=1)
-
-
-def pack_bias(bias: np.ndarray | None, places: np.ndarray, dtype: str) -> np.ndarray:
-    """What every column starts from, in the order of the engine."""
-    packed = _core.aligned(places.shape[1], dtype)
-    if bias is None:
-        return packed
-    counted = np.concatenate((np.zeros(1, bias.dtype), bias))
-    for term in places:
-        packed += counted[term]
-    return packed

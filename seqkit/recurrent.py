@@ -253,9 +253,7 @@ class Recurrent(SequenceLayer):
         if training and self._counter:
             entering = execution.layout.masks
             masks = self._rates.draw(self._counter, len(rows.lengths), self.params, entering, self.dtype.name)
-        packed = execution.packed(self.params, self.params.version, masks.weight)
-        if training:
-            packed.transpose()  # now: the weights may change before the backward pass
+        packed = execution.packed(self.params, training, masks.weight)  # both ways: they may change before the way back
         return Direction(
             execution,
             rows,
@@ -384,5 +382,5 @@ class Recurrent(SequenceLayer):
         self._ensure_built(x)
         rows = Rows.of_array(x, lengths, self.dtype, self.name, self.input_size)
         state = self._start(state, len(rows.lengths))
-        packed = self.execution.packed(self.params, self.params.version)
+        packed = self.execution.packed(self.params)
         return self.execution.trace(rows, state, packed, names, self.go_backwards)

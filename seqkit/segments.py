@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seqkit import _core
-from seqkit.execution import Backward, Execution, Forward, Packed, run_calls
+from seqkit.execution import Backward, Execution, Forward, run_calls
 from seqkit.layer import State
 from seqkit.masks import Masks
 from seqkit.rows import Rows, last_place
@@ -48,7 +48,7 @@ class Direction:
     execution: Execution
     x: Rows
     y: Rows | np.ndarray
-    weights: Packed
+    weights: _core.Weights
     bounds: list[int]
     states: list[State | None]
     training: bool

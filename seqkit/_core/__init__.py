@@ -23,11 +23,12 @@ from seqkit._core.machine import (
     tile_rows,
 )
 from seqkit._core.noise import Noise, draw
+from seqkit._core.packing import Packing, Weights
 from seqkit._core.products import Product, add_column_sums, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
 from seqkit._core.updates import RULES, Update, first_non_finite
-from seqkit._core.weights import add_weight_gradients, aligned, input_gradient, pack_run, pack_transposed
+from seqkit._core.weights import add_weight_gradients, input_gradient
 
 __all__ = [
     "LIMITS",
@@ -39,13 +40,14 @@ __all__ = [
     "Batch",
     "Call",
     "Noise",
+    "Packing",
     "Product",
     "Program",
     "Stepper",
     "Update",
+    "Weights",
     "add_column_sums",
     "add_weight_gradients",
-    "aligned",
     "beam_search",
     "crf",
     "ctc",
@@ -61,8 +63,6 @@ __all__ = [
     "matmul",
     "num_threads",
     "openmp",
-    "pack_run",
-    "pack_transposed",
     "pipeline_pays",
     "plan",
     "read_bandwidth",

@@ -1,17 +1,14 @@
-"""Weights: packing them for the time loop, and their gradients after it.
+"""Gradients of weights and of the input, after the time loop.
 
-Legend: K inner size of a product (features or units), R rows of the tape.
+Legend: K inner size of a product (features or units), R rows of the tape; for runs and how weights are packed see
+``packing.pyx``.
 
-a. A *run* is up to four vectors of adjoining columns of one stage that multiply one operand.
-   Its weights are packed [panel][K][column][width]; for the way back, transposed, in groups of
-   up to four vectors of K: [group][panel][column][unit][lanes].  In low precision the rows of
-   weights are encoded first, and K counts words.
-b. A weight gradient is the product of operand rows and gradient columns over all tape rows, a
+a. A weight gradient is the product of operand rows and gradient columns over all tape rows, a
    bias being the weight of an operand that is 1.  Threads share its rows (the K side), so each
    number is summed by one thread: over the blocks of the tape, the last block first.
-c. Rows of the operand are gathered into tiles first, so the kernel reads contiguous memory.  A
+b. Rows of the operand are gathered into tiles first, so the kernel reads contiguous memory.  A
    block's gradient columns stay in L1 while all products with them are added.
-d. A tape can be made piece by piece, the last one first.  Packed sums go on from piece to piece
+c. A tape can be made piece by piece, the last one first.  Packed sums go on from piece to piece
    and are added to the user's gradients once, after the first piece of the sequence.
 """
 
@@ -21,8 +18,8 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from seqkit._core.calls cimport (
-    BLOCK_ROWS, OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, Program, ProgramData, Rows, Run, bind_rows, input_time, row_at,
-    time_slot, words,
+    BLOCK_ROWS, OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, ProgramData, Rows, Run, bind_rows, input_time, row_at,
+    time_slot,
 )
 from seqkit._core.machine cimport (
     SK_LINE_BYTES, SK_MAX_ROWS, SK_MAX_VECTORS, Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
@@ -34,60 +31,6 @@ cdef enum:
 
 cdef float ONE = 1
 cdef double DOUBLE_ONE = 1
-
-
-def aligned(int64_t count, str dtype):
-    """Zeros at a 64-byte boundary."""
-    size = np.dtype(dtype).itemsize
-    memory = np.zeros(count * size + 64, np.uint8)
-    cdef size_t start = (64 - <size_t>address(memory) % 64) % 64
-    return memory[start : start + count * size].view(dtype)
-
-
-cdef object encoded(ProgramData *p, block):
-    """A (units, K) block as the product reads it: itself or, in low precision, rows of words."""
-    cdef int64_t unit, k = block.shape[1], row = words(p, k) * p.kernels.size
-    if p.kernels.encode is NULL:
-        return block
-    rows = np.zeros((p.units, row), np.uint8)
-    for unit in range(p.units):
-        p.kernels.encode(address(rows, True) + unit * row, address(block) + unit * k * p.kernels.size, k, True)
-    return rows
-
-
-def pack_run(Program program, blocks):
-    """Pack the weight blocks of a run: each is a (units, K) array, one per column."""
-    cdef ProgramData *p = &program.data
-    cdef int64_t m, n, k = words(p, blocks[0].shape[1]), count = len(blocks), size = p.kernels.size, line = count * p.width
-    packed = aligned(p.panels * k * line, program.tables["dtype"])
-    cdef char *target = address(packed, True)
-    cdef char *source
-    for n, block in enumerate(blocks):
-        rows = encoded(p, block)
-        source = address(rows)
-        for m in range(p.panels):
-            p.kernels.pack(target + (m * k * line + n * p.width) * size, line, source + m * p.width * k * size, k, 1, k,
-                           p.units - m * p.width, p.width)
-    return packed
-
-
-def pack_transposed(Program program, blocks):
-    """The same blocks for the product of gradient columns with the transposed weights."""
-    cdef ProgramData *p = &program.data
-    cdef int64_t m, n, g, first, width, units, k = blocks[0].shape[1], count = len(blocks), size = p.kernels.size
-    cdef int64_t lanes = p.kernels.lanes, total = (k + lanes - 1) // lanes * lanes, inner = p.panels * count * p.width
-    packed = aligned(total * inner, program.tables["dtype"])
-    cdef char *target = address(packed, True)
-    cdef char *source
-    for n, block in enumerate(blocks):
-        source = address(block)
-        for m in range(p.panels):
-            units = min(p.units - m * p.width, p.width)
-            for g from 0 <= g < total by SK_MAX_VECTORS * lanes:
-                width = min(total - g, SK_MAX_VECTORS * lanes)
-                first = g * inner + (m * count + n) * p.width * width
-                p.kernels.pack(target + first * size, width, source + (m * p.width * k + g) * size, 1, k, units, k - g, width)
-    return packed
 
 
 # ---- gradients of weights ----------------------------------------------------------------
