@@ -130,8 +130,7 @@ def test_definition_finds_other_definitions(mutant: str) -> None:
 
 def words(layer: Any) -> np.ndarray:
     """The packed weights of the first run, (panels, words, columns): scale, start, numbers."""
-    layer.execution.packed(layer.params, layer.params.version)
-    packed = layer.execution._packed.weights[0]
+    packed = layer.execution.packed(layer.params).runs[0]
     run = layer.execution.layout.runs[0]
     numbers = layer.input_size if run.operand == "x" else layer.units
     width = layer.execution.layout.vectors * _core.lanes("float32")

@@ -132,7 +132,7 @@ class Optimizer:
             scales = self._scales(update, len(weights))
             self.iterations += 1
             if self._compiled:
-                update.step(self.rule, self._numbers(), scales, self.clipvalue or math.inf)
+                update.step(self._compiled, self._numbers(), scales, self.clipvalue or math.inf)
                 return
             for (key, weight), scale in zip(weights.items(), scales, strict=True):
                 self._update(weight, self._clipped(grads[key], weight, scale), self._memory[key])
@@ -146,9 +146,9 @@ class Optimizer:
         return self._bound
 
     @property
-    def _compiled(self) -> bool:
-        """Whether the update is compiled, not a method in NumPy."""
-        return self.rule is not None and type(self)._update is Optimizer._update
+    def _compiled(self) -> str | None:
+        """The rule, where the update is compiled and not a method in NumPy."""
+        return self.rule if type(self)._update is Optimizer._update else None
 
     def _update(self, weight: np.ndarray, grad: np.ndarray, memory: dict[str, np.ndarray]) -> None:
         """Change `weight` and `memory` in place; `grad` is only read."""
