@@ -26,7 +26,7 @@ class Plan:
     threads : int
         Threads that will work.
     split : str
-        What the threads share: "directions", "rows" of the batch, "units" of one row, or "none".
+        What the threads share: "directions", "rows" of the batch, "units" of few rows, or "none".
     tasks : tuple of int
         Tasks that each direction is split into; every task has its own rows of the batch.
     panel : int
@@ -109,5 +109,5 @@ def _why(split: str, allowed: int, batch: int) -> str:
     return {
         "directions": "each direction on its own threads, which never wait for each other",
         "rows": "rows of the batch on threads that never wait for each other",
-        "units": "the units of the only sequence; the threads meet after every stage",
+        "units": "the units of few sequences; the threads meet after every stage",
     }[split]

@@ -60,6 +60,18 @@ def test_rows(cell: str, dtype: str) -> None:
     assert_same_for_any_threads(layer, x, rng.integers(0, 41, 17), training=True)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_units_of_few_rows(cell: str, dtype: str) -> None:
+    rng = np.random.default_rng(2)
+    layer = make(cell, 460, 33, dtype)
+    x = rng.standard_normal((7, 30, 33))
+    with seqkit.threads(3):
+        plan = layer.plan(x.shape)
+    assert (plan.threads, plan.tasks) == (3, (1,))
+    assert_same_for_any_threads(layer, x, rng.integers(0, 31, 7), training=True)
+
+
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("cell", CELLS)

@@ -3,7 +3,8 @@
 a. A *task* is one direction of one layer and every n-th row of the sorted batch (row = first +
    j*stride).  It runs its whole time loop by itself: no barrier, no neighbour.  Because rows
    are sorted by length and dealt like cards, the tasks of a call have nearly equal work.
-b. The units of a single row are shared by a team of threads that meets after every stage.
+b. The units of a single row, or of a few rows of a layer whose weights are larger than a near cache, are shared by a
+   team of threads that meets after every stage.
    Layers one after the other are shared out whole, where their weights stay in the cache of a
    core: a pipeline in which each layer follows some steps behind the one it reads.
 c. Threads look now and then whether Ctrl-C was pressed.
@@ -20,6 +21,7 @@ from seqkit._core.steps cimport Scratch, begin_task, end_task, lay_out, project,
 from seqkit._core.tasks cimport Task, Team, task_rows
 
 cdef int64_t TEAM_OPERATIONS = 32_768       # multiply-adds of a step that are worth a meeting of threads
+cdef int64_t TEAM_ROWS = 4                  # rows for each thread up to which a team shares the units of a large layer
 cdef int64_t LOOK_OPERATIONS = 4_000_000    # multiply-adds between two looks whether to go on: below 1 ms
 
 
@@ -127,12 +129,16 @@ cdef int64_t recurrent_operations(ProgramData *p) noexcept nogil:
     return operations
 
 
-cdef bint by_units(list calls):
-    """Whether a team of threads can share the units of the only row, and a step is long enough."""
+cdef bint by_units(list calls, int64_t threads):
+    """Whether a team of threads should share the units: of an only row, where a step is long enough; of a few, where
+    the weights are too large for one near cache."""
     cdef CallData *c = &(<Call>calls[0]).data
     cdef ProgramData *p = c.program
-    return (len(calls) == 1 and c.batch.size == 1 and p.means == 0
-            and recurrent_operations(p) >= TEAM_OPERATIONS)
+    if len(calls) > 1 or p.means > 0 or c.batch.size > threads * TEAM_ROWS:
+        return False
+    if c.batch.size == 1:
+        return recurrent_operations(p) >= TEAM_OPERATIONS
+    return recurrent_operations(p) * p.kernels.size > SK_L2_BYTES
 
 
 def pipeline_pays(list calls, int64_t threads):
@@ -152,18 +158,19 @@ def plan(list calls, int64_t threads, bint pipeline=False):
     """How `run` would go: (threads, tasks of each call, bytes of scratch memory per thread, what is shared).
 
     Directions (or the layers of a pipeline) get threads of their own, then "rows" of the batch
-    are shared, then the "units" of a single row; what is tiny stays on one thread.
+    are shared, or the "units" of few rows; what is tiny stays on one thread.
     """
     cdef Call call
     cdef Scratch scratch
     cdef int64_t share = 0, rows
     threads = threads_for(operations_of(calls), threads)
-    parts = [1 if pipeline else parts_of(&(<Call>c).data, (threads + len(calls) - 1) // len(calls)) for c in calls]
+    units = not pipeline and by_units(calls, threads)
+    parts = [1 if pipeline or units else parts_of(&(<Call>c).data, (threads + len(calls) - 1) // len(calls)) for c in calls]
     for call, n in zip(calls, parts):
         rows = (call.data.batch.size + n - 1) // n
         share = max(share, lay_out(&scratch, &call.data, rows, NULL))
     share = (share + 127) // 64 * 64
-    if not pipeline and by_units(calls):
+    if units:
         return min(threads, (<Call>calls[0]).data.program.panels), parts, share, "units"
     return min(threads, sum(parts)), parts, share, "layers" if pipeline else "rows"
 

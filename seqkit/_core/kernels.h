@@ -87,7 +87,7 @@ typedef struct {
  * numbers along k.  sk_product then counts words, and everything beside the products is float32. */
 typedef struct {
     const char *isa, *precision, *instruction; /* the last is the multiply-add of the products */
-    int64_t size, lanes, tile_rows;            /* bytes of a number or word, numbers of a vector, rows of a tile */
+    int64_t size, lanes, tile_rows, tall_rows; /* bytes of a number or word, numbers of a vector, rows of a tile; of one of fewer vectors */
     int64_t head, group;                       /* 0 and 1 for floats */
     /* words = a row of k numbers, as an operand or as weights; NULL: floats are multiplied as they are */
     void (*encode)(char *words, const char *x, int64_t k, int weights);
@@ -100,7 +100,7 @@ typedef struct {
     void (*row_mean)(char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t units, int64_t width);
     /* p[k][0:columns][lane] = w[column*block + lane][k], zero where lane >= valid */
     void (*pack)(char *p, int64_t p_row, const char *w, int64_t w_row, int64_t w_step, int64_t k, int64_t valid, int64_t width);
-    void (*unpack_add)(char *w, int64_t w_row, int64_t w_step, const char *p, int64_t p_row, int64_t k, int64_t valid);
+    void (*unpack_add)(char *w, int64_t w_row, const char *p, int64_t p_row, int64_t k, int64_t valid);
     /* dst[i - first][r][m] = rows[r][i*tile_rows + m] for tiles first <= i < last, as far as rows of k numbers go:
      * what the weight gradient reads */
     void (*gather)(char *dst, int64_t dst_tile, char *const *rows, int64_t count, int64_t first, int64_t last, int64_t k);

@@ -54,12 +54,34 @@
 
 typedef void (*FN(tile))(const sk_product *, char *const *, const char *, char *);
 
+/* A few rows too many for a tile: all of them with half of the vectors, then with the others.  Two tiles would
+ * read all weights twice. */
+static void FN(by_halves)(
+    const FN(tile) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t rows, char *const *a, const char *w, char *z)
+{
+    enum { HALF = SK_MAX_VECTORS / 2, BYTES = HALF * VECTOR_BYTES };
+    sk_product part = *p;
+    kernels[rows][HALF](&part, a, w, z);
+    if (p->bias) part.bias += BYTES;
+    if (p->ahead) part.ahead += p->length * SK_LINE_BYTES;
+    kernels[rows][HALF](&part, a, w + BYTES, z + BYTES);
+}
+
 static void FN(by_tiles)(
     const FN(tile) kernels[][SK_MAX_VECTORS + 1], const sk_product *p, int64_t vectors, int64_t rows, char *const *a,
     const char *w, char *z)
 {
+    const int64_t highest = vectors < SK_MAX_VECTORS ? TALL_ROWS : TILE_ROWS;
+    if (vectors == SK_MAX_VECTORS && rows > TILE_ROWS && rows <= TALL_ROWS) {
+        FN(by_halves)(kernels, p, rows, a, w, z);
+        return;
+    }
+    if (rows <= highest) { /* nearly always, and copying the product waits for its last stores */
+        kernels[rows][vectors](p, a, w, z);
+        return;
+    }
     sk_product part = *p;
-    for (int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
+    for (int64_t tiles = (rows + highest - 1) / highest; tiles > 0; tiles--) {
         int64_t height = (rows + tiles - 1) / tiles; /* tiles of nearly equal height */
         kernels[height][vectors](&part, a, w, z);
         if (p->ahead) part.ahead += p->length * SK_LINE_BYTES;
@@ -187,31 +209,68 @@ static void FN(row_mean)(
 
 /* ---- moving numbers between the user's layout and the kernels' ---------------------------- */
 
+/* LANES vectors become their columns: 2x2 blocks are exchanged, of half the vectors, a quarter, ... 1. */
+INLINE void FN(transpose)(vec *x)
+{
+    static const INTEGER lanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    ivec lane;
+    memcpy(&lane, lanes, sizeof lane);
+    UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
+        const ivec low = lane + (((lane & half) != 0) & (INTEGER)(LANES - half)), high = low + half;
+        UNROLL for (int n = 0; n < LANES; n++)
+            if (!(n & half)) {
+                const vec first = x[n], second = x[n + half];
+                x[n] = FN(shuffle)(first, second, low);
+                x[n + half] = FN(shuffle)(first, second, high);
+            }
+    }
+}
+
 static void FN(pack)(
     char *packed, int64_t p_row, const char *weights, int64_t w_row, int64_t w_step, int64_t k, int64_t valid, int64_t width)
 {
     REAL *p = (REAL *)packed;
     const REAL *w = (const REAL *)weights;
-    enum { BLOCK = 16 }; /* a cache line of each weight row at a time */
     if (valid > width) valid = width;
     for (int64_t j = 0; j < k; j++) memset(p + j * p_row + valid, 0, (width - valid) * sizeof(REAL));
-    if (w_row == 1)
+    if (w_row == 1) {
         for (int64_t j = 0; j < k; j++) memcpy(p + j * p_row, w + j * w_step, valid * sizeof(REAL));
-    else
-        for (int64_t k0 = 0; k0 < k; k0 += BLOCK)
-            for (int64_t lane = 0; lane < valid; lane++)
-                for (int64_t j = k0; j < k0 + BLOCK && j < k; j++) p[j * p_row + lane] = w[lane * w_row + j * w_step];
+        return;
+    }
+    for (int64_t lane = 0; lane < valid; lane += LANES)
+        for (int64_t j = 0; j < k; j += LANES) {
+            if (w_step == 1 && lane + LANES <= valid && j + LANES <= k) {
+                vec x[LANES];
+                UNROLL for (int n = 0; n < LANES; n++) memcpy(&x[n], w + (lane + n) * w_row + j, sizeof(vec));
+                FN(transpose)(x);
+                UNROLL for (int n = 0; n < LANES; n++) memcpy(p + (j + n) * p_row + lane, &x[n], sizeof(vec));
+                continue;
+            }
+            for (int64_t n = lane; n < valid && n < lane + LANES; n++)
+                for (int64_t i = j; i < k && i < j + LANES; i++) p[i * p_row + n] = w[n * w_row + i * w_step];
+        }
 }
 
-static void FN(unpack_add)(
-    char *weights, int64_t w_row, int64_t w_step, const char *packed, int64_t p_row, int64_t k, int64_t valid)
+static void FN(unpack_add)(char *weights, int64_t w_row, const char *packed, int64_t p_row, int64_t k, int64_t valid)
 {
     const REAL *p = (const REAL *)packed;
     REAL *w = (REAL *)weights;
-    enum { BLOCK = 16 };
-    for (int64_t k0 = 0; k0 < k; k0 += BLOCK)
-        for (int64_t lane = 0; lane < valid; lane++)
-            for (int64_t j = k0; j < k0 + BLOCK && j < k; j++) w[lane * w_row + j * w_step] += p[j * p_row + lane];
+    for (int64_t lane = 0; lane < valid; lane += LANES)
+        for (int64_t j = 0; j < k; j += LANES) {
+            if (lane + LANES <= valid && j + LANES <= k) {
+                vec x[LANES], y;
+                UNROLL for (int n = 0; n < LANES; n++) memcpy(&x[n], p + (j + n) * p_row + lane, sizeof(vec));
+                FN(transpose)(x);
+                UNROLL for (int n = 0; n < LANES; n++) {
+                    memcpy(&y, w + (lane + n) * w_row + j, sizeof(vec));
+                    y += x[n];
+                    memcpy(w + (lane + n) * w_row + j, &y, sizeof(vec));
+                }
+                continue;
+            }
+            for (int64_t n = lane; n < valid && n < lane + LANES; n++)
+                for (int64_t i = j; i < k && i < j + LANES; i++) w[n * w_row + i] += p[i * p_row + n];
+        }
 }
 
 static void FN(gather)(
@@ -255,7 +314,7 @@ static double FN(read)(const char *memory, int64_t bytes, int64_t repeats)
 }
 
 const sk_kernels FN(sk) = {
-    ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, 0, 1, NULL,
+    ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, TALL_ROWS, 0, 1, NULL,
     FN(product), FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(peak),
     FN(read), FN(numbers), FN(factors), FN(multiply),
 };

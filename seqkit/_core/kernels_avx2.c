@@ -3,6 +3,7 @@
 #define SET avx2
 #define VECTOR_BYTES 32
 #define TILE_ROWS 3
+#define TALL_ROWS TILE_ROWS
 #define LINE_PANELS 2
 #define FMA_NAME "vfmadd"
 #define FMA_F32(a, b, c) ((vec)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))

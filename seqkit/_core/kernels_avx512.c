@@ -3,6 +3,7 @@
 #define SET avx512
 #define VECTOR_BYTES 64
 #define TILE_ROWS 6
+#define TALL_ROWS 8
 #define LINE_PANELS 4
 #define FMA_NAME "vfmadd"
 #define FMA_F32(a, b, c) ((vec)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))

@@ -2,6 +2,7 @@
 #define SET base
 #define VECTOR_BYTES 16
 #define TILE_ROWS 2
+#define TALL_ROWS TILE_ROWS
 #define LINE_PANELS 2
 #define FMA_NAME "multiply, add"
 #define FMA_F32(a, b, c) ((a) * (b) + (c))

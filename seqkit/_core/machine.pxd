@@ -35,14 +35,14 @@ cdef extern from "kernels.h" nogil:
         const char *isa
         const char *precision
         const char *instruction
-        int64_t size, lanes, tile_rows, head, group
+        int64_t size, lanes, tile_rows, tall_rows, head, group
         void (*encode)(char *, const char *, int64_t, int) noexcept nogil
         void (*product)(const sk_product *, int64_t, int64_t, char **, const char *, char *) noexcept nogil
         void (*line)(const sk_product *, int64_t, int64_t, const char *, const char *, int64_t, char *, int64_t, int64_t) noexcept nogil
         sk_pointwise pointwise
         void (*row_mean)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*pack)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
-        void (*unpack_add)(char *, int64_t, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil
+        void (*unpack_add)(char *, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil
         void (*gather)(char *, int64_t, char **, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         double (*peak)(int64_t) noexcept nogil
         double (*read)(const char *, int64_t, int64_t) noexcept nogil

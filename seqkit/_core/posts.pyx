@@ -4,7 +4,8 @@ Legend: t time, j row of a task, n rows of a task at this step.
 
 a. target[row] += gradient columns @ weights, over all panels of the gradient at once; targets are
    the gradients of states (which the step before reads) or of vectors (which the next stage reads).
-b. Groups of up to four vectors of the target's units; a team of threads shares the groups.
+b. Groups of up to four vectors of the target's units, upwards and downwards in turn: what a step has read last is
+   still near; a team of threads shares the groups.
 c. The tape is far larger than the caches, and a step finds nothing of it there: what the step
    before will read and write is fetched while the products run.
 """
@@ -15,7 +16,6 @@ from libc.string cimport memset
 from seqkit._core.calls cimport TARGET_CARRY, CallData, Post, ProgramData, Stage
 from seqkit._core.machine cimport SK_MAX_VECTORS, sk_product
 from seqkit._core.tasks cimport Task
-
 
 cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
     """Zero the lanes past the last unit in gradients, which products read whole."""
@@ -35,16 +35,26 @@ cdef void fetch_step(CallData *c, Task task, int64_t t, sk_product *product, cha
     product.ahead_segment = c.batch.rows * row
 
 
+cdef int64_t tiles_of(ProgramData *p, int64_t rows) noexcept nogil:
+    return (rows + p.kernels.tile_rows - 1) // p.kernels.tile_rows
+
+
 cdef void multiply_rows(CallData *c, Task task, int64_t t, int64_t n, sk_product *product, int64_t vectors, char **rows,
                         char *weights, char *target) noexcept nogil:
     """The product of one group; half of it fetches what the step before will read, half where it will write."""
     cdef ProgramData *p = c.program
-    cdef int64_t height = p.kernels.tile_rows, tiles = (n + height - 1) // height, half = n * (tiles // 2) // tiles
+    cdef int64_t size = p.kernels.size, half = n * (tiles_of(p, n) // 2) // tiles_of(p, n), first = vectors - vectors // 2
     fetch_step(c, task, t - 1, product, c.saved, p.saved)
+    if p.kernels.tile_rows < n <= p.kernels.tall_rows and vectors > 1:   # one tall tile: half of the vectors
+        p.kernels.product(product, first, n, rows, weights, target)
+        fetch_step(c, task, t - 1, product, c.grad, p.columns)
+        first *= p.kernels.lanes * size
+        p.kernels.product(product, vectors // 2, n, rows, weights + first, target + first)
+        return
     p.kernels.product(product, vectors, n - half, rows, weights, target)
     if half > 0:
         fetch_step(c, task, t - 1, product, c.grad, p.columns)
-        p.kernels.product(product, vectors, half, rows + n - half, weights, target + (n - half) * product.z_row * p.kernels.size)
+        p.kernels.product(product, vectors, half, rows + n - half, weights, target + (n - half) * product.z_row * size)
 
 
 cdef void run_post(CallData *c, Task task, int64_t t, int64_t n, Post post, sk_product *product, char **rows) noexcept nogil:
@@ -66,7 +76,9 @@ cdef void run_post(CallData *c, Task task, int64_t t, int64_t n, Post post, sk_p
         p.kernels.line(product, SK_MAX_VECTORS, whole, rows[0], weight + g * inner, SK_MAX_VECTORS * inner,
                        target + g * lanes * size, product.w_row * size, 0)
         g += whole * SK_MAX_VECTORS
-    for g from g <= g < end by SK_MAX_VECTORS:
+    cdef int64_t first = g, count = (end - g + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS, i
+    for i in range(count):
+        g = first + (count - 1 - i if t & 1 else i) * SK_MAX_VECTORS
         vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
         product.w_row = vectors * lanes
         multiply_rows(c, task, t, n, product, vectors, rows, weight + g * inner, target + g * lanes * size)

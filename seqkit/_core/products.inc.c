@@ -11,6 +11,11 @@ TILES(3)
 #if TILE_ROWS >= 6
 TILES(4) TILES(5) TILES(6)
 #endif
+#if TALL_ROWS > TILE_ROWS
+#define TALL_TILES(M) TILE(1, M) TILE(2, M) TILE(3, M)
+#define TALL_TABLE(M) {0, NAME(tile_1_##M), NAME(tile_2_##M), NAME(tile_3_##M), 0}
+TALL_TILES(7) TALL_TILES(8)
+#endif
 
 static const FN(tile) NAME(tiles)[][SK_MAX_VECTORS + 1] = {
     {0}, TILE_TABLE(1), TILE_TABLE(2),
@@ -19,6 +24,9 @@ static const FN(tile) NAME(tiles)[][SK_MAX_VECTORS + 1] = {
 #endif
 #if TILE_ROWS >= 6
     TILE_TABLE(4), TILE_TABLE(5), TILE_TABLE(6),
+#endif
+#if TALL_ROWS > TILE_ROWS
+    TALL_TABLE(7), TALL_TABLE(8),
 #endif
 };
 
@@ -52,6 +60,8 @@ static void NAME(line)(
 #undef TILE
 #undef TILES
 #undef TILE_TABLE
+#undef TALL_TILES
+#undef TALL_TABLE
 #undef LINE
 #undef LINES
 #undef LINE_TABLE

@@ -97,10 +97,10 @@ cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns
             memcpy(columns + (r * stage.columns + first) * size, bias + first * size, (stage.columns - first) * size)
 
 
-cdef char *weights_ahead(ProgramData *p, sk_product *product, char *weights, int64_t panel, int64_t turn) noexcept nogil:
+cdef char *weights_ahead(ProgramData *p, Task task, sk_product *product, char *weights, int64_t panel, int64_t turn) noexcept nogil:
     """The weights of the panel that is next, where they are too far away to be waited for; else NULL."""
     cdef int64_t size = product.length * product.w_row * p.kernels.size
-    if size * p.panels <= SK_L2_BYTES or not 0 <= panel + turn < p.panels:
+    if size * p.panels <= SK_L2_BYTES or not task.panel <= panel + turn < task.panel_end:
         return NULL
     return weights + turn * size
 
@@ -123,7 +123,7 @@ cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scra
             product.bias = bias + (m * line + run.column * p.width) * size
             weights = c.weight[run.weight] + m * product.length * product.w_row * size
             if rows > 1:
-                product.ahead = weights_ahead(p, &product, weights, m, 1)
+                product.ahead = weights_ahead(p, task, &product, weights, m, 1)
                 p.kernels.product(&product, run.count * p.vectors, rows, s.x_rows, weights,
                                   columns + (m * s.chunk_rows * line + run.column * p.width) * size)
             elif m == task.panel:               # a single row: all panels at once
@@ -216,10 +216,10 @@ cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number
     if n == 1:
         run_line(c, task, stage, s, columns, &block, t & 1)
     else:
-        run_rows(c, n, stage, s, columns, &block, t & 1)
+        run_rows(c, task, n, stage, s, columns, &block, t & 1)
 
 
-cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
+cdef void run_rows(CallData *c, Task task, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
     """Products and interpreter, panel by panel, on blocks that stay in L1."""
     cdef ProgramData *p = c.program
     cdef int64_t i, k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
@@ -227,8 +227,8 @@ cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *colum
     cdef char *weights
     cdef char *z
     product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
-    for i in range(p.panels):
-        m = block.panel = p.panels - 1 - i if down else i
+    for i in range(task.panel_end - task.panel):
+        m = block.panel = task.panel_end - 1 - i if down else task.panel + i
         for r0 from 0 <= r0 < n by SK_MAX_ROWS:
             block.first_row = r0
             block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
@@ -237,7 +237,7 @@ cdef void run_rows(CallData *c, int64_t n, Stage *stage, Scratch *s, char *colum
                 if p.runs[k].operand != OPERAND_X:
                     product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
                     weights = c.weight[p.runs[k].weight] + m * product.length * product.w_row * size
-                    product.ahead = weights_ahead(p, &product, weights, m, -1 if down else 1)
+                    product.ahead = weights_ahead(p, task, &product, weights, m, -1 if down else 1)
                     p.kernels.product(&product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
                                       weights, z + p.runs[k].column * p.width * size)
             p.pointwise[stage - p.stages](block)

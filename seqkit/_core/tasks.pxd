@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 from seqkit._core.calls cimport BatchData
 from seqkit._core.machine cimport sk_progress
 
-cdef struct Team:           # threads that share the units of a single row
+cdef struct Team:           # threads that share the units of a row, or of a few
     sk_progress *progress
     int64_t members
 

@@ -17,6 +17,16 @@ typedef INTEGER ivec __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
 INLINE vec FN(splat)(REAL x) { return x - (vec){}; } /* x - 0 is x, also for -0 */
 INLINE vec FN(select)(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
+INLINE vec FN(shuffle)(vec a, vec b, ivec from) /* lanes of a and b, joined */
+{
+#ifdef __clang__
+    vec result;
+    UNROLL for (int lane = 0; lane < LANES; lane++) result[lane] = from[lane] < LANES ? a[from[lane]] : b[from[lane] - LANES];
+    return result;
+#else
+    return __builtin_shuffle(a, b, from);
+#endif
+}
 INLINE vec FN(vabs)(vec x) { return (vec)((ivec)x & ~(ivec)FN(splat)(-(REAL)0)); }
 INLINE vec FN(vmin)(vec a, vec b) { return FN(select)(b != b, b, LESSER(b, a)); }
 INLINE vec FN(vmax)(vec a, vec b) { return FN(select)(b != b, b, GREATER(b, a)); }

@@ -169,7 +169,7 @@ cdef void unpack(Gradient *g, int64_t first, int64_t last) noexcept nogil:
     cdef int64_t count = min(last * height, k) - first * height
     for m in range(p.panels):
         for n in range(g.run.count):
-            p.kernels.unpack_add(g.target[n] + (m * p.width * k + first * height) * size, k, 1,
+            p.kernels.unpack_add(g.target[n] + (m * p.width * k + first * height) * size, k,
                                  g.packed + ((m * g.tiles + first) * height * line + n * p.width) * size, line,
                                  count, min(p.units - m * p.width, p.width))
 
