@@ -60,9 +60,10 @@ def by_loops(params: Arrays, batch: Batch, k1: int, k2: int, per_step: bool) -> 
     lengths = batch.lengths
     carried = {row: np.zeros(5) for row in range(len(lengths))}
     for begin in range(0, 20, k1):
-        alive = [row for row, n in enumerate(lengths) if n > begin]
+        alive = [row for row, n in enumerate(lengths) if n > begin or begin == 0]
         targets = {
             row: [t for t in range(begin, min(begin + k1, lengths[row])) if per_step or t == lengths[row] - 1]
+            or [-1] * int(not per_step and lengths[row] == 0)  # the output before the first step
             for row in alive
         }
         count, grads, value = sum(map(len, targets.values())), dict.fromkeys(names, 0.0), 0.0
@@ -75,7 +76,7 @@ def by_loops(params: Arrays, batch: Batch, k1: int, k2: int, per_step: bool) -> 
                 h[t + 1] = np.tanh(w @ batch.x[row, t] + u @ h[t] + b)
             carried[row] = h[min(after, end)]
             dh = np.zeros(5)
-            for t in range(end - 1, first - 1, -1):
+            for t in range(end - 1, first - 1 if end else -2, -1):
                 if t in targets[row]:
                     at = (row, t) if per_step else row
                     error = v @ h[t + 1] + c - batch.y[at]
@@ -84,6 +85,8 @@ def by_loops(params: Arrays, batch: Batch, k1: int, k2: int, per_step: bool) -> 
                     grads["1.weight"] += np.outer(d, h[t + 1])
                     grads["1.bias"] += d
                     dh = dh + v.T @ d
+                if t < 0:
+                    break
                 dz = dh * (1 - h[t + 1] ** 2)
                 grads["0.weight_ih"] += np.outer(dz, batch.x[row, t])
                 grads["0.weight_hh"] += np.outer(dz, h[t])
@@ -110,10 +113,8 @@ def test_against_plain_loops(k1: int, k2: int, per_step: bool) -> None:
 @pytest.mark.parametrize("per_step", [True, False])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_one_window_is_the_whole_sequence(cell: str, per_step: bool) -> None:
-    """The same bits as a step on whole sequences, where every sequence has a step."""
+    """The same bits as a step on whole sequences, of which one has no steps."""
     batch = data(per_step)
-    rows = LENGTHS > 0
-    batch = Batch(*(array[rows] for array in batch))
     model, whole = model_of(per_step, cell), model_of(per_step, cell)
     ((value, params),) = train(model, batch, 20, 25)
     y_pred, caches = whole.forward(batch.x, batch.lengths)
@@ -156,6 +157,8 @@ def test_what_cannot_be_cut() -> None:
     for wrong in (5, (1, 2, 3)):
         with pytest.raises(ConfigError, match=r"expected \(k1, k2\)"):
             truncated.checked(wrong, model, loss)
+    with pytest.raises(ConfigError, match="the loss crf is one of whole sequences"):
+        truncated.checked((4, 4), model_of(True), seqkit.CRF(2))
     with pytest.raises(ShapeError, match="a target for each of the 20 steps"):
         next(truncated.windows(model, data(True)._replace(y=np.zeros((9, 2))), 4, 4))
     with pytest.raises(ShapeError, match="there is no time to cut"):

@@ -9,8 +9,8 @@ Peng.  A window of steps a to a + k1 starts at step s = max(0, a + k1 - k2) with
 steps s to a - 1, which earlier windows have read, are run again with the weights as they are now.
 
 Sequences that have ended have no part in later windows.  Where a sequence has one target, its loss is that of the
-window in which it ends; in a window where none ends there is no update.  Masks of dropout are drawn anew for every
-window.
+window in which it ends (the first, where it has no steps); in a window where none ends there is no update.  Masks of
+dropout are drawn anew for every window.
 
 Source: Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
 trajectories", Neural Computation 2, 1990.
@@ -56,7 +56,7 @@ def checked(tbptt: Sequence[int], model: Stack, loss: Loss, accumulate: int = 1)
             raise ConfigError(f"tbptt: {layer.name} also reads from the end of a sequence; train on whole sequences.")
         if layer.stateful:
             raise ConfigError(f"tbptt: {layer.name} is stateful; tbptt itself carries states, leave stateful out.")
-    if model.returns_sequences and loss.per_sequence:
+    if loss.whole_sequences or (model.returns_sequences and loss.per_sequence):
         raise ConfigError(f"tbptt: the loss {loss.name} is one of whole sequences; train on whole sequences.")
     return k1, k2
 
@@ -73,7 +73,7 @@ def windows(model: Stack, batch: Batch, k1: int, k2: int) -> Iterator[Window]:
     for begin in range(0, max(longest, 1), k1):
         first, after = max(0, begin + k1 - k2), max(0, begin + 2 * k1 - k2)
         window = Window(model, batch, lengths, (first, begin, begin + k1, after), rows, states)
-        if len(window.learned) or not longest:
+        if len(window.learned):
             yield window
         else:
             window.forward()
@@ -121,7 +121,7 @@ class Window:
         states: Sequence[State | None],
     ) -> None:
         first, begin, end, after = bounds
-        self.rows = np.flatnonzero(lengths > begin)
+        self.rows = np.flatnonzero((lengths > begin) | (begin == 0))  # those of length 0 end in the first window
         at = np.searchsorted(known, self.rows)
         self.states = [state and tuple(array[at] for array in state) for state in states]
         left = lengths[self.rows]
