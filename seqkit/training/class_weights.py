@@ -14,6 +14,7 @@ from seqkit.errors import ConfigError
 from seqkit.options import positive_number
 from seqkit.sequences import valid_steps
 from seqkit.training.batches import Batch, Part
+from seqkit.training.loss import Loss
 
 
 class ClassWeights:
@@ -35,19 +36,26 @@ class ClassWeights:
     """
 
     def __init__(self, weights: Mapping[int, float], per_step: bool) -> None:
+        wrong = next((key for key in weights if isinstance(key, bool) or not isinstance(key, (int, np.integer))), None)
+        if wrong is not None:
+            raise ConfigError(f"class_weight: classes are integers, got {wrong!r}.")
         items = sorted((int(key), positive_number(value, "class_weight", zero=True)) for key, value in weights.items())
         self._classes = np.array([key for key, _ in items], np.int64)
         self._weights = np.array([value for _, value in items])
         self._per_step = per_step
 
     @classmethod
-    def of(cls, given: Mapping[int, float] | str | None, part: Part, per_step: bool) -> Self | None:
+    def of(cls, given: Mapping[int, float] | str | None, part: Part, per_step: bool, loss: Loss) -> Self | None:
         """What `class_weight` of `fit` means for these samples.
 
         "balanced" is ``N / (C n_c)`` for the n_c samples or steps of class c, as in scikit-learn.
         """
         if given is None:
             return None
+        if loss.whole_sequences:
+            raise ConfigError(
+                f"class_weight: the loss {loss.name} is one of whole sequences, which have no class; use sample_weight."
+            )
         if isinstance(given, Mapping):
             return cls(given, per_step)
         if given != "balanced":

@@ -64,6 +64,7 @@ class CRF(Loss):
     """
 
     name = "crf"
+    whole_sequences = True
 
     def __init__(self, tags: int | None = None, dtype: str = "float32") -> None:
         if tags is None:

@@ -62,6 +62,7 @@ class CTC(Loss):
 
     name = "ctc"
     per_sequence = True
+    whole_sequences = True
 
     def __init__(self, blank: int = 0, zero_infinity: bool = False) -> None:
         if isinstance(blank, bool) or not isinstance(blank, (int, np.integer)) or blank < 0:
@@ -148,6 +149,8 @@ def padded_labels(labels: Any, owner: str) -> np.ndarray:
     >>> padded_labels([[3, 1], [], [2]], "demo").tolist()
     [[3, 1], [-1, -1], [2, -1]]
     """
+    if not np.iterable(labels):
+        raise DTypeError(f"{owner}: y must be a list of label sequences, got {labels!r}.")
     rows = [np.asarray(row) for row in labels]
     for number, row in enumerate(rows):
         if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):

@@ -46,6 +46,8 @@ class Loss(ABC):
     name: ClassVar[str]
     per_sequence: ClassVar[bool] = False
     """True for a loss with one target for a whole sequence, even where the model returns sequences."""
+    whole_sequences: ClassVar[bool] = False
+    """True for a loss whose steps depend on each other: a sequence is not cut, and its steps have no weights."""
 
     params: Parameters | None = None
     grads: Mapping[str, np.ndarray] = MappingProxyType({})
