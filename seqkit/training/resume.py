@@ -15,6 +15,7 @@ from seqkit import checkpoint
 from seqkit.errors import ConfigError, LoadError
 from seqkit.stack import Stack
 from seqkit.training.batches import Batch, Part
+from seqkit.training.optimizer import Optimizer
 from seqkit.training.recipe import Recipe
 
 ENDING = ".safetensors"
@@ -83,7 +84,9 @@ def fingerprint(
     """What must be the same for training to go on: the layers, the data, what `compile` and `fit` were told."""
     return {
         "optimizer": recipe.optimizer.name,
+        "arguments of the optimizer": _arguments(recipe.optimizer),
         "loss": type(recipe.loss).__name__,
+        "arguments of the loss": str(recipe.loss.config()),
         "metrics": list(recipe.metrics),
         "layers": [repr(layer) for layer in model.layers],
         "dtype": str(model.dtype),
@@ -91,6 +94,11 @@ def fingerprint(
         "validation data": None if validation is None else _about(validation),
         **told,
     }
+
+
+def _arguments(optimizer: Optimizer) -> str:
+    """What it was made with; a learning rate that is a number goes on from the file, as a callback may have set it."""
+    return str(optimizer.config() | {"learning_rate": optimizer.schedule})
 
 
 def compare(file: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
