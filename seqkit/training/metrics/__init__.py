@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.errors import ConfigError
 from seqkit.options import by_name
 from seqkit.training.losses import LOSSES
 from seqkit.training.metrics.base import Function, Mean, MeanOf, Metric
@@ -39,6 +40,7 @@ __all__ = [
     "get",
     "named",
     "spec",
+    "table",
 ]
 
 
@@ -80,6 +82,8 @@ def get(metric: str | Metric | Function) -> Metric:
     """
     if isinstance(metric, Metric):
         return metric
+    if isinstance(metric, type):
+        raise ConfigError(f"metrics: {metric.__name__} is a class; give an object, {metric.__name__}().")
     return MeanOf(metric) if callable(metric) else by_name(METRICS, metric, "metric")()
 
 
@@ -87,6 +91,22 @@ def named(metric: str | Metric | Function) -> tuple[str, Metric]:
     """A metric and what it is called in the history: the name it was asked for by, or its label."""
     made = get(metric)
     return (metric if isinstance(metric, str) else made.label), made
+
+
+def table(metrics: Sequence[str | Metric | Function]) -> dict[str, Metric]:
+    """Metrics by what they are called in the history.
+
+    Raises
+    ------
+    ConfigError
+        If two have the same name, or one that of the loss.
+    """
+    pairs = [named(metric) for metric in metrics]
+    names = ["loss", *(name for name, _ in pairs)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"metrics: two values would be called {twice!r}; give one of them another name.")
+    return dict(pairs)
 
 
 def spec(metrics: Mapping[str, Metric]) -> list[dict[str, Any]] | None:
