@@ -9,6 +9,7 @@ training to a file, sees it before an earlier one puts back the best weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ class CallbackList:
         self._callbacks = sorted(callbacks, key=lambda callback: bool(getattr(callback, "last", False)))
         self._model = model
         for callback in self._callbacks:
-            if not any(hasattr(callback, event) for event in EVENTS):
+            if isinstance(callback, type) or not any(hasattr(callback, event) for event in EVENTS):
                 raise ConfigError(
                     f"callbacks: expected objects with {', '.join(EVENTS)} or some of these, got {callback!r}."
                 )
@@ -103,11 +104,8 @@ class CallbackList:
 
     def _listening(self, event: str) -> list[Callable[..., Any]]:
         silent = getattr(Callback, event)
-        return [
-            getattr(callback, event)
-            for callback in self._callbacks
-            if getattr(type(callback), event, None) is not silent and hasattr(callback, event)
-        ]
+        methods = [getattr(callback, event, None) for callback in self._callbacks]
+        return [method for method in methods if method and getattr(method, "__func__", method) is not silent]
 
     def train_begin(self) -> None:
         for call in self._listeners["on_train_begin"]:
@@ -154,6 +152,20 @@ class CallbackList:
                 kind = type(callback).__name__
                 named[f"{kind}.{sum(name.startswith(f'{kind}.') for name in named)}"] = callback
         return named
+
+
+def make_folder(folder: Path, owner: str) -> None:
+    """Make a folder, if it is not there, before time is spent on training.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{owner}: the folder {folder} cannot be made ({error.strerror}); take another.") from error
 
 
 def _call_all(calls: list[Callable[[], Any]]) -> None:

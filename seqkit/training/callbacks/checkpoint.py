@@ -17,7 +17,7 @@ import numpy as np
 from seqkit import checkpoint
 from seqkit.errors import ConfigError
 from seqkit.options import positive_integer, positive_number
-from seqkit.training.callbacks.base import Callback, State
+from seqkit.training.callbacks.base import Callback, State, make_folder
 from seqkit.training.callbacks.monitor import Best
 from seqkit.training.history import Logs
 from seqkit.training.resume import checkpoint_name, checkpoints, step_of
@@ -94,7 +94,7 @@ class Checkpoint(Callback):
         self._best = None if best is None else Best(best, mode, 0.0, "Checkpoint")
 
     def on_train_begin(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder, "Checkpoint")
         for unfinished in self._folder.glob(checkpoint.TEMPORARY):
             unfinished.unlink(missing_ok=True)
         step, there = self.model.optimizer.iterations, checkpoints(self._folder)

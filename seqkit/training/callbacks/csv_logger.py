@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+from pathlib import Path
 
-from seqkit.training.callbacks.base import Callback
+from seqkit.training.callbacks.base import Callback, make_folder
 from seqkit.training.history import Logs
 
 
@@ -17,7 +18,7 @@ class CSVLogger(Callback):
     Parameters
     ----------
     path : str or path-like
-        The file; one that exists is replaced.
+        The file; one that exists is replaced, and its folder is made if need be.
     separator : str
         What stands between two columns.
     """
@@ -28,6 +29,7 @@ class CSVLogger(Callback):
 
     def on_train_begin(self) -> None:
         self._begun = False
+        make_folder(Path(self._path).parent, "CSVLogger")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         history = self.model.history

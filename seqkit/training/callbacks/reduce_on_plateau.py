@@ -71,7 +71,8 @@ class ReduceLROnPlateau(Callback):
         self._waited = 0 if improved or cooling else self._waited + 1
         if self._waited >= self._patience:
             optimizer = self.model.optimizer
-            optimizer.learning_rate = max(optimizer.learning_rate * self._factor, self._min_lr)
+            rate = optimizer.learning_rate
+            optimizer.learning_rate = max(rate * self._factor, min(rate, self._min_lr))
             self._waited, self._cooling = 0, self._cooldown
 
     def state(self) -> State:
