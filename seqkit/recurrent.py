@@ -134,8 +134,12 @@ class Recurrent(SequenceLayer):
         self.dropout = fraction(dropout, f"{self.name}: dropout")
         self.recurrent_dropout = fraction(recurrent_dropout, f"{self.name}: recurrent_dropout")
         self.weight_dropout = fraction(weight_dropout, f"{self.name}: weight_dropout")
-        self.zoneout = dict(zoneout) if isinstance(zoneout, Mapping) else zoneout
         states, zoned_out = self.cell.states, zoneout_of(zoneout, self.cell.states, self.name)
+        self.zoneout: float | dict[str, float]
+        if isinstance(zoneout, Mapping):
+            self.zoneout = {state: float(rate) for state, rate in zoneout.items()}
+        else:
+            self.zoneout = float(zoneout)
         self._rates = Rates(states, self.dropout, self.recurrent_dropout, self.weight_dropout, zoned_out)
         self._learned = learned_states(initial_state, states, self.name)
         self.initial_state = initial_state

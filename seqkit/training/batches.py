@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqkit._core import gather_padded
-from seqkit.errors import ConfigError, ShapeError
+from seqkit.errors import ConfigError, DTypeError, ShapeError
 from seqkit.sequences import as_lengths, as_list, is_ragged
 
 POOL = 50
@@ -52,6 +52,8 @@ class Joined:
     def __init__(self, rows: Sequence[Any], what: str) -> None:
         arrays, self.lengths = as_list(rows, what)
         self.values = np.ascontiguousarray(np.concatenate(arrays))
+        if self.values.dtype.hasobject:
+            raise DTypeError(f"{what} must hold numbers, got dtype {self.values.dtype}; convert it to float32.")
         self.starts = np.cumsum(self.lengths) - self.lengths
 
     def __len__(self) -> int:
@@ -85,6 +87,8 @@ class Samples:
     ------
     ShapeError
         If the parts have not the same number of samples or steps.
+    DTypeError
+        If a list holds arrays of objects.
 
     Examples
     --------

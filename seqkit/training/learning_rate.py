@@ -61,7 +61,9 @@ def find_learning_rate(
     Raises
     ------
     ConfigError
-        If `low` is not below `high`, or the loss is not finite from the start.
+        If `low` is not below `high`, or `options` say how long to train.
+    NonFiniteError
+        If the loss is not finite from the start.
 
     Notes
     -----
@@ -84,6 +86,9 @@ def find_learning_rate(
     low, high = positive_number(low, "low"), positive_number(high, "high")
     if not low < high:
         raise ConfigError(f"find_learning_rate: low must be below high, got {low} and {high}.")
+    taken = sorted({"callbacks", "epochs", "initial_epoch", "resume"} & options.keys())
+    if taken:
+        raise ConfigError(f"find_learning_rate: leave {', '.join(taken)} out; it trains for `steps` updates by itself.")
     rates = np.geomspace(low, high, positive_integer(steps, "steps"))
     watch = _Climb(rates)
     with unchanged(model):

@@ -45,7 +45,12 @@ def number_of_bytes(memory: str | int) -> int:
     seqkit.errors.ConfigError: memory is 'much', expected bytes or text such as '512MiB' or '2GB'.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-z]*)\s*", str(memory).lower())
-    if isinstance(memory, bool) or not isinstance(memory, (str, int)) or found is None or found[2] not in UNITS:
+    if (
+        isinstance(memory, bool)
+        or not isinstance(memory, (str, int, np.integer))
+        or found is None
+        or found[2] not in UNITS
+    ):
         raise ConfigError(f"memory is {memory!r}, expected bytes or text such as '512MiB' or '2GB'.")
     return int(float(found[1]) * UNITS[found[2]])
 

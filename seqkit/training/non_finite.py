@@ -27,12 +27,23 @@ def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
 
 
 def culprit_of_loss(model: Stack, params: Mapping[str, np.ndarray], batch: Batch, y_pred: np.ndarray) -> str:
-    """What made the loss of a batch not finite: a parameter, the input, the output of a layer or else the targets."""
+    """What made the loss of a batch not finite: a parameter, x, a layer, a target or a weight, or its size."""
     seen = {**params, "x": _valid(np.asarray(batch.x), batch.lengths)}
     culprit = first_non_finite(seen)
     if culprit is None and not np.isfinite(y_pred).all():
         culprit = _layer(model, batch)
-    return culprit or "y or sample_weight"
+    return culprit or _given(batch, y_pred) or f"the loss itself, of outputs as large as {np.abs(y_pred).max():g}"
+
+
+def _given(batch: Batch, y_pred: np.ndarray) -> str | None:
+    """The first of targets and weights that is not finite."""
+    given = {"y": batch.y, "sample_weight": batch.sample_weight}
+    for name, values in given.items():
+        if values is None or values.dtype.kind != "f":
+            continue
+        if not np.isfinite(_valid(values, batch.lengths if y_pred.ndim == 3 and values.ndim > 1 else None)).all():
+            return name
+    return None
 
 
 def _layer(model: Stack, batch: Batch) -> str:
