@@ -23,8 +23,7 @@ from seqkit.training.callbacks import Callback
 from seqkit.training.class_weights import ClassWeights
 from seqkit.training.history import History
 from seqkit.training.memory import Load, limited
-from seqkit.training.metrics import Function, Metric
-from seqkit.training.metrics import named as named_metric
+from seqkit.training.metrics import Function, Metric, table
 from seqkit.training.progress import Progress
 from seqkit.training.recipe import Recipe
 
@@ -104,7 +103,7 @@ class Sequential(Stack):
         """
         if loss is None:
             raise ConfigError(f"{self.name}: compile needs a loss, one of {', '.join(sorted(losses.LOSSES))}.")
-        self._recipe = Recipe(optimizers.get(optimizer), losses.get(loss), dict(map(named_metric, metrics or ())))
+        self._recipe = Recipe(optimizers.get(optimizer), losses.get(loss), table(metrics or ()))
 
     @property
     def optimizer(self) -> optimizers.Optimizer:
@@ -115,6 +114,15 @@ class Sequential(Stack):
     def trainable(self) -> JoinedParameters:
         """Everything that training changes: `params`, and those of a loss that has some, called "loss.name"."""
         return self._require_recipe().params(self)
+
+    @property
+    def loss(self) -> losses.Loss:
+        """The loss given to :meth:`compile`; one with parameters, such as a CRF, is loaded with the model."""
+        return self._require_recipe().loss
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy or pickle that is made while the model is trained is of the model alone."""
+        return {name: value for name, value in self.__dict__.items() if name != "progress"}
 
     def _require_recipe(self) -> Recipe:
         if self._recipe is None:
@@ -128,7 +136,7 @@ class Sequential(Stack):
         batch_size: int = 32,
         epochs: int = 1,
         verbose: str | int = "auto",
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Sequence[Any] | None = None,
         shuffle: bool = True,
@@ -157,7 +165,7 @@ class Sequential(Stack):
         verbose : {"auto", 0, 1, 2}
             What is written to standard error: 2 a line per epoch, 1 in a terminal also a bar within
             the epoch; "auto" is 1 in a terminal and 0 elsewhere.
-        callbacks : sequence of Callback, optional
+        callbacks : Callback or sequence of Callback, optional
             See :mod:`seqkit.training.callbacks`; training stops when ``on_epoch_end(epoch, logs)``
             of one returns True.
         validation_split : float
@@ -222,17 +230,21 @@ class Sequential(Stack):
         self._build_for(train.samples, rng)
         settings = trainer.Settings(
             positive_integer(epochs, "epochs"),
-            batch_size,
+            int(batch_size),
             order=rng if shuffle else None,
             initial_epoch=positive_integer(initial_epoch, "initial_epoch") if initial_epoch else 0,
             accumulate=positive_integer(accumulate, "accumulate"),
-            class_weights=ClassWeights.of(class_weight, train, self._per_step and self._takes_sequences(train)),
+            class_weights=ClassWeights.of(
+                class_weight, train, self._per_step and self._takes_sequences(train), recipe.loss
+            ),
             tbptt=None if tbptt is None else truncated.checked(tbptt, self, recipe.loss, accumulate),
             bucket=positive_integer(bucket, "bucket"),
         )
-        watching = [*trainer.reporters(verbose), *(callbacks or ())]
-        told = {"batch_size": batch_size, "shuffle": bool(shuffle), "seed": seed, "class_weight": str(class_weight)}
-        told |= {} if bucket == POOL else {"bucket": bucket}
+        given = [callbacks] if isinstance(callbacks, Callback) else callbacks or ()
+        watching = [*trainer.reporters(verbose), *given]
+        told = {"batch_size": settings.batch_size, "shuffle": bool(shuffle), "class_weight": str(class_weight)}
+        told |= {"seed": None if seed is None else int(seed)}
+        told |= {} if bucket == POOL else {"bucket": settings.bucket}
         told |= {} if tbptt is None else {"tbptt": str(settings.tbptt)}
         run = trainer.Trainer(self, recipe, train, validation, settings, watching, told)
         self.progress, self.history = run.progress, run.progress.history
@@ -357,8 +369,15 @@ class Sequential(Stack):
         if len(train.rows) == 0:
             raise ConfigError(f"no samples to train on: there are {len(samples)} and validation_split is {share}.")
         if data:
+            if not 2 <= len(data) <= 4:
+                raise ConfigError(
+                    f"validation_data is (x, y, sample_weight, lengths) or the first of it, got {len(data)}."
+                )
             x, y, *rest = data
-            return train, Part.whole(self._samples(x, y, *(*rest, None, None)[:2]))
+            measured = Part.whole(self._samples(x, y, *(*rest, None, None)[:2]))
+            if len(measured.rows) == 0:
+                raise ConfigError("validation_data holds no samples.")
+            return train, measured
         return train, held_out if len(held_out.rows) else None
 
     def _check_batches(self, part: Part | None, batch_size: int) -> None:
