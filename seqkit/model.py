@@ -83,7 +83,7 @@ class Sequential(Stack):
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss | None = None,
-        metrics: Sequence[str | Metric | Function] | None = None,
+        metrics: Sequence[str | Metric | losses.Loss | Function] | None = None,
     ) -> None:
         """Say how to train.
 
@@ -93,7 +93,7 @@ class Sequential(Stack):
             See :mod:`seqkit.training.optimizers`.
         loss : str or Loss
             See :mod:`seqkit.training.losses`.
-        metrics : sequence of str, Metric or callable, optional
+        metrics : sequence of str, Metric, Loss or callable, optional
             Numbers to watch, see :mod:`seqkit.training.metrics`.
 
         Raises
@@ -243,7 +243,7 @@ class Sequential(Stack):
         given = [callbacks] if isinstance(callbacks, Callback) else callbacks or ()
         watching = [*trainer.reporters(verbose), *given]
         told = {"batch_size": settings.batch_size, "shuffle": bool(shuffle), "class_weight": str(class_weight)}
-        told |= {"seed": None if seed is None else int(seed)}
+        told |= {"seed": int(seed) if isinstance(seed, np.integer) else seed}
         told |= {} if bucket == POOL else {"bucket": settings.bucket}
         told |= {} if tbptt is None else {"tbptt": str(settings.tbptt)}
         run = trainer.Trainer(self, recipe, train, validation, settings, watching, told)

@@ -172,3 +172,12 @@ def test_training_is_not_resumed_with_another_set_up(tmp_path: Path, loss: Any, 
     same = compiled(Huber(), Adam(0.5))  # the rate is that of the file, which a callback may have changed
     assert same.fit(X, Y, epochs=2, resume=tmp_path).epoch == [0, 1]
     assert same.optimizer.learning_rate == 0.01
+
+
+def test_a_loss_with_arguments_as_a_metric(tmp_path: Path) -> None:
+    model = compiled(metrics=[Huber(0.3)])
+    model.fit(X, Y, callbacks=[seqkit.Checkpoint(tmp_path)])
+    loaded = seqkit.load(tmp_path / "step-0000000001.safetensors")
+    assert loaded.evaluate(X, Y)[1] == pytest.approx(Huber(0.3)(Y, loaded.predict(X))[0], rel=1e-6)
+    with pytest.raises(ConfigError, match="the loss crf has parameters of its own"):
+        compiled(metrics=[seqkit.CRF(1)])

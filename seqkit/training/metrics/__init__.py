@@ -14,7 +14,7 @@ import numpy as np
 
 from seqkit.errors import ConfigError
 from seqkit.options import by_name
-from seqkit.training.losses import LOSSES
+from seqkit.training.losses import LOSSES, Loss
 from seqkit.training.metrics.base import Function, Mean, MeanOf, Metric
 from seqkit.training.metrics.classification import F1, Accuracy, TopK
 from seqkit.training.metrics.labels import LabelErrorRate
@@ -49,21 +49,29 @@ class LossMetric(Mean):
 
     Parameters
     ----------
-    name : str
-        Name of the loss.
+    loss : Loss
+
+    Raises
+    ------
+    ConfigError
+        If the loss has parameters: measuring it would change their gradients.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, loss: Loss) -> None:
+        if loss.params is not None:
+            raise ConfigError(f"metrics: the loss {loss.name} has parameters of its own and cannot be a metric.")
+        self.name, self.loss = loss.name, loss
+
+    def config(self) -> dict[str, Any]:
+        return self.loss.config()
 
     def sums(self, y_true: Any, y_pred: np.ndarray, lengths: Any = None) -> np.ndarray:
-        loss = LOSSES[self.name]()
-        terms = loss.terms(y_pred, lengths)
-        return np.array([loss(y_true, y_pred, None, lengths)[0] * terms, terms], np.float64)
+        terms = self.loss.terms(y_pred, lengths)
+        return np.array([self.loss(y_true, y_pred, None, lengths)[0] * terms, terms], np.float64)
 
 
-def _loss_metric(name: str) -> Callable[[], Metric]:
-    return lambda: LossMetric(name)
+def _loss_metric(name: str) -> Callable[..., Metric]:
+    return lambda **config: LossMetric(LOSSES[name](**config))
 
 
 _CLASSES = (Accuracy, TopK, F1, RootMeanSquaredError, R2, Perplexity, BitsPerCharacter, LabelErrorRate)
@@ -72,8 +80,8 @@ METRICS: Mapping[str, Callable[..., Metric]] = MappingProxyType(
 )
 
 
-def get(metric: str | Metric | Function) -> Metric:
-    """A metric by name, with its defaults, the object itself, or a function made into one.
+def get(metric: str | Metric | Loss | Function) -> Metric:
+    """A metric by name, with its defaults, the object itself, or a loss or function made into one.
 
     Raises
     ------
@@ -82,18 +90,20 @@ def get(metric: str | Metric | Function) -> Metric:
     """
     if isinstance(metric, Metric):
         return metric
+    if isinstance(metric, Loss):
+        return LossMetric(metric)
     if isinstance(metric, type):
         raise ConfigError(f"metrics: {metric.__name__} is a class; give an object, {metric.__name__}().")
     return MeanOf(metric) if callable(metric) else by_name(METRICS, metric, "metric")()
 
 
-def named(metric: str | Metric | Function) -> tuple[str, Metric]:
+def named(metric: str | Metric | Loss | Function) -> tuple[str, Metric]:
     """A metric and what it is called in the history: the name it was asked for by, or its label."""
     made = get(metric)
     return (metric if isinstance(metric, str) else made.label), made
 
 
-def table(metrics: Sequence[str | Metric | Function]) -> dict[str, Metric]:
+def table(metrics: Sequence[str | Metric | Loss | Function]) -> dict[str, Metric]:
     """Metrics by what they are called in the history.
 
     Raises
@@ -111,7 +121,8 @@ def table(metrics: Sequence[str | Metric | Function]) -> dict[str, Metric]:
 
 def spec(metrics: Mapping[str, Metric]) -> list[dict[str, Any]] | None:
     """Plain values for a file, or None where a metric is not one of seqkit's."""
-    if any(type(metric) not in (*_CLASSES, LossMetric) for metric in metrics.values()):
+    kinds = [type(metric.loss if isinstance(metric, LossMetric) else metric) for metric in metrics.values()]
+    if any(kind not in (*_CLASSES, *LOSSES.values()) for kind in kinds):
         return None
     return [{"label": key, "name": metric.name, "config": metric.config()} for key, metric in metrics.items()]
 
