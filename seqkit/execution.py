@@ -5,6 +5,7 @@ Legend: B batch, T time, I input features, H units, R sum of lengths.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,8 +27,10 @@ from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.rows import Rows
 
 Versioned = Parameters | JoinedParameters
+Target = tuple[int | None, int, list[np.ndarray]]
+"""Number of the run (None: the operand is 1), first column, arrays (units, K) that gradients are added to."""
 WeightRun = tuple[_core.Call, _core.Call, int | None, int, list[np.ndarray]]
-"""Forward and backward call, number of the run (None: the operand is 1), first column, targets (units, K)."""
+"""Forward and backward call, and a target."""
 
 MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
 
@@ -106,9 +109,10 @@ class Execution:
         """Weights packed for the way forth or `both` ways, anew when they have changed; with a mask, for one call."""
         version = params.version
         if recurrent_mask is not None:
-            masked = {**params, "weight_hh": params["weight_hh"] * recurrent_mask}
+            arrays = params.reading()
+            masked = {**arrays, "weight_hh": arrays["weight_hh"] * recurrent_mask}
             return self._packing_of_masked.pack(masked, version, both)
-        return self._packing.known(version, both) or self._packing.pack(dict(params), version, both)
+        return self._packing.known(version, both) or self._packing.pack(params.reading(), version, both)
 
     @cached_property
     def _packing(self) -> _core.Packing:
@@ -261,6 +265,7 @@ class _Gradient:
         self.backward_program = _core.Program(lowered.tables)
         self.post_runs = lowered.post_runs
         self.parameter_columns = lowered.parameter_columns
+        self._into: tuple[tuple[np.ndarray, ...], list[Target]] = (), []  # the last arrays of gradients, and targets
         self.bias_columns = {
             gate: place
             for place, column in enumerate(execution.program.columns)
@@ -311,13 +316,19 @@ class _Gradient:
 
     def weight_runs(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> list[WeightRun]:
         """What the engine adds to the gradients of the parameters."""
-        ex, forward = self.execution, backward.forward.call
-        products = [
+        arrays, into = tuple(grads.values()), self._into  # once: another thread may set it
+        if not all(map(operator.is_, arrays, into[0])) or not into[0]:
+            into = self._into = arrays, self._products(grads) + self._sums(grads)
+        return [(backward.forward.call, backward.call, *run) for run in into[1]]
+
+    def _products(self, grads: Mapping[str, np.ndarray]) -> list[Target]:
+        """Runs of the forward program, for the matrices."""
+        ex = self.execution
+        return [
             (n, self._place(run), [ex.block(grads, term) for term in run.terms]) for n, run in enumerate(ex.layout.runs)
         ]
-        return [(forward, backward.call, *run) for run in products + self._sums(grads)]
 
-    def _sums(self, grads: Mapping[str, np.ndarray]) -> list[tuple[None, int, list[np.ndarray]]]:
+    def _sums(self, grads: Mapping[str, np.ndarray]) -> list[Target]:
         """Sums of columns, for biases and the cell's own parameters; adjoining columns together."""
         units, together = self.execution.units, MAX_VECTORS // self.execution.layout.vectors
         targets = [
@@ -326,7 +337,7 @@ class _Gradient:
         if "bias" in grads:
             rows = zip(self.execution.input_gates, grads["bias"].reshape(-1, units), strict=True)
             targets += [(self.bias_columns[gate], row) for gate, row in rows]
-        runs: list[tuple[None, int, list[np.ndarray]]] = []
+        runs: list[Target] = []
         for column, target in sorted(targets, key=lambda pair: pair[0]):
             if runs and column == runs[-1][1] + len(runs[-1][2]) and len(runs[-1][2]) < together:
                 runs[-1][2].append(target)

@@ -65,6 +65,10 @@ class Parameters(MutableMapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self._arrays)
 
+    def reading(self) -> Mapping[str, np.ndarray]:
+        """The arrays themselves, for code that does not change them, nor gives them away."""
+        return self._arrays
+
     def editing(self) -> Editing:
         """Context manager: writable arrays by name; the version rises when the block ends."""
         return Editing(self)
@@ -126,6 +130,10 @@ class JoinedParameters(MutableMapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return sum(len(params) for params in self._parts.values())
+
+    def reading(self) -> Mapping[str, np.ndarray]:
+        """The arrays themselves, for code that does not change them, nor gives them away."""
+        return self._writable()
 
     def editing(self) -> Editing:
         """Context manager: writable arrays by name; the versions of all parts rise when the block ends."""

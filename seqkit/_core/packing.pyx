@@ -12,6 +12,7 @@ c. Threads share the panels of all columns.
 """
 
 cimport cython
+cimport numpy as np
 from cpython.object cimport PyObject
 from cython cimport floating
 from libc.stdint cimport int64_t
@@ -23,6 +24,8 @@ from seqkit._core.calls cimport Program, ProgramData, words
 from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, free_threads, parallel, threads_for
 
 from seqkit._core.threads import num_threads
+
+np.import_array()
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *thing) noexcept
@@ -141,9 +144,7 @@ cdef class Weights:
         """Whether nobody holds any of the arrays."""
         if Py_REFCNT(<PyObject *>self.runs) > 1 or Py_REFCNT(<PyObject *>self.transposed) > 1:
             return False
-        if Py_REFCNT(<PyObject *>self.bias) > 1 or Py_REFCNT(<PyObject *>self.parameters) > 1:
-            return False
-        return unshared(self.runs) and unshared(self.transposed)
+        return unshared(self.runs) and unshared(self.transposed) and unshared([self.bias, self.parameters], 1)
 
     cdef int pack(self, arrays, list runs, int64_t version, bint both) except -1:
         """Pack arrays by name, forth or both ways."""
@@ -194,10 +195,12 @@ cdef class Weights:
         return 0
 
 
-cdef bint unshared(list arrays) noexcept:
-    """Whether nobody but the list holds its arrays."""
+cdef bint unshared(list arrays, int known=0) noexcept:
+    """Whether nobody but the list, and `known` others, holds its arrays, or other views of their memory."""
     for array in arrays:
-        if Py_REFCNT(<PyObject *>array) > 2:    # the list, and this loop
+        if Py_REFCNT(<PyObject *>array) > 2 + known:        # the list, and this loop
+            return False
+        if Py_REFCNT(<PyObject *>np.PyArray_BASE(array)) > 1:
             return False
     return True
 

@@ -107,20 +107,21 @@ def matmul(a, b, bias=None, out=None):
     ([[11.0]], [[12.0]], [[12.0]])
     """
     a, b = np.asarray(a), np.asarray(b)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype or not a.dtype.isnative:
+    if not fit(a, b):
         raise ValueError(f"matmul: cannot multiply {a.dtype} {a.shape} by {b.dtype} {b.shape}.")
     cdef Matmul w
     cdef Arena arena = _idle.pop() if _idle else Arena()
     cdef int64_t size, line, threads
-    a, b = _whole_strides(a), _whole_strides(b)
+    a, b = whole_strides(a), whole_strides(b)
     w.kernels = kernels_like(a)
-    size, (w.m, w.k), w.n, w.add = w.kernels.size, a.shape, b.shape[1], out is not None
-    out = np.empty((w.m, w.n), a.dtype) if out is None else out
-    if not is_matrix(out, np.PyArray_TYPE(a), w.m, w.n) or bias is not None and (bias.shape != (w.n,) or bias.dtype != a.dtype or not bias.flags.c_contiguous):
+    size, w.m, w.k, w.n, w.add = w.kernels.size, np.PyArray_DIM(a, 0), np.PyArray_DIM(a, 1), np.PyArray_DIM(b, 1), out is not None
+    out = new_matrix(w.m, w.n, np.PyArray_TYPE(a)) if out is None else out
+    if not is_matrix(out, np.PyArray_TYPE(a), w.m, w.n) or bias is not None and not is_row(bias, np.PyArray_TYPE(a), w.n):
         raise ValueError(f"matmul: out and bias must be contiguous {a.dtype} of {w.m} rows and {w.n} columns.")
     w.vectors = (w.n + w.kernels.lanes - 1) // w.kernels.lanes
     w.groups = (w.vectors + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS
-    w.a_row, w.a_step, w.b_row, w.b_step = (stride // size for stride in (*a.strides, *b.strides))
+    w.a_row, w.a_step = np.PyArray_STRIDE(a, 0) // size, np.PyArray_STRIDE(a, 1) // size
+    w.b_row, w.b_step = np.PyArray_STRIDE(b, 0) // size, np.PyArray_STRIDE(b, 1) // size
     threads = threads_for(w.m * w.n * w.k, free_threads(num_threads()))
     line = w.vectors * w.kernels.lanes * size
     arena.reserve(line * (w.k + threads * BLOCK_ROWS) + 64 * 4)
@@ -162,10 +163,32 @@ def add_column_sums(sums, rows):
             put_row(<float *>target, <float *>source + r * n, NULL, n, True)
 
 
-def _whole_strides(array):
+cdef bint fit(np.ndarray a, np.ndarray b) noexcept:
+    """Whether two arrays can be multiplied."""
+    if np.PyArray_NDIM(a) != 2 or np.PyArray_NDIM(b) != 2 or np.PyArray_DIM(a, 1) != np.PyArray_DIM(b, 0):
+        return False
+    return np.PyArray_TYPE(a) == np.PyArray_TYPE(b) and np.PyArray_ISNOTSWAPPED(a) and np.PyArray_ISNOTSWAPPED(b)
+
+
+cdef bint is_row(object array, int type, int64_t count) noexcept:
+    """Whether this is a contiguous array of so many numbers."""
+    if not np.PyArray_Check(array) or np.PyArray_NDIM(array) != 1 or np.PyArray_TYPE(array) != type:
+        return False
+    return np.PyArray_DIM(array, 0) == count and np.PyArray_ISCARRAY_RO(array)
+
+
+cdef object new_matrix(int64_t rows, int64_t columns, int type):
+    cdef np.npy_intp[2] shape = [rows, columns]
+    return np.PyArray_SimpleNew(2, shape, type)
+
+
+cdef object whole_strides(np.ndarray array):
     """The array, copied unless its strides are positive whole numbers of elements."""
-    whole = array.flags.aligned and all(stride > 0 and stride % array.itemsize == 0 for stride in array.strides)
-    return array if whole else array.copy()
+    cdef int64_t axis, size = np.PyArray_ITEMSIZE(array)
+    for axis in range(2):
+        if np.PyArray_STRIDE(array, axis) <= 0 or np.PyArray_STRIDE(array, axis) % size:
+            return array.copy()
+    return array if np.PyArray_ISALIGNED(array) else array.copy()
 
 
 @cython.final

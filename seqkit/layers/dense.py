@@ -101,7 +101,8 @@ class Dense(Layer):
         self._require_built()
         steps = Steps.of(np.shape(x)[:-1], lengths, self.dtype, self.name)
         rows = steps.rows(x, self.input_size)  # (N, I)
-        z = matmul(rows, self.params["weight"].T, bias=self.params.get("bias"))  # (N, U)
+        params = self.params.reading()
+        z = matmul(rows, params["weight"].T, bias=params.get("bias"))  # (N, U)
         y = self._activation.forward(z)
         return steps.spread(y), ((steps, rows, y) if training else None)
 
@@ -113,7 +114,7 @@ class Dense(Layer):
         matmul(dz.T, rows, out=self.grads["weight"])
         if self.use_bias:
             add_column_sums(self.grads["bias"], dz)
-        dx = steps.spread(matmul(dz, self.params["weight"])) if input_grad else None
+        dx = steps.spread(matmul(dz, self.params.reading()["weight"])) if input_grad else None
         return dx, ()
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
