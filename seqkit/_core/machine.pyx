@@ -8,7 +8,8 @@ b. Threads are only ever started by `parallel`, so that the one memory of who st
 c. Work in a parallel region comes in slices of at most some ms, with a look at `go_on` between.
 d. Threads of a region wait for each other.  Where other programs keep the processors busy, each
    such wait costs a time slice, many times the work of a small call: a call that took far too
-   long sends the next ones, for half a second, to one thread.  Results do not depend on it.
+   long sends the next ones to one thread, for a moment at first, for longer and up to half a
+   second when it happens again soon after.  Results do not depend on it.
 e. Every size handed to an Arena has been computed with overflow checks by its caller.
 """
 
@@ -22,8 +23,9 @@ from seqkit.errors import BuildError
 
 cdef double POLL_SECONDS = 0.05
 cdef double SLOW_SECONDS = 4e-10    # per multiply-add: slower than any processor that has one to itself
-cdef double CROWDED_SECONDS = 0.5   # how long to do without threads that would wait for each other
-cdef double crowded_until = 0.0
+cdef double CROWDED_SECONDS = 0.016     # how long to do without threads that would wait for each other, at first
+cdef double MOST_CROWDED_SECONDS = 0.5  # and at most
+cdef double crowded_until = 0.0, crowded_seconds = 0.0
 cdef int64_t READ_BYTES = 16_000_000        # that a thread reads in a run: some 0.1 ms, so that no other program comes between
 cdef double READ_SECONDS = 0.15             # for all runs: longer than other programs keep a processor
 
@@ -196,10 +198,13 @@ cdef void end_share(Watch *watch, int64_t thread, int64_t threads) noexcept nogi
 
 cdef int finish(Watch *watch, int64_t operations, int64_t threads) except -1:
     """Raise what a signal handler raised meanwhile; note whether the threads had processors."""
-    global crowded_until
+    global crowded_until, crowded_seconds
     cdef double now = sk_seconds()
+    cdef bint again
     if threads > 1 and now - watch.began > 0.002 + SLOW_SECONDS * operations:
-        crowded_until = now + CROWDED_SECONDS
+        again = now < crowded_until + crowded_seconds
+        crowded_seconds = min(2 * crowded_seconds, MOST_CROWDED_SECONDS) if again else CROWDED_SECONDS
+        crowded_until = now + crowded_seconds
     return -1 if watch.stopped else 0
 
 
