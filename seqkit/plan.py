@@ -79,7 +79,7 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
         precision,
         _core.instruction(precision),
         lanes,
-        _kernel(-(-batch // tasks[0]), _core.tile_rows(precision), tables),
+        _kernel(-(-batch // tasks[0]), precision, tables),
         threads,
         split,
         tuple(tasks),
@@ -92,13 +92,13 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
     )
 
 
-def _kernel(rows: int, highest: int, tables: Mapping[str, Any]) -> str:
-    """The kernel of the widest product of a task of `rows` rows: tiles have nearly equal height."""
+def _kernel(rows: int, precision: str, tables: Mapping[str, Any]) -> str:
+    """The kernel of the widest product of a task of `rows` rows."""
     if rows <= 1:
         return "line"
-    tiles = -(-rows // highest)
     widest = max((run[3] for run in tables["runs"].tolist()), default=1)
-    return f"tile {-(-rows // tiles)} x {widest * tables['vectors']}"
+    height, vectors = _core.tile(precision, rows, widest * tables["vectors"])
+    return f"tile {height} x {vectors}"
 
 
 def _why(split: str, allowed: int, batch: int) -> str:

@@ -20,7 +20,7 @@ from seqkit._core.machine import (
     openmp,
     read_bandwidth,
     supported_isas,
-    tile_rows,
+    tile,
 )
 from seqkit._core.noise import Noise, draw
 from seqkit._core.packing import Packing, Weights
@@ -72,6 +72,6 @@ __all__ = [
     "set_num_threads",
     "supported_isas",
     "threads",
-    "tile_rows",
+    "tile",
     "viterbi",
 ]

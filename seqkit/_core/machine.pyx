@@ -81,9 +81,14 @@ def instruction(str precision):
     return (<bytes>kernels_of(precision).instruction).decode()
 
 
-def tile_rows(str precision):
-    """Rows of a batch that the largest tile of a product holds in registers."""
-    return kernels_of(precision).tile_rows
+def tile(str precision, int64_t rows, int64_t vectors):
+    """(rows, vectors) of the largest tile of a product, which `by_tiles` in kernels.inc.c cuts so."""
+    cdef const sk_kernels *kernels = kernels_of(precision)
+    cdef int64_t highest = kernels.tall_rows if vectors < SK_MAX_VECTORS else kernels.tile_rows
+    if vectors == SK_MAX_VECTORS and kernels.tile_rows < rows <= kernels.tall_rows:
+        return rows, vectors // 2
+    tiles = (rows + highest - 1) // highest
+    return (rows + tiles - 1) // tiles, vectors
 
 
 cdef const sk_kernels *kernels_of(str precision) except NULL:
