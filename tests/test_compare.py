@@ -274,7 +274,7 @@ def planted(environment: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "planted"
     shutil.copytree(environment, folder, symlinks=True)
     (file,) = folder.glob("lib/python*/site-packages/seqkit/recurrent.py")
-    call = "run_calls([direction.forward.call], direction.execution)"
+    call = "run_forward([direction])"
     assert file.read_text().count(call) == 1
     file.write_text(file.read_text().replace(call, f"{call}; __import__('time').sleep(0.01)"))
     return folder
