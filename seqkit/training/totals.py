@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from seqkit.training.history import Logs
-from seqkit.training.losses import Loss
 from seqkit.training.metrics import Metric
 
 Sums = dict[str, np.ndarray]
@@ -19,7 +18,6 @@ class Totals:
 
     Parameters
     ----------
-    loss : Loss
     metrics : mapping of str to Metric
 
     Attributes
@@ -28,14 +26,12 @@ class Totals:
         Of the loss its sum and number of terms, of a metric what it asks for.
     """
 
-    def __init__(self, loss: Loss, metrics: Mapping[str, Metric]) -> None:
-        self._loss = loss
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
         self._metrics = metrics
         self.sums: Sums = {}
 
-    def measure(self, value: float, y_true: Any, y_pred: np.ndarray, lengths: np.ndarray | None) -> Sums:
-        """What one batch, whose loss is `value`, will add."""
-        terms = self._loss.terms(y_pred, lengths)
+    def measure(self, value: float, terms: int, y_true: Any, y_pred: np.ndarray, lengths: np.ndarray | None) -> Sums:
+        """What one batch, whose loss is `value`, a mean over `terms`, will add."""
         own = {name: np.asarray(metric.sums(y_true, y_pred, lengths)) for name, metric in self._metrics.items()}
         return {"loss": np.array([value * terms, terms]), **own}
 

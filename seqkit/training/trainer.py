@@ -106,7 +106,7 @@ class Trainer:
         self.callbacks = CallbackList(callbacks, model, {"epochs": settings.epochs, "steps": steps})
         self.progress = Progress(
             recipe,
-            Totals(recipe.loss, recipe.metrics),
+            Totals(recipe.metrics),
             settings.order,
             lambda: resume.fingerprint(model, recipe, train, validation, {**told, "accumulate": settings.accumulate}),
             self.callbacks,
@@ -217,7 +217,7 @@ class Trainer:
                     self._scale(unit / terms)
                 unit = terms
             total += terms
-            measured.append(self._backward(part, y_pred, caches))
+            measured.append(self._backward(part, y_pred, caches, terms))
         if total != unit:
             self._scale(unit / total)
         return measured
@@ -230,8 +230,8 @@ class Trainer:
             raise non_finite(f"{self._where()}: a gradient is not finite", culprit)
         return grads
 
-    def _backward(self, part: Whole | Window, y_pred: np.ndarray, caches: list[Any]) -> Sums:
-        """Add the gradients of a part; give what it adds to loss and metrics."""
+    def _backward(self, part: Whole | Window, y_pred: np.ndarray, caches: list[Any], terms: int) -> Sums:
+        """Add the gradients of a part, whose loss is a mean over `terms`; give what it adds to loss and metrics."""
         batch, weights, loss = part.batch, self.settings.class_weights, self.recipe.loss
         lengths = _lengths_of(y_pred, batch)
         if weights is not None:
@@ -241,7 +241,7 @@ class Trainer:
             culprit = culprit_of_loss(self.model, self.recipe.params(self.model), batch, y_pred)
             raise non_finite(f"{self._where()}: the loss is {value}", culprit)
         part.backward(dy, caches)
-        return self.progress.totals.measure(value, batch.y, y_pred, lengths)
+        return self.progress.totals.measure(value, terms, batch.y, y_pred, lengths)
 
     def _scale(self, factor: float) -> None:
         for grad in self.recipe.grads(self.model).values():
@@ -253,12 +253,12 @@ class Trainer:
 
 def evaluate(model: Stack, recipe: Recipe, part: Part, batch_size: int) -> Logs:
     """Loss and metrics over some samples."""
-    totals = Totals(recipe.loss, recipe.metrics)
+    totals = Totals(recipe.metrics)
     for batch in part.batches(batch_size):
         y_pred, _ = model.forward(batch.x, batch.lengths, training=False)
         lengths = _lengths_of(y_pred, batch)
         value, _ = recipe.loss(batch.y, y_pred, batch.sample_weight, lengths)
-        totals.add(totals.measure(value, batch.y, y_pred, lengths))
+        totals.add(totals.measure(value, recipe.loss.terms(y_pred, lengths), batch.y, y_pred, lengths))
     return totals.result()
 
 
