@@ -3,18 +3,17 @@
 Exit codes: 0 done, 1 the job cannot be done (the message says why), 2 wrong usage, 3 slower than
 ``bench --fail-above`` allows, 130 interrupted.  Results go to standard output, progress and remarks to standard error.
 
-Each sub-command is a module of its own name, imported when it is asked for, so that
-``seqkit --help`` does not wait for NumPy.
+Each sub-command is a module of its own name.
 """
 
 from __future__ import annotations
 
 import errno
-from importlib import import_module
 from typing import Any
 
 import click
 
+from seqkit.cli.lazy import LazyGroup
 from seqkit.errors import SeqkitError
 
 COMMANDS = {
@@ -22,26 +21,14 @@ COMMANDS = {
     "predict": "Apply a saved model to a data file.",
     "bench": "Measure the speed of layers.",
     "layers": "List the layers, or print the equations of one.",
+    "plugins": "List, write or check packages that bring layers.",
     "info": "Show versions, instruction set and threads.",
 }
 INTERRUPTED = 130
 
 
-class LazyGroup(click.Group):
-    """A group that imports a sub-command when it runs, and turns errors into messages."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f"seqkit.cli.{cmd_name}"), cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+class SeqkitGroup(LazyGroup):
+    """The outermost group, which turns errors into messages."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -59,7 +46,12 @@ class LazyGroup(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=SeqkitGroup,
+    package="seqkit.cli",
+    summaries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="seqkit", message="%(prog)s %(version)s")
 def main() -> None:
     """Recurrent sequence models on CPUs.

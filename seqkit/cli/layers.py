@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -25,7 +26,7 @@ def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> N
     if name is None and (equations or program):
         raise click.UsageError("--equations and --program need the NAME of a cell.")
     if name is None:
-        list_layers(as_json)
+        print_entries(registry.entries(), as_json)
         return
     cell, texts = registry.cell_of(name), {}
     if equations or not program:
@@ -38,9 +39,8 @@ def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> N
         click.echo("\n\n".join(texts.values()))
 
 
-def list_layers(as_json: bool) -> None:
-    """Print every registered layer, its target and its package, or what is wrong with it."""
-    entries = registry.entries()
+def print_entries(entries: Sequence[registry.Entry], as_json: bool) -> None:
+    """Print layers, their targets and packages, or what is wrong with them."""
     if as_json:
         print_json([asdict(entry) for entry in entries])
     else:

@@ -1,0 +1,40 @@
+"""Groups of commands that are imported when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group whose sub-commands are modules of their own names, imported when one of them runs.
+
+    ``seqkit --help`` thus doesn't wait for NumPy.
+
+    Parameters
+    ----------
+    package : str
+        Where the modules are; ``package.name`` holds a command called ``name``.
+    summaries : mapping of str to str
+        The commands, in the order of the help text, with a line on each.
+    """
+
+    def __init__(self, *arguments: Any, package: str, summaries: Mapping[str, str], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.package, self.summaries = package, summaries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.summaries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.summaries:
+            return None
+        command: click.Command = getattr(import_module(f"{self.package}.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.summaries.items()))

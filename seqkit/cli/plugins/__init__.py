@@ -1,0 +1,16 @@
+"""``seqkit plugins``: packages of others that bring layers."""
+
+from __future__ import annotations
+
+import click
+
+from seqkit.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "list": "List the layers of installed packages.",
+}
+
+
+@click.group(cls=LazyGroup, package=__name__, summaries=COMMANDS)
+def plugins() -> None:
+    """Packages that bring layers (entry points of the group seqkit.layers)."""
