@@ -126,7 +126,7 @@ class Execution:
         """Where parameters go in the engine's layout."""
         runs = [[self._blocks[term] for term in run.terms] for run in self.layout.runs]
         columns = [[(name, part.start or 0) for name, part in run] for run in runs]
-        places = bias_places(self.layout, self.input_gates, self._width)
+        places = bias_places(self.layout, self.program.biases, self._width)
         return _core.Packing(self.inference, columns, places, self.layout.parameter_rows)
 
     def block(self, arrays: Mapping[str, np.ndarray], term: tuple[str, str]) -> np.ndarray:
@@ -335,7 +335,7 @@ class _Gradient:
             (column, grads[name].reshape(-1, units)[row]) for (name, row), column in self.parameter_columns.items()
         ]
         if "bias" in grads:
-            rows = zip(self.execution.input_gates, grads["bias"].reshape(-1, units), strict=True)
+            rows = zip(self.execution.program.biases, grads["bias"].reshape(-1, units), strict=True)
             targets += [(self.bias_columns[gate], row) for gate, row in rows]
         runs: list[Target] = []
         for column, target in sorted(targets, key=lambda pair: pair[0]):

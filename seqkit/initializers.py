@@ -4,18 +4,24 @@ Every initializer takes a shape and a NumPy generator and returns float64 values
 ``(outputs, inputs)``.  A parameter that stacks the blocks of several gates is filled block by
 block, one call each, so that the scale and the orthogonality are those of a single gate.
 
+Layers name theirs: see ``INITIALIZERS``.  Cells, which are code, may also say a number, one that
+`constant`, `uniform` or `chrono` makes, or any function of a shape and a generator.
+
 Legend: O outputs (rows), I inputs (columns).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from numbers import Real
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from seqkit._core import matmul
-from seqkit.errors import ShapeError
+from seqkit.errors import ConfigError, ShapeError
 from seqkit.options import by_name
 
 Shape = tuple[int, ...]
@@ -102,6 +108,77 @@ def orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     return q if rows <= columns else np.ascontiguousarray(q.T)
 
 
+def constant(value: float) -> Initializer:
+    """An initializer that gives `value` everywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> constant(0.5)((2,), np.random.default_rng(0)).tolist()
+    [0.5, 0.5]
+    """
+    return partial(_constant, value=float(value))
+
+
+def _constant(shape: Shape, rng: np.random.Generator, value: float) -> np.ndarray:
+    return np.full(shape, value)
+
+
+def uniform(low: float, high: float) -> Initializer:
+    """An initializer that is uniform between `low` and `high`.
+
+    Raises
+    ------
+    ConfigError
+        Where `low` is above `high`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = uniform(2, 3)((1000,), np.random.default_rng(0))
+    >>> bool(values.min() >= 2 and values.max() < 3 and abs(values.mean() - 2.5) < 0.05)
+    True
+    """
+    if not low <= high:
+        raise ConfigError(f"uniform: low must not be above high, got {low!r} and {high!r}.")
+    return partial(_uniform, low=float(low), high=float(high))
+
+
+def _uniform(shape: Shape, rng: np.random.Generator, low: float, high: float) -> np.ndarray:
+    return rng.uniform(low, high, shape)
+
+
+def chrono(longest: float) -> Initializer:
+    """The bias of a forget gate for dependencies of up to `longest` steps: ``log(u)`` with u uniform
+    between 1 and `longest` - 1.
+
+    A leaky unit with forget gate sigmoid(b) remembers for about 1 + exp(b) steps, so units start
+    with times that are spread over the whole range.  The input gate of an LSTM starts at
+    ``OppositeOf("f")`` of :mod:`seqkit.equations`.
+
+    Source: Tallec and Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 3.
+
+    Raises
+    ------
+    ConfigError
+        Where `longest` is below 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> times = 1 + np.exp(chrono(100)((1000,), np.random.default_rng(0)))
+    >>> bool(times.min() >= 2 and times.max() <= 100 and abs(times.mean() - 51) < 3)
+    True
+    """
+    if not longest >= 2:
+        raise ConfigError(f"chrono: the longest dependency must be at least 2 steps, got {longest!r}.")
+    return partial(_chrono, longest=float(longest))
+
+
+def _chrono(shape: Shape, rng: np.random.Generator, longest: float) -> np.ndarray:
+    return np.log(rng.uniform(1.0, longest - 1.0, shape))
+
+
 INITIALIZERS = MappingProxyType(
     {
         function.__name__: function
@@ -125,6 +202,42 @@ def get(name: str) -> Initializer:
     [1.0, 1.0]
     """
     return by_name(INITIALIZERS, name, "initializer")
+
+
+def values(initializer: Any, shape: Shape, rng: np.random.Generator, owner: str) -> np.ndarray:
+    """What an array starts from: a number everywhere, or the values of an initializer or of the one so called.
+
+    Those that are called by a name see an array of one dimension as a matrix of one row.
+
+    Raises
+    ------
+    ConfigError
+        If `initializer` is none of these; the message begins with `owner`.
+    ShapeError
+        If it gives an array of another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values(1.5, (2,), np.random.default_rng(0), "demo").tolist()
+    [1.5, 1.5]
+    >>> values(lambda shape, rng: np.zeros(3), (2,), np.random.default_rng(0), "demo")
+    Traceback (most recent call last):
+    seqkit.errors.ShapeError: demo: the initializer gave shape (3,), expected (2,).
+    """
+    if isinstance(initializer, Real) and not isinstance(initializer, bool):
+        return np.full(shape, float(initializer))
+    if isinstance(initializer, str):
+        matrix = shape if len(shape) > 1 else (1, *shape)
+        return get(initializer)(matrix, rng).reshape(shape)
+    if not callable(initializer):
+        raise ConfigError(
+            f"{owner}: an initializer is a name, a number or a function of (shape, rng), got {initializer!r}."
+        )
+    found = np.asarray(initializer(shape, rng), dtype=np.float64)
+    if found.shape != shape:
+        raise ShapeError(f"{owner}: the initializer gave shape {found.shape}, expected {shape}.")
+    return found
 
 
 def blocks(name: str, count: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

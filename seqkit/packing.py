@@ -1,6 +1,6 @@
 """Biases in the order of the engine: which number goes where is found once for every size.
 
-Legend: H units, G gates that are read from x, P units padded to whole panels.
+Legend: H units, G gates that have a bias, P units padded to whole panels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ def bias_places(layout: Layout, gates: Sequence[str], width: int) -> np.ndarray:
         [stage][panel][column][width]; a column starts from the sum over the terms.
     """
     read = [
-        [gate for kind, gate, _ in column.detail if kind == "x"] for stage in layout.stage_columns for column in stage
+        [gate for kind, gate, _ in column.detail if kind == "x" and gate in gates]
+        for stage in layout.stage_columns
+        for column in stage
     ]
     units, panels = layout.units, -(-layout.units // width)
     places = np.zeros((max(map(len, read), default=0), len(read), panels * width), np.int64)

@@ -172,7 +172,8 @@ class Recurrent(SequenceLayer):
         self.execution = self._equations()
         seed = int(rng.integers(2**63))  # drawn in any case: options leave initial values as they are
         self._counter = Counter(seed) if self._rates else None
-        gates, sizes = (self.execution.input_gates, self.execution.recurrent_gates), (self.input_size, self.units)
+        gates = self.execution.input_gates, self.execution.recurrent_gates, self.execution.program.biases
+        sizes = self.input_size, self.units
         methods = self.kernel_initializer, self.recurrent_initializer, self.bias_initializer
         arrays = initial_arrays(self.cell, gates, sizes, methods, rng)
         return arrays | {name: np.zeros(self.units) for name in self._learned}

@@ -5,7 +5,7 @@
 the engine runs; ``reference`` runs a step as it is written, in NumPy.
 """
 
-from seqkit.equations.cell import Cell, Parameter, make_cell, matrix, vector
+from seqkit.equations.cell import Cell, OppositeOf, Parameter, make_cell, matrix, vector
 from seqkit.equations.derive import derive
 from seqkit.equations.functions import (
     ACTIVATIONS,
@@ -38,6 +38,7 @@ from seqkit.equations.trace import trace
 __all__ = [
     "ACTIVATIONS",
     "Cell",
+    "OppositeOf",
     "Parameter",
     "Program",
     "absolute",

@@ -7,8 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from seqkit.equations.functions import ACTIVATIONS
 from seqkit.errors import ConfigError
+
+Initializer = str | float | Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
+"""What an array starts from: the name of an initializer, one number, or ``(shape, rng) -> array``."""
+
+
+@dataclass(frozen=True)
+class OppositeOf:
+    """For :meth:`Cell.initial_bias`: minus what the bias of another gate starts from.
+
+    So Tallec and Ollivier (2018) tie an input gate to its forget gate, which starts from
+    :func:`seqkit.initializers.chrono`.
+    """
+
+    gate: str
 
 
 @dataclass(frozen=True)
@@ -20,7 +36,7 @@ class Parameter:
 
     rows: tuple[str, ...] = ()
     square: bool = False
-    initializer: str = "zeros"
+    initializer: Initializer = "zeros"
 
     def shape(self, units: int) -> tuple[int, ...]:
         """Shape of the array for a layer of `units` units."""
@@ -29,12 +45,12 @@ class Parameter:
         return (len(self.rows), units) if self.rows else (units,)
 
 
-def vector(*rows: str, initializer: str = "zeros") -> Parameter:
+def vector(*rows: str, initializer: Initializer = "zeros") -> Parameter:
     """One number per unit, shape (units,); or, with names, one row for each, (rows, units)."""
     return Parameter(rows=rows, initializer=initializer)
 
 
-def matrix(initializer: str = "orthogonal") -> Parameter:
+def matrix(initializer: Initializer = "orthogonal") -> Parameter:
     """An extra matrix (units, units), written ``p.name @ vector`` in the equations."""
     return Parameter(square=True, initializer=initializer)
 
@@ -51,6 +67,11 @@ class Cell:
 
     ``step`` returns the new states as a dict; the first state is the output of the layer.  It
     runs unchanged on float64 NumPy arrays, and is traced once for the engine.
+
+    Two more class attributes are optional:
+
+    * ``biases`` names the gates whose :math:`W x_t` has a bias, all of them unless it is given;
+    * ``api_version`` is the version of this interface that the cell was written for.
 
     Parameters
     ----------
@@ -78,6 +99,7 @@ class Cell:
     name: str = ""
     gates: ClassVar[tuple[str, ...]]
     states: ClassVar[tuple[str, ...]]
+    biases: ClassVar[tuple[str, ...] | None] = None
     api_version: ClassVar[int] = 1
 
     def __init__(self, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True) -> None:
@@ -94,9 +116,16 @@ class Cell:
         """Parameters beside the gate weights and biases, by name."""
         return {}
 
-    def initial_bias(self, gate: str) -> float:
-        """Where the bias of a gate starts; 0 unless a cell says otherwise."""
+    def initial_bias(self, gate: str) -> Initializer | OppositeOf:
+        """Where the bias of a gate starts: 0 unless a cell gives another number, an initializer, or OppositeOf.
+
+        :mod:`seqkit.initializers` has ``uniform``, ``constant`` and ``chrono``, and those that have names.
+        """
         return 0.0
+
+    def has_bias(self, gate: str) -> bool:
+        """Whether ``x.<gate>`` has a bias."""
+        return self.use_bias and (self.biases is None or gate in self.biases)
 
     def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
         """New states from the input's parts, the recurrent matrices, the old states and parameters."""

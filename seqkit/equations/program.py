@@ -7,7 +7,7 @@ over units, needs that vector whole, over all units: what depends on it is one *
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from seqkit.equations.symbols import Node
@@ -33,6 +33,8 @@ class Program:
         Of a gradient: the gradient of each column (by its place) and of each parameter row.
     saved : list of Node
         Of a gradient: the values of the forward program that it reads.
+    biases : tuple of str
+        The gates whose input part has a bias.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Program:
     column_grads: dict[int, Node] = field(default_factory=dict)
     parameter_grads: dict[tuple[str, int], Node] = field(default_factory=dict)
     saved: list[Node] = field(default_factory=list)
+    biases: tuple[str, ...] = ()
 
     @property
     def stages(self) -> dict[Node, int]:
@@ -90,7 +93,7 @@ def _lines(program: Program) -> Iterable[str]:
         yield f"stage {stage}"
         for node in program.nodes:
             if stages[node] == stage and (not node.leaf or node.operation in ("column", "adjoint")):
-                yield f"  {labels[node]:<8} = {_expression(node, labels)}"
+                yield f"  {labels[node]:<8} = {_expression(node, labels, program.biases)}"
     for name, node in program.results.items():
         yield f"{name:<10} = {labels[node]}"
     for index, node in program.column_grads.items():
@@ -130,9 +133,9 @@ def leaf_text(node: Node) -> str:
     return {"state": f"{detail}[t-1]", "next": f"{detail}[t]", "carry": f"d{detail}[t]"}[kind]
 
 
-def _expression(node: Node, labels: dict[Node, str]) -> str:
+def _expression(node: Node, labels: dict[Node, str], biases: Collection[str]) -> str:
     if node.operation == "column":
-        return column_text(node, labels)
+        return " + ".join(column_terms(node, labels, biases))
     if node.operation == "adjoint":
         return "sum of " + " + ".join(f"{matrix}^T d column {column}" for column, matrix, _ in node.detail)
     parts = [labels[operand] for operand in node.operands]
@@ -141,13 +144,13 @@ def _expression(node: Node, labels: dict[Node, str]) -> str:
     return f"-{parts[0]}" if node.operation == "neg" else f"{node.operation}({', '.join(parts)})"
 
 
-def column_text(node: Node, labels: dict[Node, str]) -> str:
-    """A column as the sum of its terms."""
+def column_terms(node: Node, labels: dict[Node, str], biases: Collection[str]) -> list[str]:
+    """The terms of a column; `biases` names the gates that have one."""
     texts = []
     for kind, gate, position in node.detail:
         if kind == "x":
-            texts.append(f"W_{gate} x[t] + b_{gate}")
+            texts += [f"W_{gate} x[t]", f"b_{gate}"][: 1 + (gate in biases)]
         else:
             matrix = f"U_{gate}" if kind == "U" else gate
             texts.append(f"{matrix} {labels[node.operands[position]]}")
-    return " + ".join(texts)
+    return texts

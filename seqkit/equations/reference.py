@@ -51,6 +51,13 @@ def namespaces(cell: Cell, params: Mapping[str, np.ndarray]) -> tuple[tuple[str,
     return input_gates, u, p
 
 
+def _bias(cell: Cell, params: Mapping[str, np.ndarray], input_gates: tuple[str, ...], units: int) -> np.ndarray:
+    """What every row of ``weight_ih`` @ x is added to: the bias, 0 where a gate has none."""
+    rows = params.get("bias", np.zeros(0)).reshape(-1, units)
+    blocks = dict(zip(filter(cell.has_bias, input_gates), rows, strict=True))
+    return np.concatenate([blocks.get(gate, np.zeros(units)) for gate in input_gates])
+
+
 def run_reference(
     cell: Cell,
     params: Mapping[str, np.ndarray],
@@ -67,7 +74,7 @@ def run_reference(
     cell : Cell
         The cell.
     params : mapping of str to ndarray
-        weight_ih (G*H, I), weight_hh (G*H, H), bias (G*H,) if the cell has one, and its own.
+        weight_ih (G*H, I), weight_hh (G*H, H), bias (G*H,) of the gates that have one, and its own.
     x : ndarray (B, T, I)
         Input.
     lengths : ndarray (B,), optional
@@ -98,7 +105,7 @@ def run_reference(
     final = tuple(np.array(s, dtype=np.float64) for s in initial)
     y = np.zeros((batch, time, units))
     kept = {name: np.broadcast_to(share, y.shape) for name, share in (zoneout or {}).items()}
-    bias = params.get("bias", np.zeros(len(params["weight_ih"])))
+    bias = _bias(cell, params, input_gates, units)
     for b in range(batch):
         current = {name: values[b : b + 1].copy() for name, values in zip(cell.states, final, strict=True)}
         for t in range(lengths[b])[:: -1 if reverse else 1]:

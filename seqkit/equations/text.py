@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import partial
+
 from seqkit.equations.cell import Cell
 from seqkit.equations.derive import derive
-from seqkit.equations.program import SIGNS, Program, column_text, leaf_text
+from seqkit.equations.program import SIGNS, Program, column_terms, leaf_text
 from seqkit.equations.symbols import Node
 from seqkit.equations.trace import trace
 
@@ -29,8 +32,9 @@ def describe_equations(cell: Cell) -> str:
     for name, node in [*program.results.items(), *program.names.items()]:
         if not node.leaf or node.operation == "column":
             named.setdefault(node, name)
-    lines = [f"{named[node]}[t] = {_text(node, named, top=True)}" for node in program.nodes if node in named]
-    lines += [f"{name}[t] = {_text(node, named)}" for name, node in program.results.items() if named.get(node) != name]
+    write = partial(_text, named, program.biases)
+    lines = [f"{named[node]}[t] = {write(node, top=True)}" for node in program.nodes if node in named]
+    lines += [f"{name}[t] = {write(node)}" for name, node in program.results.items() if named.get(node) != name]
     return "\n".join(lines)
 
 
@@ -44,22 +48,23 @@ def _titled(program: Program) -> str:
     return f"{program.name}\n{program}"
 
 
-def _text(node: Node, named: dict[Node, str], top: bool = False, strength: int = 0) -> str:
+def _text(named: dict[Node, str], biases: Collection[str], node: Node, top: bool = False, strength: int = 0) -> str:
     """An expression; named values inside it stand as their names."""
+    write = partial(_text, named, biases)
     if node in named and not top:
         return f"{named[node]}[t]"
     if node.operation == "column":
-        labels = {operand: _text(operand, named, strength=3) for operand in node.operands}
-        text, own = column_text(node, labels), 1 if len(node.detail) > 1 or node.detail[0][0] == "x" else 3
+        labels = {operand: write(operand, strength=3) for operand in node.operands}
+        terms = column_terms(node, labels, biases)
+        text, own = " + ".join(terms), 1 if len(terms) > 1 else 3
     elif node.leaf:
         return leaf_text(node)
     elif node.operation in STRENGTH:
         own = STRENGTH[node.operation]
         parts = [
-            _text(o, named, strength=own + (i > 0 and node.operation in ("sub", "div")))
-            for i, o in enumerate(node.operands)
+            write(o, strength=own + (i > 0 and node.operation in ("sub", "div"))) for i, o in enumerate(node.operands)
         ]
         text = f"-{parts[0]}" if node.operation == "neg" else f"{parts[0]} {SIGNS[node.operation]} {parts[1]}"
     else:
-        return f"{node.operation}({', '.join(_text(operand, named) for operand in node.operands)})"
+        return f"{node.operation}({', '.join(map(write, node.operands))})"
     return f"({text})" if own < strength else text

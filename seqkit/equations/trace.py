@@ -152,6 +152,11 @@ def _check_declarations(cell: Cell, title: str) -> None:
             raise EquationError(
                 f"{title}: {what} must be a tuple of distinct names, for example ('h',); got {names!r}."
             )
+    if cell.biases is not None and not (isinstance(cell.biases, tuple) and set(cell.biases) <= set(cell.gates)):
+        raise EquationError(
+            f"{title}: biases must be a tuple of gates, of {', '.join(cell.gates)}, or None for all; "
+            f"got {cell.biases!r}."
+        )
 
 
 def _call_step(cell: Cell, title: str, arguments: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
@@ -219,6 +224,8 @@ def _with_columns(
     program = Program(title, cell.states, kept, results, names)
     stages = program.stages
     columns = [node for node in kept if node.operation == "column"]
+    read = {gate for column in columns for kind, gate, _ in column.detail if kind == "x"}
+    program.biases = tuple(gate for gate in cell.gates if gate in read and cell.has_bias(gate))
     program.columns = sorted(columns, key=lambda node: (stages[node], *_column_order(node)))
     return program
 
@@ -290,6 +297,8 @@ def _check_all_used(cell: Cell, title: str, program: Program, parameters: dict[s
     declared = {(name, row) for name, p in parameters.items() for row in (p.rows or ("",)) if not p.square}
     read = {(node.detail[0], node.detail[2]) for node in program.nodes if node.operation == "parameter"}
     idle = [f"gate {gate!r}" for gate in cell.gates if gate not in used]
+    if cell.use_bias:
+        idle += [f"bias of gate {gate!r}" for gate in cell.biases or () if gate not in program.biases]
     idle += [f"parameter {'.'.join(filter(None, pair))!r}" for pair in sorted(declared - read)]
     idle += [
         f"matrix {name!r}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checks.data import Make, fill
+from checks.language import LANGUAGE
 from checks.random_cells import RandomCell
 from checks.zoo import ZOO
 from seqkit import registry
@@ -78,7 +79,7 @@ def cells_of_all_sizes() -> Iterator[tuple[str, Make]]:
 
 def zoo() -> Iterator[tuple[str, Make]]:
     """Cells of no paper, in turn small and forwards or larger and backwards."""
-    for n, (name, cell) in enumerate(ZOO.items()):
+    for n, (name, cell) in enumerate((ZOO | LANGUAGE).items()):
         yield name, maker(cell, (5, 18)[n % 2], 3, go_backwards=n % 2 == 1)
 
 

@@ -1,0 +1,157 @@
+"""What the equations have beyond gates, states and vectors: biases of some gates, first values."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from checks.language import LANGUAGE
+
+from seqkit import initializers
+from seqkit.equations import Cell, OppositeOf, describe_equations, sigmoid, tanh, vector
+from seqkit.errors import ConfigError, EquationError, SeqkitError, ShapeError
+from seqkit.recurrent import Recurrent
+
+# ---- biases of some gates ------------------------------------------------------------------------
+
+
+def test_only_gates_that_are_named_have_a_bias() -> None:
+    layer = Recurrent(LANGUAGE["SomeBiases"], 5).build(3, seed=0)
+    assert layer.params["weight_ih"].shape == (15, 3)
+    assert layer.params["bias"].shape == (10,)
+    assert "bias" not in Recurrent(LANGUAGE["NoBiases"], 5).build(3, seed=0).params
+    assert "bias" not in Recurrent(LANGUAGE["SomeBiases"], 5, use_bias=False).build(3, seed=0).params
+
+
+def test_every_number_of_the_bias_goes_to_its_gate() -> None:
+    """Without weights the output is made of the biases alone."""
+    layer = Recurrent(LANGUAGE["SomeBiases"], 3).build(2, seed=0, dtype="float64")
+    for name in ("weight_ih", "weight_hh"):
+        layer.params[name] = np.zeros_like(layer.params[name])
+    layer.params["bias"] = [0.1, 0.2, 0.3, -1.0, -2.0, -3.0]
+    b, d = np.array([0.1, 0.2, 0.3]), np.array([-1.0, -2.0, -3.0])
+    np.testing.assert_allclose(layer(np.ones((1, 1, 2)))[0], 0.5 * np.tanh(b), rtol=1e-15)
+    layer.params["weight_hh"] = np.tile(np.eye(3), (2, 1)) * np.repeat([0.0, 1.0], 3)[:, None]
+    h = np.array([0.5, -0.5, 1.0])
+    expected = 0.5 * np.tanh(b) + np.tanh(h) / (1 + np.exp(-d - b))
+    np.testing.assert_allclose(layer(np.ones((1, 1, 2)), state=(h[None],))[0], expected, rtol=1e-14)
+
+
+def test_equations_print_the_biases_that_there_are() -> None:
+    assert describe_equations(LANGUAGE["SomeBiases"]()) == (
+        "a[t] = sigmoid(W_a x[t] + U_a h[t-1])\n"
+        "b[t] = tanh(W_b x[t] + b_b)\n"
+        "h[t] = a[t] * b[t] + tanh(U_c h[t-1]) * sigmoid(W_d x[t] + b_d + W_b x[t] + b_b)"
+    )
+    assert describe_equations(LANGUAGE["NoBiases"]()) == "h[t] = tanh(W_a x[t] + U_a h[t-1])"
+
+
+@pytest.mark.parametrize(
+    ("biases", "message"),
+    [
+        (("z",), r"biases must be a tuple of gates, of a, b, c, d, or None for all; got \('z',\)"),
+        ("bd", r"biases must be a tuple of gates, .* got 'bd'"),
+        (("c", "d"), r"bias of gate 'c' declared but no new state depends on it"),
+    ],
+)
+def test_wrong_biases(biases: Any, message: str) -> None:
+    wrong = type("Wrong", (LANGUAGE["SomeBiases"],), {"biases": biases})
+    with pytest.raises(EquationError, match=message):
+        Recurrent(wrong, 4).build(3)
+
+
+# ---- first values --------------------------------------------------------------------------------
+
+
+def starting_from(initial: Any, initializer: Any = "zeros") -> Recurrent:
+    """A built layer whose biases and own parameter start as they are told to."""
+
+    class Starting(Cell):
+        gates, states, name = ("i", "f", "g"), ("h",), "starting"
+
+        def parameters(self) -> Any:
+            return {"v": vector("one", "two", initializer=initializer)}
+
+        def initial_bias(self, gate: str) -> Any:
+            return initial.get(gate, 0.0)
+
+        def step(self, x: Any, U: Any, s: Any, p: Any) -> Any:
+            kept = sigmoid(x.f + p.v.one) * s.h
+            return {"h": kept + sigmoid(x.i + p.v.two) * tanh(x.g + U.g @ s.h)}
+
+    return Recurrent(Starting, 400).build(2, seed=3, dtype="float64")
+
+
+def test_chrono_with_its_opposite_is_that_of_the_paper() -> None:
+    """b_f is log(u), u uniform in [1, T - 1], and b_i is -b_f (Tallec and Ollivier, 2018, equation 16)."""
+    i, f, g = starting_from({"i": OppositeOf("f"), "f": initializers.chrono(30)}).params["bias"].reshape(3, 400)
+    u = np.sort(np.exp(f))
+    np.testing.assert_array_equal(i, -f)
+    np.testing.assert_array_equal(g, np.zeros(400))
+    assert np.abs(u - np.linspace(1, 29, 400)).max() < 28 * 1.63 / np.sqrt(400)  # Kolmogorov and Smirnov, 1 %
+
+
+def test_every_kind_of_first_value() -> None:
+    counted = np.arange(400.0)
+    layer = starting_from({"i": lambda shape, rng: counted, "f": 2, "g": "ones"}, initializers.uniform(-3, -2))
+    np.testing.assert_array_equal(layer.params["bias"], np.concatenate([counted, np.full(400, 2.0), np.ones(400)]))
+    v = layer.params["v"]
+    assert v.shape == (2, 400)
+    assert -3 <= v.min() < -2.98 < -2.02 < v.max() < -2
+    assert not np.array_equal(v[0], v[1])
+    np.testing.assert_array_equal(starting_from({}, initializers.constant(0.25)).params["v"], np.full((2, 400), 0.25))
+    glorot = starting_from({}, "glorot_uniform").params["v"]
+    assert 0.98 < np.abs(glorot).max() / np.sqrt(6 / 402) <= 1
+
+
+def test_first_values_come_from_the_seed() -> None:
+    first, second = (starting_from({"f": initializers.chrono(9)}, initializers.uniform(0, 1)) for _ in range(2))
+    for name, value in first.params.items():
+        np.testing.assert_array_equal(value, second.params[name])
+
+
+def test_bias_initializer_is_added_to_what_the_cell_says() -> None:
+    cell = starting_from({"f": 2.0}).cell
+    bias = Recurrent(cell, 2, bias_initializer="ones").build(1, seed=0).params["bias"]
+    np.testing.assert_array_equal(bias, [1, 1, 3, 3, 1, 1])
+
+
+def test_initializers_can_be_pickled() -> None:
+    for initializer in (initializers.constant(2), initializers.uniform(0, 3), initializers.chrono(5)):
+        copy = pickle.loads(pickle.dumps(initializer))
+        found, expected = (one((4,), np.random.default_rng(1)) for one in (copy, initializer))
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("initial", "initializer", "error", "message"),
+    [
+        ({"f": "chrono"}, 0, ConfigError, "no initializer named 'chrono'"),
+        ({"f": None}, 0, ConfigError, "starting: bias of gate f: an initializer is a name, a number or a function"),
+        (
+            {"f": OppositeOf("q")},
+            0,
+            ConfigError,
+            "bias, to be the opposite of for gate f, named 'q'.* Choose one of",
+        ),
+        (
+            {"i": lambda shape, rng: np.ones(3)},
+            0,
+            ShapeError,
+            r"bias of gate i: the initializer gave shape \(3,\)",
+        ),
+        ({}, lambda shape, rng: np.ones(400), ShapeError, r"starting: v: .* \(400,\), expected \(2, 400\)"),
+    ],
+)
+def test_wrong_first_values(initial: Any, initializer: Any, error: type[SeqkitError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        starting_from(initial, initializer)
+
+
+def test_wrong_arguments_of_initializers() -> None:
+    with pytest.raises(ConfigError, match=r"uniform: low must not be above high, got 2 and 1"):
+        initializers.uniform(2, 1)
+    with pytest.raises(ConfigError, match=r"chrono: the longest dependency must be at least 2 steps, got 1"):
+        initializers.chrono(1)
