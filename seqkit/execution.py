@@ -87,6 +87,7 @@ class Execution:
         terms = {term for run in self.layout.runs for term in run.terms}
         self.input_gates = tuple(gate for gate in cell.gates if ("x", gate) in terms)
         self.recurrent_gates = tuple(gate for gate in cell.gates if ("U", gate) in terms)
+        self.scalars = tuple(name for name, declared in cell.parameters().items() if declared.kind == "scalar")
         self.inference = self.forward_program([])
         self.pool = ArenaPool()
         self.stepper: _core.Stepper | None = None
@@ -127,7 +128,8 @@ class Execution:
         runs = [[self._blocks[term] for term in run.terms] for run in self.layout.runs]
         columns = [[(name, part.start or 0) for name, part in run] for run in runs]
         places = bias_places(self.layout, self.program.biases, self._width)
-        return _core.Packing(self.inference, columns, places, self.layout.parameter_rows)
+        rows = [(name, row, 1 if name in self.scalars else self.units) for name, row in self.layout.parameter_rows]
+        return _core.Packing(self.inference, columns, places, rows)
 
     def block(self, arrays: Mapping[str, np.ndarray], term: tuple[str, str]) -> np.ndarray:
         """The (H, K) part of the parameters (or gradients) that a term of a run multiplies."""
@@ -315,7 +317,8 @@ class _Gradient:
         return Backward(call, forward, initial, work)
 
     def weight_runs(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> list[WeightRun]:
-        """What the engine adds to the gradients of the parameters."""
+        """What the engine adds to the gradients of the parameters; those of scalars, (rows, units), are still to be
+        summed."""
         arrays, into = tuple(grads.values()), self._into  # once: another thread may set it
         if not all(map(operator.is_, arrays, into[0])) or not into[0]:
             into = self._into = arrays, self._products(grads) + self._sums(grads)

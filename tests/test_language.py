@@ -62,6 +62,48 @@ def test_wrong_biases(biases: Any, message: str) -> None:
         Recurrent(wrong, 4).build(3)
 
 
+# ---- one number for all units ----------------------------------------------------------------------
+
+
+def test_scalars_are_one_number_each() -> None:
+    params = Recurrent(LANGUAGE["Scalars"], 5).build(3, seed=0).params
+    assert (params["zeta"].shape, params["v"].shape, params["scales"].shape) == ((1,), (5,), (3,))
+    np.testing.assert_array_equal(params["scales"], [0.5, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("units", [1, 7, 40])
+def test_a_scalar_is_a_vector_of_one_number(units: int) -> None:
+    """The layer whose vectors hold the scalar everywhere gives the same; gradients are sums over units."""
+
+    class Vectors(LANGUAGE["Scalars"]):  # type: ignore[misc]
+        def parameters(self) -> Any:
+            return {"zeta": vector(), "v": vector(), "scales": vector("one", "two", "three")}
+
+    layers = [Recurrent(cell, units).build(3, seed=0, dtype="float64") for cell in (LANGUAGE["Scalars"], Vectors)]
+    x = np.random.default_rng(0).normal(size=(4, 6, 3))
+    found = []
+    for layer in layers:
+        wide = layer.cell.__class__ is Vectors
+        layer.params["zeta"] = np.full(units if wide else 1, 0.3)
+        layer.params["v"] = np.linspace(-1, 1, units)
+        scales = np.array([0.7, -1.2, 0.4])
+        layer.params["scales"] = np.repeat(scales[:, None], units, axis=1) if wide else scales
+        y, cache = layer.forward(x, [6, 2, 0, 3])
+        layer.backward(np.cos(y), cache)
+        found.append((y, layer.grads))
+    (y, one), (expected, many) = found
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_allclose(one["zeta"], [many["zeta"].sum()], rtol=1e-13)
+    np.testing.assert_allclose(one["scales"], many["scales"].sum(axis=1), rtol=1e-13)
+    np.testing.assert_array_equal(one["v"], many["v"])
+
+
+def test_equations_print_scalars_by_their_names() -> None:
+    text = describe_equations(LANGUAGE["Scalars"]())
+    assert "b[t] = sigmoid(scales.one * (W_b x[t] + b_b) + v) * scales.two" in text
+    assert "c[t] = zeta + 0.5 * c[t-1]" in text
+
+
 # ---- first values --------------------------------------------------------------------------------
 
 

@@ -167,15 +167,18 @@ cdef class Weights:
     cdef int pack_rows(self, arrays, list rows, places) except -1:
         """The bias and the cell's own parameters."""
         cdef ProgramData *p = &self.program.data
-        cdef int64_t n, row, line = p.units * p.kernels.size, terms = places.shape[0], count = places.shape[1]
+        cdef int64_t n, i, row, numbers, terms = places.shape[0], count = places.shape[1]
+        cdef char *source
         cdef char *target = address(self.parameters, True)
         cdef char *bias = address(arrays["bias"]) if "bias" in arrays else NULL
         if bias is not NULL and p.kernels.size == sizeof(double):
             sum_terms(<double *>address(self.bias, True), <double *>bias, <int64_t *>address(places), terms, count)
         elif bias is not NULL:
             sum_terms(<float *>address(self.bias, True), <float *>bias, <int64_t *>address(places), terms, count)
-        for n, (name, row) in enumerate(rows):
-            memcpy(target + n * p.padded * p.kernels.size, address(arrays[name]) + row * line, line)
+        for n, (name, row, numbers) in enumerate(rows):
+            source = address(arrays[name]) + row * numbers * p.kernels.size
+            for i in range(p.units // numbers):
+                memcpy(target + (n * p.padded + i * numbers) * p.kernels.size, source, numbers * p.kernels.size)
         return 0
 
     cdef int run(self) except -1:
@@ -217,8 +220,8 @@ cdef class Packing:
         The columns of every run: a parameter, and the first of its rows that the column takes.
     places : ndarray of int64, (terms, columns * padded units)
         Of the bias, see :func:`seqkit.packing.bias_places`.
-    rows : list of (str, int)
-        Rows of the cell's own parameters.
+    rows : list of (str, int, int)
+        Rows of the cell's own parameters: the name, which row, and its numbers: one for every unit, or one for all.
     """
 
     cdef Program program

@@ -5,7 +5,7 @@
 the engine runs; ``reference`` runs a step as it is written, in NumPy.
 """
 
-from seqkit.equations.cell import Cell, OppositeOf, Parameter, make_cell, matrix, vector
+from seqkit.equations.cell import Cell, OppositeOf, Parameter, make_cell, matrix, scalar, vector
 from seqkit.equations.derive import derive
 from seqkit.equations.functions import (
     ACTIVATIONS,
@@ -60,6 +60,7 @@ __all__ = [
     "minimum",
     "relu",
     "run_reference",
+    "scalar",
     "sigmoid",
     "silu",
     "softplus",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -31,28 +31,35 @@ class OppositeOf:
 class Parameter:
     """A parameter of a cell beside the gate weights.
 
-    Use :func:`vector` or :func:`matrix` to make one.
+    Use :func:`vector`, :func:`scalar` or :func:`matrix` to make one.
     """
 
+    kind: Literal["vector", "scalar", "matrix"]
     rows: tuple[str, ...] = ()
-    square: bool = False
     initializer: Initializer = "zeros"
 
     def shape(self, units: int) -> tuple[int, ...]:
         """Shape of the array for a layer of `units` units."""
-        if self.square:
+        if self.kind == "matrix":
             return (units, units)
+        if self.kind == "scalar":
+            return (len(self.rows) or 1,)
         return (len(self.rows), units) if self.rows else (units,)
 
 
 def vector(*rows: str, initializer: Initializer = "zeros") -> Parameter:
     """One number per unit, shape (units,); or, with names, one row for each, (rows, units)."""
-    return Parameter(rows=rows, initializer=initializer)
+    return Parameter("vector", rows, initializer)
+
+
+def scalar(*rows: str, initializer: Initializer = "zeros") -> Parameter:
+    """One number for all units, shape (1,); or, with names, one for each of them, (rows,)."""
+    return Parameter("scalar", rows, initializer)
 
 
 def matrix(initializer: Initializer = "orthogonal") -> Parameter:
     """An extra matrix (units, units), written ``p.name @ vector`` in the equations."""
-    return Parameter(square=True, initializer=initializer)
+    return Parameter("matrix", initializer=initializer)
 
 
 class Cell:

@@ -43,7 +43,9 @@ def namespaces(cell: Cell, params: Mapping[str, np.ndarray]) -> tuple[tuple[str,
     p = SimpleNamespace()
     for name, declared in cell.parameters().items():
         value: Any = params[name]
-        if declared.square:
+        if declared.kind == "scalar":
+            value = np.repeat(value[:, None], units, axis=1)[slice(None) if declared.rows else 0]
+        if declared.kind == "matrix":
             value = _Matrix(value)
         elif declared.rows:
             value = SimpleNamespace(**dict(zip(declared.rows, value, strict=True)))

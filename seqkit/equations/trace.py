@@ -100,7 +100,7 @@ class _Parameters(_Namespace):
 
     def _value(self, name: str) -> Any:
         declared: Parameter = self._names[name]
-        if declared.square:
+        if declared.kind == "matrix":
             return _Matrix(self._recorder, ("matrix", name), self._masked)
         if declared.rows:
             return _Rows(self._recorder, declared.rows, f"{self._title}: parameter {name}", name)
@@ -294,7 +294,7 @@ def _name_nodes(
 def _check_all_used(cell: Cell, title: str, program: Program, parameters: dict[str, Parameter]) -> None:
     terms = [term for column in program.columns for term in column.detail]
     used = {gate for kind, gate, _ in terms if kind in ("x", "U")}
-    declared = {(name, row) for name, p in parameters.items() for row in (p.rows or ("",)) if not p.square}
+    declared = {(name, row) for name, p in parameters.items() for row in (p.rows or ("",)) if p.kind != "matrix"}
     read = {(node.detail[0], node.detail[2]) for node in program.nodes if node.operation == "parameter"}
     idle = [f"gate {gate!r}" for gate in cell.gates if gate not in used]
     if cell.use_bias:
@@ -303,7 +303,7 @@ def _check_all_used(cell: Cell, title: str, program: Program, parameters: dict[s
     idle += [
         f"matrix {name!r}"
         for name, p in parameters.items()
-        if p.square and ("matrix", name) not in {t[:2] for t in terms}
+        if p.kind == "matrix" and ("matrix", name) not in {t[:2] for t in terms}
     ]
     if idle:
         raise EquationError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqkit.equations import Cell, sigmoid, tanh
+from seqkit.equations import Cell, Parameter, scalar, sigmoid, tanh, vector
 
 Step = dict[str, Any]
 
@@ -28,4 +28,18 @@ class NoBiases(Cell):
         return {"h": tanh(x.a + U.a @ s.h)}
 
 
-LANGUAGE = {cell.__name__: cell for cell in (SomeBiases, NoBiases)}
+class Scalars(Cell):
+    """Learned numbers for all units: alone, in rows, beside a vector, as a new state, and multiplied by U."""
+
+    gates, states = ("a", "b"), ("h", "c")
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"zeta": scalar(), "v": vector(), "scales": scalar("one", "two", "three", initializer=0.5)}
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        a = tanh(x.a + U.a @ s.h + p.zeta)
+        b = sigmoid(p.scales.one * x.b + p.v) * p.scales.two
+        return {"h": a * b + U.b @ p.scales.three, "c": p.zeta + 0.5 * s.c}
+
+
+LANGUAGE = {cell.__name__: cell for cell in (SomeBiases, NoBiases, Scalars)}
