@@ -48,6 +48,7 @@ HEADERS = [
             "noise.inc.c",
             "dot.inc.c",
             "operations.inc.c",
+            "reduce.inc.c",
             "threads.h",
             "training.h",
             TRAINING,

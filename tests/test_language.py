@@ -1,4 +1,4 @@
-"""What the equations have beyond gates, states and vectors: biases of some gates, first values."""
+"""What the equations have beyond gates, states and vectors: biases of some gates, scalars, reductions, first values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.language import LANGUAGE
+from checks.language import LANGUAGE, Groups
 
 from seqkit import initializers
-from seqkit.equations import Cell, OppositeOf, describe_equations, sigmoid, tanh, vector
+from seqkit.equations import (
+    Cell,
+    OppositeOf,
+    describe_equations,
+    describe_program,
+    group_norm,
+    largest,
+    mean,
+    sigmoid,
+    tanh,
+    total,
+    vector,
+)
 from seqkit.errors import ConfigError, EquationError, SeqkitError, ShapeError
 from seqkit.recurrent import Recurrent
 
@@ -102,6 +114,134 @@ def test_equations_print_scalars_by_their_names() -> None:
     text = describe_equations(LANGUAGE["Scalars"]())
     assert "b[t] = sigmoid(scales.one * (W_b x[t] + b_b) + v) * scales.two" in text
     assert "c[t] = zeta + 0.5 * c[t-1]" in text
+
+
+# ---- reductions ----------------------------------------------------------------------------------------
+
+
+def of_one_step(function: Any, x: Any, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
+    """What the engine makes of a vector, and the gradient of its weighted sum, weights 1, 2, 3, ..."""
+
+    class Memoryless(Cell):
+        gates, states, biases = ("n",), ("h",), ()
+
+        def step(self, x: Any, U: Any, s: Any, p: Any) -> Any:
+            return {"h": function(x.n)}
+
+    x = np.asarray(x, dtype)
+    layer = Recurrent(Memoryless, x.shape[-1]).build(x.shape[-1], seed=0, dtype=dtype)
+    layer.params["weight_ih"] = np.eye(x.shape[-1])
+    y, cache = layer.forward(x.reshape(-1, 1, x.shape[-1]))
+    dx, _ = layer.backward(np.tile(np.arange(1.0, x.shape[-1] + 1), (len(y), 1)).astype(dtype), cache)
+    assert dx is not None
+    return y, dx[:, 0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_reductions_by_hand(dtype: str) -> None:
+    x = [3.0, -1.0, 4.0, 8.0, -2.0, -6.0]
+    y, dx = of_one_step(lambda x: total(x, 2), [x], dtype)
+    assert y.tolist() == [[6, 6, 6, 0, 0, 0]]
+    assert dx.tolist() == [[6, 6, 6, 15, 15, 15]]
+    y, dx = of_one_step(lambda x: mean(x, 3), [x], dtype)
+    assert y.tolist() == [[1, 1, 6, 6, -4, -4]]
+    assert dx.tolist() == [[1.5, 1.5, 3.5, 3.5, 5.5, 5.5]]
+    y, dx = of_one_step(lambda x: largest(x, 2), [x], dtype)
+    assert y.tolist() == [[4, 4, 4, 8, 8, 8]]
+    assert dx.tolist() == [[0, 0, 6, 15, 0, 0]]
+    y, dx = of_one_step(largest, [x], dtype)
+    assert y.tolist() == [[8] * 6]
+    assert dx.tolist() == [[0, 0, 0, 21, 0, 0]]
+
+
+@pytest.mark.parametrize("units", [5, 16, 37])
+def test_the_gradient_of_the_largest_goes_to_the_first(units: int) -> None:
+    x = np.zeros((3, units))
+    x[1, [3, 4]] = 2.0
+    x[2] = -np.arange(units)[::-1]
+    x[2, -2] = 0.0
+    _, dx = of_one_step(largest, x)
+    expected = np.zeros((3, units))
+    expected[[0, 1, 2], [0, 3, units - 2]] = units * (units + 1) / 2
+    np.testing.assert_array_equal(dx, expected)
+
+
+def of_state(function: Any, values: np.ndarray) -> np.ndarray:
+    """What the engine makes of a state."""
+
+    class OfState(Cell):
+        gates, states = ("n",), ("h",)
+
+        def step(self, x: Any, U: Any, s: Any, p: Any) -> Any:
+            return {"h": function(s.h) + 0 * x.n}
+
+    layer = Recurrent(OfState, len(values)).build(1, seed=0, dtype="float64")
+    return layer(np.ones((1, 1, 1)), state=(values[None],))[0]
+
+
+@pytest.mark.parametrize("units", [3, 16, 40])
+def test_nan_and_infinity_in_reductions(units: int) -> None:
+    for place in range(units):
+        x = np.linspace(-1, 1, units)
+        x[place] = np.inf
+        assert (of_state(largest, x) == np.inf).all()
+        assert (of_state(largest, -x) == np.delete(-x, place).max()).all()
+        x[place] = np.nan
+        assert np.isnan(of_state(largest, x)).all()
+        alone = of_state(lambda x: total(x, units), x)  # groups of one unit
+        np.testing.assert_array_equal(alone, x)
+    assert (of_state(largest, np.full(units, -np.inf)) == -np.inf).all()
+
+
+def test_sums_do_not_depend_on_where_their_group_lies() -> None:
+    x = np.random.default_rng(0).normal(size=37)
+    many, _ = of_one_step(lambda x: total(x, 3), [np.tile(x, 3)], "float32")
+    alone, _ = of_one_step(total, [x], "float32")
+    assert many.tobytes() == np.tile(alone, 3).tobytes()
+
+
+def test_group_norm_is_its_definition() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 12)) + 3
+    y, _ = of_one_step(lambda x: group_norm(x, 3, 2.0, 0.5, epsilon=0.1), x)
+    runs = x.reshape(2, 3, 4)
+    expected = 2 * (runs - runs.mean(2, keepdims=True)) / np.sqrt(runs.var(2, keepdims=True) + 0.1) + 0.5
+    np.testing.assert_allclose(y, expected.reshape(2, 12), rtol=1e-13)
+    np.testing.assert_allclose(group_norm(x, 3, 2.0, 0.5, epsilon=0.1), y, rtol=1e-13)
+
+
+def test_reductions_on_arrays_are_their_definitions() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 8))
+    runs = x.reshape(3, 2, 4)
+    for function, definition in ((mean, np.mean), (total, np.sum), (largest, np.max)):
+        np.testing.assert_allclose(function(x, 2), np.repeat(definition(runs, axis=2), 4, axis=1), rtol=1e-14)
+        np.testing.assert_allclose(function(x), np.tile(definition(x, axis=1)[:, None], 8), rtol=1e-14)
+
+
+def test_equations_print_groups() -> None:
+    cell = Groups(groups=2)
+    assert "b[t] = sigmoid(W_b x[t] + b_b + U_b mean(a[t], groups=2)) * mean(largest(c[t-1], groups=4), groups=2)" in (
+        describe_equations(cell)
+    )
+    assert "total(v" in describe_program(cell)
+    assert "first_largest(c[t-1], groups=4)" in describe_program(cell)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: mean(x, 0), r"mean: groups must be a positive integer, got 0\.\n .*test_language"),
+        (lambda x: total(x, True), r"total: groups must be a positive integer, got True"),
+        (lambda x: group_norm(x, 2.0), r"mean: groups must be a positive integer, got 2\.0\.\n .*test_language"),
+        (
+            lambda x: largest(x, 4),
+            r"largest over 4 groups needs a number of units that is a multiple of 4, got 6\.\n .*",
+        ),
+        (lambda x: mean(2.0, 1) * x, r"needs a vector whose units 1 groups can share evenly, got shape \(\)"),
+    ],
+)
+def test_wrong_groups(function: Any, message: str) -> None:
+    with pytest.raises(EquationError, match=message):
+        of_one_step(function, np.ones((1, 6)))
 
 
 # ---- first values --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from checks import CHECKS, plain
 from checks.data import Make, fill
+from checks.language import LANGUAGE, Groups
 from checks.plain import PlainRNN
 from checks.subjects import maker
 from checks.zoo import ZOO
@@ -271,6 +272,7 @@ USED_BY = {
     "add": "NoMatrix",
     "div": "Smooth",
     "exp": "Smooth",
+    "largest": "Reductions",
     "log": "Smooth",
     "maximum": "Kinks",
     "mean": "Means",
@@ -283,6 +285,7 @@ USED_BY = {
     "sqrt": "Smooth",
     "sub": "ExtraMatrices",
     "tanh": "Delay",
+    "total": "Reductions",
     "where": "Kinks",
 }
 
@@ -298,7 +301,7 @@ def test_rule_that_is_wrong_by_a_thousandth(operation: str, monkeypatch: pytest.
     def wrong(derivation: Any, node: Any, d: Any) -> None:
         right(derivation, node, derivation.op("mul", d, derivation.recorder.constant(1.001)))
 
-    make = maker(ZOO[USED_BY[operation]], 5, 3)
+    make = maker((ZOO | LANGUAGE)[USED_BY[operation]], 5, 3)
     CHECKS["check_gradients"](make)
     monkeypatch.setitem(RULES, operation, wrong)
     assert_caught("check_gradients", make)
@@ -317,7 +320,36 @@ DERIVE: dict[str, tuple[str, str, str]] = {
         "s._add(node.operands[1], d)",
     ),
     "a quotient by its numerator only": ("Smooth", 's._add(b, s.op("neg", s.op("mul", share, s.value(node))))', "pass"),
-    "the mean of a gradient is the gradient": ("Means", 's.op("mean", d)', "d"),
+    "the mean of a gradient is the gradient": (
+        "Means",
+        "s.recorder.node(node.operation, d, detail=node.detail)",
+        "d",
+    ),
+    "a sum gives its gradient to the unit alone": (
+        "Reductions",
+        "s.recorder.node(node.operation, d, detail=node.detail)",
+        "d",
+    ),
+    "the largest gives its gradient to all": (
+        "Reductions",
+        's.op("mul", s.recorder.node("total", d, detail=node.detail), chosen)',
+        "d",
+    ),
+    "the largest takes the gradient of its own unit": (
+        "Reductions",
+        's.recorder.node("total", d, detail=node.detail)',
+        "d",
+    ),
+    "sums of gradients over all groups": (
+        "Groups",
+        "node(node.operation, d, detail=node.detail)",
+        "node(node.operation, d, detail=1)",
+    ),
+    "the largest of all groups": (
+        "Groups",
+        '"first_largest", s.value(node.operands[0]), detail=node.detail',
+        '"first_largest", s.value(node.operands[0]), detail=1',
+    ),
     "where the wrong way": (
         "Kinks",
         's._add(a, s.op("where", chosen, d, zero))',
@@ -326,11 +358,13 @@ DERIVE: dict[str, tuple[str, str, str]] = {
     "the old state for the new": ("LSTM", 'self.recorder.node("next"', 'self.recorder.node("state"'),
 }
 
+DERIVED = {"LSTM": maker("lstm", 5, 3), "Groups": maker(Groups, 12, 3, groups=2)}
+
 
 @pytest.mark.parametrize("mutant", DERIVE)
 def test_derivation_with_a_line_changed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, before, after = DERIVE[mutant]
-    make = maker("lstm" if name == "LSTM" else ZOO[name], 5, 3)
+    make = DERIVED[name] if name in DERIVED else maker((ZOO | LANGUAGE)[name], 5, 3)
     wrong = changed(sys.modules["seqkit.equations.derive"], before, after)
     monkeypatch.setattr("seqkit.execution.derive", wrong.derive)
     assert_caught("check_gradients", make)

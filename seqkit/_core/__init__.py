@@ -12,6 +12,7 @@ from seqkit._core.engine import pipeline_pays, plan, run
 from seqkit._core.gather import gather_padded, scatter_add
 from seqkit._core.machine import (
     OPERATIONS,
+    REDUCTIONS,
     Arena,
     fma_peak,
     instruction,
@@ -34,6 +35,7 @@ __all__ = [
     "LIMITS",
     "OPERANDS",
     "OPERATIONS",
+    "REDUCTIONS",
     "RULES",
     "SLOTS",
     "Arena",

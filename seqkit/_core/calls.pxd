@@ -8,7 +8,7 @@ cdef struct Slot:       # where a value of the program lies, before addresses ar
 cdef struct Stage:      # half-open ranges into the program's lists
     int64_t columns, first_column
     int64_t code, code_end
-    int64_t mean, mean_end
+    int64_t reduction, reduction_end
     int64_t run, run_end
     int64_t post, post_end
     int64_t clear, clear_end
@@ -16,8 +16,8 @@ cdef struct Stage:      # half-open ranges into the program's lists
 cdef struct Run:        # `count` adjoining columns += operand @ packed weight
     int64_t operand, index, column, count, inner, weight
 
-cdef struct Mean:       # means[target] = mean over units of vectors[source]
-    int64_t target, source
+cdef struct Reduction:  # vectors[target] = what `kind` makes of the first `size` numbers of vectors[source], group by group
+    int64_t target, source, kind, groups, size
 
 cdef struct Post:       # target rows += grad columns @ packed transposed weight
     int64_t target, index, column, count, weight
@@ -25,13 +25,13 @@ cdef struct Post:       # target rows += grad columns @ packed transposed weight
 cdef struct ProgramData:
     const sk_kernels *kernels
     int64_t units, features, vectors, width, panels, padded, columns
-    int64_t states, saved, temps, vector_count, means, masks, noises
+    int64_t states, saved, temps, vector_count, reduction_count, masks, noises
     int64_t slot_count, stage_count, run_count
     bint backward
     Slot *slots
     Stage *stages
     Run *runs
-    Mean *mean_list
+    Reduction *reductions
     Post *posts
     int64_t *clears
     sk_instruction *code
@@ -59,9 +59,8 @@ cdef struct CallData:       # one direction of one layer on one batch, every add
     Rows x, y               # y: output, or dy in a backward call
     char *state[8]          # [time slot][row][padded]
     char *carry[8]          # [2][row][padded]
-    char *vector[32]        # [row or tape row][padded]
-    bint vector_taped[32]
-    char *mean[32]          # [row][width]
+    char *vector[64]        # [row or tape row][padded]
+    bint vector_taped[64]
     char *mask[16]          # [row][padded]; the last ones are drawn at every step:
     sk_noise noise[8]
     int64_t first_row, first_step   # numbers of the batch's first row and of its first step, for what is drawn
@@ -95,7 +94,7 @@ cdef class Call:
 cdef int bind_rows(Rows *rows, object description) except -1
 
 cdef enum:  # kinds of slots, in the order of calls.SLOTS
-    TEMP, CONSTANT, PARAMETER, COLUMN, PREVIOUS, NEXT, VECTOR, SAVED, GRAD, CARRY_IN, CARRY_OUT, MASK, MEAN
+    TEMP, CONSTANT, PARAMETER, COLUMN, PREVIOUS, NEXT, VECTOR, SAVED, GRAD, CARRY_IN, CARRY_OUT, MASK
 
 cdef enum:  # operands of runs and targets of posts, in the order of calls.OPERANDS
     OPERAND_X, OPERAND_STATE, OPERAND_VECTOR, TARGET_CARRY

@@ -32,11 +32,11 @@ from seqkit.errors import BuildError
 SLOTS = {
     name: kind
     for kind, name in enumerate(
-        ["temp", "constant", "parameter", "column", "previous", "next", "vector", "saved", "grad", "carry_in", "carry_out", "mask", "mean"]
+        ["temp", "constant", "parameter", "column", "previous", "next", "vector", "saved", "grad", "carry_in", "carry_out", "mask"]
     )
 }
 OPERANDS = {name: kind for kind, name in enumerate(["x", "state", "vector", "carry"])}
-LIMITS = {"states": 8, "vector_count": 32, "means": 32, "masks": 16, "weights": 64}  # sizes of the arrays in CallData
+LIMITS = {"states": 8, "vector_count": 64, "masks": 16, "weights": 64}  # sizes of the arrays in CallData
 
 
 def _use_compiled():
@@ -69,11 +69,11 @@ cdef class Program:
         d.panels = (d.units + d.width - 1) // d.width
         d.padded = d.panels * d.width
         d.backward, d.columns, d.saved, d.states = tables["backward"], tables["columns"], tables["saved"], tables["states"]
-        d.temps, d.vector_count, d.means, d.masks = tables["temps"], tables["vector_count"], tables["means"], tables["masks"]
+        d.temps, d.vector_count, d.masks, d.reduction_count = tables["temps"], tables["vector_count"], tables["masks"], len(tables["reductions"])
         d.noises = tables["noises"]
         d.slot_count, d.stage_count, d.run_count = len(tables["slots"]), len(tables["stages"]), len(tables["runs"])
         d.slots, d.stages = <Slot *>address(tables["slots"]), <Stage *>address(tables["stages"])
-        d.runs, d.mean_list = <Run *>address(tables["runs"]), <Mean *>address(tables["mean_list"])
+        d.runs, d.reductions = <Run *>address(tables["runs"]), <Reduction *>address(tables["reductions"])
         d.posts, d.clears = <Post *>address(tables["posts"]), <int64_t *>address(tables["clears"])
         d.code = <sk_instruction *>address(tables["code"])
         cdef int64_t nbytes = tables["constants"].nbytes
@@ -212,8 +212,6 @@ cdef class Call:
         for i in range(p.vector_count):
             d.vector_taped[i] = i in taped_vectors
             d.vector[i] = tape.take(rows * row) if d.vector_taped[i] else work.take(size * row)
-        for i in range(p.means):
-            d.mean[i] = work.take(size * p.width * p.kernels.size)
         for i in range(p.masks):
             d.mask[i] = forward.data.mask[i] if p.backward else (tape if d.taped else work).take(size * row)
         if p.backward:
@@ -251,5 +249,5 @@ cdef object tape_bytes(ProgramData *p, BatchData *b, int64_t vectors):
 
 cdef object work_bytes(ProgramData *p, BatchData *b):
     cdef object row = p.padded * p.kernels.size
-    cdef object total = (2 * p.states + p.vector_count + p.masks) * b.size * row + p.means * b.size * p.width * p.kernels.size
+    cdef object total = (2 * p.states + p.vector_count + p.masks) * b.size * row
     return total + (p.columns * b.rows * row if p.backward else 0) + 64 * 128

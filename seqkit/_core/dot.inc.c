@@ -80,7 +80,7 @@ static TARGET double DOT_FN(peak)(int64_t repeats)
 
 const sk_kernels DOT_FN(sk) = {
     ISA, PRECISION, INSTRUCTION, sizeof(REAL), LANES, TILE_ROWS, TALL_ROWS, HEAD, GROUP, ENCODE,
-    DOT_FN(product), DOT_FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), DOT_FN(peak),
+    DOT_FN(product), DOT_FN(line), FN(pointwise), FN(reduce), FN(pack), FN(unpack_add), FN(gather), DOT_FN(peak),
     FN(read), FN(numbers), FN(factors), FN(multiply),
 };
 

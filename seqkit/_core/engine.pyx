@@ -134,7 +134,7 @@ cdef bint by_units(list calls, int64_t threads):
     the weights are too large for one near cache."""
     cdef CallData *c = &(<Call>calls[0]).data
     cdef ProgramData *p = c.program
-    if len(calls) > 1 or p.means > 0 or c.batch.size > threads * TEAM_ROWS:
+    if len(calls) > 1 or p.reduction_count > 0 or c.batch.size > threads * TEAM_ROWS:
         return False
     if c.batch.size == 1:
         return recurrent_operations(p) >= TEAM_OPERATIONS

@@ -72,3 +72,8 @@ const char *const sk_operation_names[] = {
     SK_OPERATIONS(X) SK_ROW_OPERATIONS(X)
 #undef X
 };
+const char *const sk_reduction_names[] = {
+#define X(name) #name,
+    SK_REDUCTIONS(X)
+#undef X
+};

@@ -28,11 +28,19 @@
     X(tanh_grad) X(relu_grad) X(where) X(muladd) X(mulsub) X(negmuladd)
 #define SK_ROW_OPERATIONS(X) X(read_rows) X(write_rows) /* between a slot and rows of the user */
 
+#define SK_REDUCTIONS(X) X(mean) X(total) X(largest) X(first_largest) /* over the units of a row (reduce.inc.c) */
+
 enum {
 #define X(name) SK_##name,
     SK_OPERATIONS(X) SK_ROW_OPERATIONS(X)
 #undef X
     SK_OPERATION_COUNT
+};
+enum {
+#define X(name) SK_reduce_##name,
+    SK_REDUCTIONS(X)
+#undef X
+    SK_REDUCTION_COUNT
 };
 
 typedef struct {
@@ -96,8 +104,10 @@ typedef struct {
     void (*line)(const sk_product *p, int64_t vectors, int64_t panels, const char *a, const char *w, int64_t w_panel,
                  char *z, int64_t z_panel, int64_t bias_panel);
     sk_pointwise pointwise; /* the interpreter */
-    /* dst[row][0:width] = mean of src[row][0:units], the same in every lane */
-    void (*row_mean)(char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t units, int64_t width);
+    /* dst[row][unit] = what a reduction makes of the unit's group of src[row]; `padded` numbers are written */
+    void (*reduce)(
+        char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t kind, int64_t groups,
+        int64_t units, int64_t padded);
     /* p[k][0:columns][lane] = w[column*block + lane][k], zero where lane >= valid */
     void (*pack)(char *p, int64_t p_row, const char *w, int64_t w_row, int64_t w_step, int64_t k, int64_t valid, int64_t width);
     void (*unpack_add)(char *w, int64_t w_row, const char *p, int64_t p_row, int64_t k, int64_t valid);

@@ -14,6 +14,7 @@
 #include "vector.inc.c"
 #include "operations.inc.c"
 #include "noise.inc.c"
+#include "reduce.inc.c"
 
 /* ---- products ------------------------------------------------------------------------- */
 
@@ -191,22 +192,6 @@ static void FN(pointwise)(const sk_block *block)
     }
 }
 
-static void FN(row_mean)(
-    char *dst, int64_t dst_row, const char *src, int64_t src_row, int64_t rows, int64_t units, int64_t width)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        const REAL *x = (const REAL *)(src + r * src_row);
-        vec sum = {};
-        int64_t k = 0;
-        for (; k + LANES <= units; k += LANES) sum += *(const vec *)(x + k);
-        REAL total = 0;
-        for (int lane = 0; lane < LANES; lane++) total += sum[lane];
-        for (; k < units; k++) total += x[k];
-        vec mean = FN(splat)(total / (REAL)units);
-        for (int64_t v = 0; v < width / LANES; v++) ((vec *)(dst + r * dst_row))[v] = mean;
-    }
-}
-
 /* ---- moving numbers between the user's layout and the kernels' ---------------------------- */
 
 /* LANES vectors become their columns: 2x2 blocks are exchanged, of half the vectors, a quarter, ... 1. */
@@ -315,7 +300,7 @@ static double FN(read)(const char *memory, int64_t bytes, int64_t repeats)
 
 const sk_kernels FN(sk) = {
     ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, TALL_ROWS, 0, 1, NULL,
-    FN(product), FN(line), FN(pointwise), FN(row_mean), FN(pack), FN(unpack_add), FN(gather), FN(peak),
+    FN(product), FN(line), FN(pointwise), FN(reduce), FN(pack), FN(unpack_add), FN(gather), FN(peak),
     FN(read), FN(numbers), FN(factors), FN(multiply),
 };
 

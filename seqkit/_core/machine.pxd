@@ -40,7 +40,7 @@ cdef extern from "kernels.h" nogil:
         void (*product)(const sk_product *, int64_t, int64_t, char **, const char *, char *) noexcept nogil
         void (*line)(const sk_product *, int64_t, int64_t, const char *, const char *, int64_t, char *, int64_t, int64_t) noexcept nogil
         sk_pointwise pointwise
-        void (*row_mean)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t) noexcept nogil
+        void (*reduce)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*pack)(char *, int64_t, const char *, int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*unpack_add)(char *, int64_t, const char *, int64_t, int64_t, int64_t) noexcept nogil
         void (*gather)(char *, int64_t, char **, int64_t, int64_t, int64_t, int64_t) noexcept nogil

@@ -1,6 +1,7 @@
 isa: str
 openmp: int
 OPERATIONS: dict[str, int]
+REDUCTIONS: dict[str, int]
 
 def supported_isas() -> list[str]: ...
 def lanes(dtype: str) -> int: ...

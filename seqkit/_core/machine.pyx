@@ -33,7 +33,8 @@ cdef extern from "isa.c":
     const char *sk_isa_name(int n)
     const sk_kernels *sk_isa_kernels(const char *name, const char *precision, int features)
     const char *sk_operation_names[]
-    int SK_OPERATION_COUNT
+    const char *sk_reduction_names[]
+    int SK_OPERATION_COUNT, SK_REDUCTION_COUNT
 
 cdef extern from "Python.h":
     int check_signals "PyErr_CheckSignals"() noexcept  # leaves the exception set, which `finish` raises
@@ -66,6 +67,7 @@ def _choose_isa():
 isa = _choose_isa()
 openmp = sk_openmp()
 OPERATIONS = {(<bytes>sk_operation_names[n]).decode(): n for n in range(SK_OPERATION_COUNT)}
+REDUCTIONS = {(<bytes>sk_reduction_names[n]).decode(): n for n in range(SK_REDUCTION_COUNT)}
 
 
 cdef bint features = os.environ.get("SEQKIT_PLAIN_DOT", "0") in ("", "0")

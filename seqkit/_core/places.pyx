@@ -8,7 +8,7 @@ b. A task that is down to a single row treats its panels as rows (`by_panel`).
 from libc.stdint cimport int64_t
 
 from seqkit._core.calls cimport (
-    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, MASK, NEXT, PARAMETER, PREVIOUS, SAVED, TEMP, VECTOR, CallData, ProgramData, Slot,
+    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, NEXT, PARAMETER, PREVIOUS, SAVED, TEMP, VECTOR, CallData, ProgramData, Slot,
     time_slot,
 )
 from seqkit._core.machine cimport SK_MAX_ROWS, sk_slot
@@ -74,11 +74,8 @@ cdef void place(Mover *mover, CallData *c, Slot slot, int64_t first, int64_t str
         out.panel = c.batch.rows * mover.stride
     elif kind == CARRY_IN or kind == CARRY_OUT:
         mover.origin, mover.clock = c.carry[i] + first * row, CARRY_BEFORE if kind == CARRY_IN else CARRY_AFTER
-    elif kind == MASK:
-        mover.origin = c.mask[i] + first * row
     else:
-        mover.origin, out.panel = c.mean[i] + first * vector, 0
-        out.row = out.block = vector * stride
+        mover.origin = c.mask[i] + first * row
 
 
 cdef void move_all(Places *places, CallData *c, int64_t t, int64_t column_row) noexcept nogil:

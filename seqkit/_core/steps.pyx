@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
-    OPERAND_STATE, OPERAND_X, CallData, Mean, ProgramData, Run, Stage, input_time, row_at, time_slot,
+    OPERAND_STATE, OPERAND_X, CallData, ProgramData, Reduction, Run, Stage, input_time, row_at, time_slot,
     words,
 )
 from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, sk_await, sk_block, sk_product, sk_publish
@@ -187,16 +187,21 @@ cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, ch
         rows[j] = base + (start + task.first + j * task.stride) * size
 
 
-cdef void reduce_means(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
+cdef char *vector_rows(CallData *c, Task task, int64_t t, int64_t vector) noexcept nogil:
+    """Where the rows of a task begin in a vector, at step t."""
+    cdef int64_t row = (c.batch.offset[t] if c.vector_taped[vector] else 0) + task.first
+    return c.vector[vector] + row * c.program.padded * c.program.kernels.size
+
+
+cdef void reduce(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
+    """The reductions that a stage begins with."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, size = p.kernels.size, start
-    cdef Mean mean
-    for k in range(stage.mean, stage.mean_end):
-        mean = p.mean_list[k]
-        start = (c.batch.offset[t] if c.vector_taped[mean.source] else 0) + task.first
-        p.kernels.row_mean(
-            c.mean[mean.target] + task.first * p.width * size, p.width * size * task.stride,
-            c.vector[mean.source] + start * p.padded * size, p.padded * size * task.stride, n, p.units, p.width)
+    cdef int64_t k, row = p.padded * p.kernels.size * task.stride
+    cdef Reduction one
+    for k in range(stage.reduction, stage.reduction_end):
+        one = p.reductions[k]
+        p.kernels.reduce(vector_rows(c, task, t, one.target), row, vector_rows(c, task, t, one.source), row, n, one.kind,
+                         one.groups, one.size, p.padded)
 
 
 cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number, Scratch *s, char *columns) noexcept nogil:
@@ -205,7 +210,7 @@ cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number
     cdef Stage *stage = &p.stages[number]
     cdef int64_t k, first
     cdef sk_block block
-    reduce_means(c, task, t, n, stage)
+    reduce(c, task, t, n, stage)
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
             first = (k - stage.run) * s.chunk_rows

@@ -244,7 +244,7 @@ cdef class Stepper:
     cdef int64_t choose_threads(self, int64_t rows, int64_t operations) except -1:
         """Few microseconds are worth threads that still spin after a region, not threads that must be woken."""
         cdef ProgramData *p = &self.program.data
-        if threads_for(operations, 2, True) == 1 or (rows == 1 and p.means > 0):
+        if threads_for(operations, 2, True) == 1 or (rows == 1 and p.reduction_count > 0):
             return 1
         cdef double now = sk_seconds()
         cdef bint awake = now - self.asked < AWAKE_SECONDS

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seqkit.equations.program import Program, reachable
-from seqkit.equations.symbols import Node, Recorder
+from seqkit.equations.symbols import REDUCTIONS, Node, Recorder
 
-COSTLY = ("sigmoid", "tanh", "exp", "log", "softplus", "sqrt", "mean")
+COSTLY = ("sigmoid", "tanh", "exp", "log", "softplus", "sqrt", *REDUCTIONS)
 
 
 def derive(program: Program) -> Program:
@@ -115,10 +115,10 @@ class _Derivation:
         return self.op(node.operation, *map(self.value, node.operands))
 
     def _find_given(self) -> set[Node]:
-        """Values that can be had without saving anything; a mean would cost a stage."""
+        """Values that can be had without saving anything; a reduction would cost a stage."""
         given: set[Node] = set()
         for node in self.program.nodes:
-            computed = node.operation not in ("column", "mean") and given.issuperset(node.operands)
+            computed = node.operation not in ("column", *REDUCTIONS) and given.issuperset(node.operands)
             if computed or node in self.state_of:
                 given.add(node)
         return given
@@ -225,9 +225,15 @@ def _(s: _Derivation, node: Node, d: Node) -> None:
     s._add(b, s.op("where", chosen, zero, d))
 
 
-@_rule("mean")
+@_rule("mean", "total")
 def _(s: _Derivation, node: Node, d: Node) -> None:
-    s._add(node.operands[0], s.op("mean", d))
+    s._add(node.operands[0], s.recorder.node(node.operation, d, detail=node.detail))
+
+
+@_rule("largest")
+def _(s: _Derivation, node: Node, d: Node) -> None:
+    chosen = s.recorder.node("first_largest", s.value(node.operands[0]), detail=node.detail)
+    s._add(node.operands[0], s.op("mul", s.recorder.node("total", d, detail=node.detail), chosen))
 
 
 @_rule("greater", "greater_equal")

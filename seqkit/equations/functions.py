@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.equations.symbols import Symbol, operation
+from seqkit.equations.symbols import Symbol, fail, operation
 
 
 def _function(name: str, on_arrays: Callable[..., Any], operands: int = 1) -> Callable[..., Any]:
@@ -24,6 +24,21 @@ def _function(name: str, on_arrays: Callable[..., Any], operands: int = 1) -> Ca
             return operation(name, *values)
         with np.errstate(over="ignore"):
             return on_arrays(*values)[()]  # a number for numbers
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _reduction(name: str, on_runs: Callable[..., Any]) -> Callable[..., Any]:
+    def call(x: Any, groups: int = 1) -> Any:
+        if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+            fail(f"{name}: groups must be a positive integer, got {groups!r}.")
+        if isinstance(x, Symbol):
+            return operation(name, x, detail=groups)
+        if np.ndim(x) == 0 or np.shape(x)[-1] % groups:
+            fail(f"{name}: needs a vector whose units {groups} groups can share evenly, got shape {np.shape(x)}.")
+        runs = np.reshape(x, (*np.shape(x)[:-1], groups, -1))
+        return np.broadcast_to(on_runs(runs, axis=-1, keepdims=True), runs.shape).reshape(np.shape(x))
 
     call.__name__ = call.__qualname__ = name
     return call
@@ -45,7 +60,9 @@ absolute = _function("abs", np.abs)
 maximum = _function("maximum", np.maximum, 2)
 minimum = _function("minimum", np.minimum, 2)
 where = _function("where", np.where, 3)
-mean = _function("mean", lambda x: np.broadcast_to(np.mean(x, axis=-1, keepdims=True), np.shape(x)))
+mean = _reduction("mean", np.mean)
+total = _reduction("total", np.sum)
+largest = _reduction("largest", np.max)
 
 sigmoid.__doc__ = "Logistic function 1 / (1 + exp(-x))."
 tanh.__doc__ = "Hyperbolic tangent."
@@ -58,7 +75,10 @@ absolute.__doc__ = "Absolute value; the derivative at 0 is 0. Also ``abs(x)``."
 maximum.__doc__ = "The larger of two; where equal, the derivative goes to the first."
 minimum.__doc__ = "The smaller of two; where equal, the derivative goes to the first."
 where.__doc__ = "where(condition, a, b): a where the condition (a comparison) holds, else b."
-mean.__doc__ = "Mean over the units, the same for every unit."
+mean.__doc__ = "Mean over the units, or over each of `groups` equal runs of units; the same for all that share it."
+total.__doc__ = "Sum over the units, or over each of `groups` equal runs of units; the same for all that share it."
+largest.__doc__ = """Largest of the units, or of each of `groups` equal runs of units; the same for all that share it.
+The derivative goes to the first of the largest ones."""
 
 
 def linear(x: Any) -> Any:
@@ -99,8 +119,14 @@ def gelu(x: Any) -> Any:
 
 def layer_norm(x: Any, gain: Any = 1.0, bias: Any = 0.0, epsilon: float = 1e-5) -> Any:
     """gain * (x - mean) / sqrt(variance + epsilon) + bias over the units (Ba et al., 2016)."""
-    centred = x - mean(x)
-    return gain * (centred / sqrt(mean(centred * centred) + epsilon)) + bias
+    return group_norm(x, 1, gain, bias, epsilon)
+
+
+def group_norm(x: Any, groups: int, gain: Any = 1.0, bias: Any = 0.0, epsilon: float = 1e-5) -> Any:
+    """gain * (x - mean) / sqrt(variance + epsilon) + bias over each of `groups` equal runs of units
+    (Wu and He, 2018)."""
+    centred = x - mean(x, groups)
+    return gain * (centred / sqrt(mean(centred * centred, groups) + epsilon)) + bias
 
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {

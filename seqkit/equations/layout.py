@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from seqkit._core import lanes
 from seqkit.equations.program import Program
-from seqkit.equations.symbols import Node
+from seqkit.equations.symbols import REDUCTIONS, Node
+from seqkit.errors import EquationError
 
 MAX_VECTORS = 4
 Term = tuple[str, str]
@@ -68,6 +69,7 @@ class Layout:
 
 def lay_out(program: Program, units: int, dtype: str, precision: str) -> Layout:
     """Place the columns of a forward program and find its products."""
+    _check_groups(program, units)
     stages = program.stages
     count = max(stages.values()) + 1
     columns = [[node for node in program.columns if stages[node] == stage] for stage in range(count)]
@@ -94,6 +96,16 @@ def lay_out(program: Program, units: int, dtype: str, precision: str) -> Layout:
         [node.detail for node in program.nodes if node.operation == "random"],
         vector_nodes,
     )
+
+
+def _check_groups(program: Program, units: int) -> None:
+    """Groups of reductions are of equal size."""
+    for node in program.nodes:
+        if node.operation in REDUCTIONS and units % node.detail:
+            raise EquationError(
+                f"{program.name}: {node.operation} over {node.detail} groups needs a number of units that is a "
+                f"multiple of {node.detail}, got {units}.\n  {node.place}"
+            )
 
 
 def _runs(program: Program, stage: int, columns: list[Node], vector_nodes: list[Node], longest: int) -> Iterable[Run]:

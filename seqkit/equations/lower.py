@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from seqkit._core import LIMITS, OPERANDS, OPERATIONS, SLOTS, lanes
+from seqkit._core import REDUCTIONS as KINDS
 from seqkit.equations.contract import Work, contract
 from seqkit.equations.emit import kernel_name
 from seqkit.equations.layout import Layout
 from seqkit.equations.program import Program
-from seqkit.equations.symbols import Node
+from seqkit.equations.symbols import REDUCTIONS, Node
 from seqkit.errors import EquationError
 
 
@@ -91,7 +92,7 @@ Slot = tuple[str, int, int]
 @dataclass
 class _Stage:
     code: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    means: list[tuple[int, int]] = field(default_factory=list)
+    reductions: list[tuple[int, ...]] = field(default_factory=list)
     posts: list[int] = field(default_factory=list)
     clears: list[int] = field(default_factory=list)
 
@@ -106,8 +107,8 @@ class _Writer:
         self.stage_of = program.stages
         self.stages = [_Stage() for _ in range(max(self.stage_of.values(), default=0) + 1)]
         self.targets: dict[Node, list[Slot]] = {}
-        self.vectors = list(vectors)
-        self.means = [node for node in program.nodes if node.operation == "mean"]
+        self.reductions = [node for node in program.nodes if node.operation in REDUCTIONS]
+        self.vectors = [*vectors, *(node for node in self.reductions if node not in vectors)]
         self.slots: dict[Slot, int] = {}
         self.constants: list[float] = []
         self.place: dict[Node, Slot] = {}
@@ -180,14 +181,13 @@ class _Writer:
             "saved": len(self.saved),
             "temps": self.temps,
             "vector_count": len(self.vectors),
-            "means": len(self.means),
             "masks": len(layout.masks) + len(layout.randoms),
             "noises": len(layout.randoms),
             "posts": _int64([], 5),
             "code": np.array(code, np.int32).reshape(-1, 5),
             "slots": _int64([(SLOTS[kind], index, columns) for kind, index, columns in self.slots], 3),
             "stages": self._stage_records(),
-            "mean_list": _int64([mean for stage in self.stages for mean in stage.means], 2),
+            "reductions": _int64([reduction for stage in self.stages for reduction in stage.reductions], 5),
             "clears": _int64([column for stage in self.stages for column in stage.clears], 1),
             "constants": np.repeat(np.array(self.constants, layout.dtype), width),
             "numbers": tuple(self.constants),
@@ -195,20 +195,18 @@ class _Writer:
         return tables | {"kernels": tuple(kernel_name(tables, stage) for stage in range(len(self.stages)))}
 
     def _stage_records(self) -> np.ndarray:
-        records, code, mean, clear = [], 0, 0, 0
+        records, code, first, clear = [], 0, 0, 0
         for s in self.stages:
             posts = (s.posts[0], s.posts[-1] + 1) if s.posts else (0, 0)
-            records.append(
-                (0, 0, code, code + len(s.code), mean, mean + len(s.means), 0, 0, *posts, clear, clear + len(s.clears))
-            )
-            code, mean, clear = code + len(s.code), mean + len(s.means), clear + len(s.clears)
+            end = first + len(s.reductions)
+            records.append((0, 0, code, code + len(s.code), first, end, 0, 0, *posts, clear, clear + len(s.clears)))
+            code, first, clear = code + len(s.code), end, clear + len(s.clears)
         return _int64(records, 12)
 
     def _check_limits(self) -> None:
         counts = {
             "states": len(self.program.states),
             "vector_count": len(self.vectors),
-            "means": len(self.means),
             "masks": len(self.layout.masks) + len(self.layout.randoms),
             "weights": len(self.layout.runs),
         }
@@ -230,19 +228,19 @@ class _Writer:
         """Values that a later stage reads, or that are needed over all units, become vectors."""
         for node in self.nodes:
             for operand in self.work[node].operands:
-                whole = node.operation == "mean"
+                whole = node.operation in REDUCTIONS
                 later = self.stage_of[node] > self.stage_of[operand] and not self._lasting(operand)
                 if (whole or (later and node.operation not in ("column", "adjoint"))) and operand not in self.vectors:
                     self.vectors.append(operand)
         for index, node in enumerate(self.vectors):
-            if node.operation != "adjoint":
+            if node.operation not in (*REDUCTIONS, "adjoint"):
                 self.send(node, ("vector", index, 0))
 
     def _lasting(self, node: Node) -> bool:
         """Whether the value can be read where it lies in any later stage of the step."""
         if node.operation == "carry":
             return node.detail != self.program.states[0]
-        return (node.leaf and node.operation != "column") or node.operation == "mean"
+        return (node.leaf and node.operation != "column") or node.operation in REDUCTIONS
 
     def _write_stage(self, stage: int) -> None:
         nodes = [node for node in self.nodes if self.stage_of[node] == stage]
@@ -251,7 +249,7 @@ class _Writer:
         for i, node in enumerate(nodes):
             operands = (
                 [self._slot(self._where(operand)) for operand in self.work[node].operands]
-                if not node.leaf and node.operation != "mean"
+                if not node.leaf and node.operation not in REDUCTIONS
                 else []
             )
             for operand in dict.fromkeys(self.work[node].operands):
@@ -266,9 +264,12 @@ class _Writer:
     def _write_node(self, stage: _Stage, node: Node, operands: list[int], free: list[int]) -> None:
         targets = [target for target in self.targets.get(node, []) if target[0] != "y"]
         stage.clears += [target[1] for target in targets if target[0] == "grad"]
-        if node.operation == "mean":
-            self.place[node] = ("mean", self.means.index(node), 0)
-            stage.means.append((self.means.index(node), self.vectors.index(node.operands[0])))
+        if node.operation in REDUCTIONS:
+            self.place[node] = ("vector", self.vectors.index(node), 0)
+            source = self.vectors.index(node.operands[0])
+            stage.reductions.append(
+                (self.place[node][1], source, KINDS[node.operation], node.detail, self.layout.units)
+            )
         elif node.operation == "carry" and node.detail == self.program.states[0]:
             self.place[node] = self._temp(free)
             here = self._slot(self.place[node])

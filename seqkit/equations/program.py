@@ -1,7 +1,7 @@
 """Programs: the operations of one step, in stages.
 
 A *column* is an accumulator of the engine: the sum of at most one input part ``x.g`` and any
-number of products ``U.g @ v``.  A product of a vector that the step computes itself, or a mean
+number of products ``U.g @ v``.  A product of a vector that the step computes itself, or a reduction
 over units, needs that vector whole, over all units: what depends on it is one *stage* later.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from seqkit.equations.symbols import Node
+from seqkit.equations.symbols import REDUCTIONS, Node
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "greater": ">", "greater_equal": ">="}
 
@@ -72,7 +72,7 @@ class Program:
 
 def _wait(node: Node, operand: Node) -> int:
     """1 where `node` needs its operand over all units: the operand must be a stage earlier."""
-    whole = node.operation in ("mean", "adjoint") or (node.operation == "column" and operand.operation != "state")
+    whole = node.operation in (*REDUCTIONS, "adjoint") or (node.operation == "column" and operand.operation != "state")
     return int(whole)
 
 
@@ -141,7 +141,13 @@ def _expression(node: Node, labels: dict[Node, str], biases: Collection[str]) ->
     parts = [labels[operand] for operand in node.operands]
     if node.operation in SIGNS:
         return f"{parts[0]} {SIGNS[node.operation]} {parts[1]}"
-    return f"-{parts[0]}" if node.operation == "neg" else f"{node.operation}({', '.join(parts)})"
+    return f"-{parts[0]}" if node.operation == "neg" else call_text(node, parts)
+
+
+def call_text(node: Node, operands: Iterable[str]) -> str:
+    """An operation as the call of a function."""
+    groups = [f"groups={node.detail}"] if node.operation in REDUCTIONS and node.detail > 1 else []
+    return f"{node.operation}({', '.join([*operands, *groups])})"
 
 
 def column_terms(node: Node, labels: dict[Node, str], biases: Collection[str]) -> list[str]:

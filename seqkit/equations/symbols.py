@@ -19,6 +19,8 @@ from seqkit.errors import EquationError
 
 LEAVES = ("x", "product", "column", "state", "parameter", "mask", "random", "constant")
 GRADIENT_LEAVES = ("next", "saved", "carry", "adjoint")
+REDUCTIONS = ("mean", "total", "largest", "first_largest")
+"""Operations that need their operand over all units; their detail is the number of groups of units."""
 
 
 @dataclass(eq=False)
@@ -81,11 +83,11 @@ def fail(message: str) -> NoReturn:
     raise EquationError(f"{message}\n  {author_line()}")
 
 
-def operation(name: str, *values: Any) -> Symbol:
+def operation(name: str, *values: Any, detail: Any = None) -> Symbol:
     """Record an operation on symbols and numbers."""
     recorder = next(value.recorder for value in values if isinstance(value, Symbol))
     operands = [_operand(recorder, name, value) for value in values]
-    return Symbol(recorder, recorder.node(name, *operands, place=author_line()))
+    return Symbol(recorder, recorder.node(name, *operands, detail=detail, place=author_line()))
 
 
 def _operand(recorder: Recorder, name: str, value: Any) -> Node:

@@ -7,7 +7,7 @@ from functools import partial
 
 from seqkit.equations.cell import Cell
 from seqkit.equations.derive import derive
-from seqkit.equations.program import SIGNS, Program, column_terms, leaf_text
+from seqkit.equations.program import SIGNS, Program, call_text, column_terms, leaf_text
 from seqkit.equations.symbols import Node
 from seqkit.equations.trace import trace
 
@@ -66,5 +66,5 @@ def _text(named: dict[Node, str], biases: Collection[str], node: Node, top: bool
         ]
         text = f"-{parts[0]}" if node.operation == "neg" else f"{parts[0]} {SIGNS[node.operation]} {parts[1]}"
     else:
-        return f"{node.operation}({', '.join(map(write, node.operands))})"
+        return call_text(node, map(write, node.operands))
     return f"({text})" if own < strength else text

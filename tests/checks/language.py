@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqkit.equations import Cell, Parameter, scalar, sigmoid, tanh, vector
+from seqkit.equations import (
+    Cell,
+    Parameter,
+    exp,
+    group_norm,
+    largest,
+    mean,
+    scalar,
+    sigmoid,
+    tanh,
+    total,
+    vector,
+)
 
 Step = dict[str, Any]
 
@@ -42,4 +54,42 @@ class Scalars(Cell):
         return {"h": a * b + U.b @ p.scales.three, "c": p.zeta + 0.5 * s.c}
 
 
-LANGUAGE = {cell.__name__: cell for cell in (SomeBiases, NoBiases, Scalars)}
+class Reductions(Cell):
+    """Every reduction: of states, columns, parameters and reductions, over all units, and multiplied by U."""
+
+    gates, states = ("a", "b", "c"), ("h", "c")
+    kinks = True
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"v": vector()}
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        a = tanh(x.a + U.a @ s.h + 0.3 * total(s.c * p.v) - largest(s.h))
+        soft = exp(x.b - largest(x.b))
+        b = soft / total(soft)  # softmax
+        c = tanh(x.c + U.c @ largest(a - b) + U.b @ total(a * b)) * mean(largest(p.v) + s.c)
+        return {"h": a - total(b * b) + largest(-c), "c": 0.5 * s.c + c}
+
+
+class Groups(Cell):
+    """Reductions over groups of units, of another number for each, and the norm that is made of them."""
+
+    gates, states = ("a", "b"), ("h", "c")
+    kinks = True
+
+    def __init__(self, groups: int = 1, **options: Any) -> None:
+        super().__init__(**options)
+        self.groups = groups
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"gain": vector(initializer="ones"), "shift": vector()}
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        n = self.groups
+        a = tanh(group_norm(x.a + U.a @ s.h, n, 1 + p.gain, p.shift, epsilon=0.01))
+        b = sigmoid(x.b + U.b @ mean(a, n)) * mean(largest(s.c, 2 * n), n)
+        h = tanh(a * b + total(a / 20, n) * largest(b, 3 * n))
+        return {"h": h, "c": tanh(0.6 * s.c + total(mean(x.a, n) * s.h, 2 * n))}
+
+
+LANGUAGE = {cell.__name__: cell for cell in (SomeBiases, NoBiases, Scalars, Reductions)}

@@ -11,33 +11,40 @@ from seqkit.equations import (
     clip,
     exp,
     gelu,
+    largest,
     log,
     matrix,
     maximum,
     mean,
     minimum,
+    scalar,
     sigmoid,
     silu,
     softplus,
     sqrt,
     tanh,
+    total,
     vector,
     where,
 )
 
 
 class RandomCell(Cell):
-    """Equations that `seed` decides: 1 to 6 gates, 1 to 4 states, extra matrices and vectors,
-    products of anything, and results that are tame enough to be compared."""
+    """Equations that `seed` decides: 1 to 6 gates, of which some have biases, 1 to 4 states, extra matrices,
+    vectors and scalars, products of anything, reductions over `groups` groups of units, and results that are tame
+    enough to be compared."""
 
-    def __init__(self, seed: int = 0, kinks: bool = False, **options: Any) -> None:
+    def __init__(self, seed: int = 0, kinks: bool = False, groups: int = 1, **options: Any) -> None:
         super().__init__(**options)
         draw = random.Random(seed)
-        self.seed, self.kinks = seed, kinks
+        self.seed, self.kinks, self.groups = seed, kinks, groups
         self.gates = tuple("abcdef"[: draw.randint(1, 6)])  # type: ignore[misc]
         self.states = tuple("hcmq"[: draw.randint(1, 4)])  # type: ignore[misc]
         declared = {"V": matrix(), "Q": matrix(), "v": vector(), "w": vector("one", "two")}
+        declared |= {"y": scalar(), "z": scalar("one", "two")}
         self.declared = {name: one for name, one in declared.items() if draw.random() < 0.4}
+        if draw.random() < 0.5:
+            self.biases = tuple(gate for gate in self.gates if draw.random() < 0.5)  # type: ignore[misc]
 
     def parameters(self) -> dict[str, Parameter]:
         return self.declared
@@ -51,6 +58,8 @@ class RandomCell(Cell):
         values = [getattr(s, state) for state in self.states]
         values += [p.v] if "v" in self.declared else []
         values += [p.w.one, p.w.two] if "w" in self.declared else []
+        values += [p.y] if "y" in self.declared else []
+        values += [p.z.one, p.z.two] if "z" in self.declared else []
         products = [m @ draw.choice(values) for m in matrices]
         values += [tanh(getattr(x, gate) + product) for gate, product in zip(self.gates, products, strict=False)]
         values += products[len(self.gates) :]
@@ -69,8 +78,9 @@ class RandomCell(Cell):
             if draw.random() < 0.5:
                 column = column + draw.choice(matrices) @ b
             return getattr(x, draw.choice(self.gates)) + column if draw.random() < 0.7 else column
-        if kind < 0.4:
-            return mean(a)
+        if kind < 0.45:
+            reductions = [mean, lambda x, groups: total(x / 8, groups), *([largest] if self.kinks else [])]
+            return draw.choice(reductions)(a, draw.choice([1, self.groups]))
         choices = [
             lambda: a + b,
             lambda: a - b,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checks.data import Make, fill
-from checks.language import LANGUAGE
+from checks.language import LANGUAGE, Groups
 from checks.random_cells import RandomCell
 from checks.zoo import ZOO
 from seqkit import registry
@@ -81,6 +81,8 @@ def zoo() -> Iterator[tuple[str, Make]]:
     """Cells of no paper, in turn small and forwards or larger and backwards."""
     for n, (name, cell) in enumerate((ZOO | LANGUAGE).items()):
         yield name, maker(cell, (5, 18)[n % 2], 3, go_backwards=n % 2 == 1)
+    for units, groups in ((6, 1), (12, 2), (60, 1), (66, 11), (120, 4), (162, 27)):
+        yield f"Groups-{groups}-of-{units}", maker(Groups, units, 2, groups=groups)
 
 
 def variants() -> Iterator[tuple[str, Make]]:
@@ -129,11 +131,10 @@ def regularized() -> Iterator[tuple[str, Make]]:
 def random_cells(seeds: range) -> Iterator[tuple[str, Make]]:
     """Random equations in random sizes; every third with kinks."""
     for seed in seeds:
-        units, inputs = SIZES[seed % len(SIZES)]
-        yield (
-            f"random-{seed}",
-            maker(RandomCell, min(units, 20), inputs, seed=seed, kinks=seed % 3 == 0, go_backwards=seed % 2 == 1),
-        )
+        units, inputs = min(SIZES[seed % len(SIZES)][0], 20), SIZES[seed % len(SIZES)][1]
+        groups = [n for n in range(1, units + 1) if units % n == 0]
+        options = {"seed": seed, "kinks": seed % 3 == 0, "groups": groups[seed // 7 % len(groups)]}
+        yield f"random-{seed}", maker(RandomCell, units, inputs, go_backwards=seed % 2 == 1, **options)
 
 
 SUBJECTS: dict[str, Make] = dict([*cells_of_all_sizes(), *zoo()])
