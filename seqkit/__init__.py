@@ -41,6 +41,7 @@ _HOMES = {
     "seqkit.training.ctc": ("CTC", "ctc_beam", "ctc_greedy"),
     "seqkit.training.edit_distance": ("edit_distance", "label_error_rate"),
     "seqkit.training.optimizers": ("SGD", "Adam", "AdamW", "RMSprop"),
+    "seqkit.wrapper": ("Wrapper",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

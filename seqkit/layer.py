@@ -15,9 +15,13 @@ gradient of doing so.  Whoever keeps to the following works everywhere in seqkit
 * ``backward(dy, cache, dstate, input_grad)`` returns ``(dx, dstate)`` and *adds* to
   ``grads``, whose keys and shapes are those of ``params``.  With ``input_grad=False`` dx is
   None and not computed.
+* **State**, of layers that have one, is a tuple of arrays with a row for each sequence, None at the
+  start; ``forward`` goes on from the one it is given.  The cache then has an attribute ``state``, the
+  final state, outside training too.  A `stateful` layer goes on from ``_state`` where it is given
+  none, and leaves its final state there.
 * ``step(x_t, state)`` runs one step of a stream, ``(batch, features)`` in and out, and
-  returns ``(y_t, state)``; a layer without state returns ``()``.  The state at the start is None,
-  every later one has a row for each stream, and ``streams`` needs no more than that.
+  returns ``(y_t, state)``; a layer without state returns ``()``.  ``streams`` needs no more than
+  that, and whoever defines `forward` has a `step`.
 * Masks are drawn from counters: ``random_state()`` is a seed and the number of the next row, and nothing else
   decides what is dropped; a batch of B rows takes the next B numbers.
 * ``returns_sequences`` says whether a sequence comes out as a sequence.
@@ -59,7 +63,7 @@ class Layer(ABC):
     """
 
     api_version: ClassVar[int] = 1
-    accepts_ids: ClassVar[bool] = False
+    accepts_ids: bool = False
     """True for a layer whose input is integer ids (batch, time), one value per step, instead of features."""
 
     training_only: ClassVar[bool] = False
@@ -101,6 +105,15 @@ class Layer(ABC):
     def returns_sequences(self) -> bool:
         """Whether a sequence comes out as a sequence; otherwise as one vector."""
         return True
+
+    @property
+    def reads_backwards(self) -> bool:
+        """Whether outputs depend on later steps, so that there is no stream and no truncated training."""
+        return False
+
+    def inner(self) -> tuple[Layer, ...]:
+        """The layers that this one runs."""
+        return ()
 
     def build(self, input_size: int, seed: int | np.random.Generator | None = None, dtype: str = "float32") -> Self:
         """Make the parameters for `input_size` features; once.
@@ -234,9 +247,23 @@ class Layer(ABC):
         """Gradient of the input and of the initial state; adds to `grads`."""
 
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
-        """One step of a stream: ``(batch, features)`` to ``(batch, output_size)``."""
-        y, _ = self.forward(np.asarray(x_t)[:, None], training=False)
-        return (y[:, 0] if y.ndim == 3 else y), ()
+        """One step of a stream: ``(batch, features)`` to ``(batch, output_size)``.
+
+        Unless a layer knows a shorter way it is a sequence of one step, from `state`.
+
+        Raises
+        ------
+        ConfigError
+            If the layer reads a sequence from its end.
+        """
+        if self.reads_backwards:
+            raise ConfigError(f"{self.name}: reads sequences from their end, which a stream does not have.")
+        carried, self._state = self._state, None
+        try:
+            y, cache = self.forward(np.asarray(x_t)[:, None], None, state, training=False)
+        finally:
+            self._state = carried
+        return (y[:, 0] if y.ndim == 3 else y), final_state(cache)
 
     def streams(self, capacity: int) -> Streams:
         """A pool of at most `capacity` independent streams; see :class:`seqkit.streams.Streams`.
@@ -253,11 +280,19 @@ class Layer(ABC):
         """Room for the states of `rows` streams."""
         return LayerPool(self.name, self.step, rows)
 
-    def __call__(self, x: Any, lengths: Any = None, training: bool = False) -> Any:
+    def __call__(
+        self,
+        x: Any,
+        lengths: Any = None,
+        training: bool = False,
+        *,
+        state: State | None = None,
+        return_state: bool | None = None,
+    ) -> Any:
         """Output for an array, an array with lengths, or a list of sequences.
 
         A list of ``(time_i, features)`` arrays gives a list where the layer returns
-        sequences, else one array.
+        sequences, else one array.  With `return_state` the result is ``(y, state)``.
         """
         ragged = is_ragged(x, ndim=1 if self.accepts_ids else 2)
         batch, lengths = pad(x, self.name) if ragged else (np.asarray(x), lengths)
@@ -266,9 +301,15 @@ class Layer(ABC):
         if batch.ndim == 3:
             batch = as_sequences(batch, self.dtype, self.name, self.input_size)
             lengths = as_lengths(lengths, batch.shape[0], batch.shape[1], self.name)
-        y, _ = self.forward(batch, lengths, training=training)
-        return unpad(y, lengths) if ragged and y.ndim == 3 else y
+        y, cache = self.forward(batch, lengths, state, training=training)
+        outputs = unpad(y, lengths) if ragged and y.ndim == 3 else y
+        return (outputs, final_state(cache)) if return_state else outputs
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def final_state(cache: Any) -> State:
+    """The state that a forward pass ended with, of its cache; () for a layer without state."""
+    return getattr(cache, "state", ())

@@ -31,8 +31,14 @@ class SequenceLayer(Layer):
     """
 
     return_state: bool = False
+    go_backwards: bool = False
     checkpoint: int | None
     directions: ClassVar[int] = 1
+
+    @property
+    def reads_backwards(self) -> bool:
+        """Whether a direction starts at the end."""
+        return self.go_backwards or self.directions > 1
 
     @abstractmethod
     def tape_bytes(self, batch: int) -> TapeBytes:

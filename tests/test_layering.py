@@ -29,6 +29,7 @@ FLOORS = (
     ("recurrent",),
     ("chain",),
     ("registry",),
+    ("wrapper",),
     ("cells", "layers"),
     ("stack",),
     ("training", "summary"),

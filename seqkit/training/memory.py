@@ -10,7 +10,7 @@ Legend: B batch, T time, I input features, H units, P numbers of the parameters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -138,7 +138,7 @@ def limited(model: Stack, memory: str | int | None, load: Load) -> Iterator[None
 def planned(model: Stack, budget: int, load: Load) -> list[Tape]:
     """The tapes of all recurrent layers, the largest ones cut until all that training takes is within the budget."""
     fixed = _fixed_bytes(model, load)
-    tapes = [_tape(layer, load) for layer in model.layers if isinstance(layer, SequenceLayer)]
+    tapes = [_tape(layer, load) for layer in _with_tapes(model.layers)]
     while (total := fixed + sum(tape.nbytes for tape in tapes)) > budget:
         saving, place = max(((tape.saving, n) for n, tape in enumerate(tapes)), default=(0, 0))
         if saving <= 0:
@@ -148,6 +148,15 @@ def planned(model: Stack, budget: int, load: Load) -> list[Tape]:
             )
         tapes[place] = tapes[place].halved()
     return tapes
+
+
+def _with_tapes(layers: Iterable[Layer]) -> Iterator[SequenceLayer]:
+    """The recurrent layers among these and those that they run."""
+    for layer in layers:
+        if isinstance(layer, SequenceLayer):
+            yield layer
+        else:
+            yield from _with_tapes(layer.inner())
 
 
 def _tape(layer: SequenceLayer, load: Load) -> Tape:
@@ -172,4 +181,6 @@ def _fixed_bytes(model: Stack, load: Load) -> int:
 
 def _worked_bytes(layer: Layer, batch: int, nbytes: int) -> int:
     """What a layer with inputs and outputs of `nbytes` works with."""
-    return layer.tape_bytes(batch).fixed if isinstance(layer, SequenceLayer) else nbytes
+    if isinstance(layer, SequenceLayer):
+        return layer.tape_bytes(batch).fixed
+    return nbytes + sum(_worked_bytes(part, batch, nbytes) for part in layer.inner())

@@ -27,10 +27,9 @@ from typing import Any
 import numpy as np
 
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.layer import State
+from seqkit.layer import Layer, State, final_state
 from seqkit.options import positive_integer
 from seqkit.recurrent import Recurrent
-from seqkit.sequence_layer import SequenceLayer
 from seqkit.stack import Stack
 from seqkit.training.batches import Batch
 from seqkit.training.loss import Loss
@@ -52,7 +51,7 @@ def checked(tbptt: Sequence[int], model: Stack, loss: Loss, accumulate: int = 1)
     if accumulate > 1:
         raise ConfigError("tbptt: every window makes an update of its own; leave accumulate out.")
     for layer in model.layers:
-        if isinstance(layer, SequenceLayer) and (not isinstance(layer, Recurrent) or layer.go_backwards):
+        if layer.reads_backwards:
             raise ConfigError(f"tbptt: {layer.name} also reads from the end of a sequence; train on whole sequences.")
         if layer.stateful:
             raise ConfigError(f"tbptt: {layer.name} is stateful; tbptt itself carries states, leave stateful out.")
@@ -140,8 +139,8 @@ class Window:
         for number, layer in enumerate(self._model.layers):
             y, cache = layer.forward(y, lengths, self.states[number], training=True)
             caches.append(cache)
-            if isinstance(layer, Recurrent) and self._after:  # else the next window starts where this one does
-                self.states[number] = cache.direction.state_at(min(self._after, self._x.shape[1]))
+            if self._after:  # else the next window starts where this one does
+                self.states[number] = _state_after(layer, cache, self._after, self._x.shape[1])
             lengths = lengths if y.ndim == 3 else None
         self._shape = y.shape
         return (y[:, self._skipped :] if y.ndim == 3 else y[self.learned]), caches
@@ -154,6 +153,16 @@ class Window:
         else:
             whole[self.learned] = dy
         self._model.backward(whole, caches)
+
+
+def _state_after(layer: Layer, cache: Any, steps: int, time: int) -> State | None:
+    """Where a layer stands after so many of `time` steps, of the cache of a forward pass."""
+    if isinstance(layer, Recurrent):
+        return cache.direction.state_at(min(steps, time))
+    state = final_state(cache) or None
+    if state and steps < time:
+        raise ConfigError(f"tbptt: {layer.name} tells its state at the end of a call only; choose k2 = k1.")
+    return state
 
 
 def _steps_of(batch: Batch, rows: np.ndarray, begin: int, end: int, lengths: np.ndarray) -> Batch:
