@@ -14,11 +14,11 @@ import pytest
 from checks import CHECKS
 from checks.data import Data, Make, assert_close, assert_same_bits, fill, run
 from checks.subjects import maker, registered
-from checks.values import in_reading_order
 from checks.zoo import ZOO
 
 import seqkit
 from seqkit import _core
+from seqkit.testing.checks.paths import turned
 
 LARGE = {name: maker(name, 96, 70) for name in registered()} | {
     name: maker(ZOO[name], 90, 20) for name in ("OneMatrixTwice", "OneMatrixInTwoColumns", "LayerNorm", "ManyGates")
@@ -135,7 +135,7 @@ def test_bidirectional_is_its_two_layers(subject: str, dtype: str) -> None:
     count = len(layer.forward_layer.cell.states)
     one, cache1 = layer.forward_layer.forward(data.x, data.lengths, data.state[:count])
     two, cache2 = layer.backward_layer.forward(data.x, data.lengths, data.state[count:])
-    two = in_reading_order(two, data.lengths)
+    two = turned(two, data.lengths)
     merged = {
         "concat": lambda: np.concatenate([one, two], axis=2),
         "sum": lambda: one + two,
@@ -155,7 +155,7 @@ def test_bidirectional_gradients_are_those_of_its_two_layers(dtype: str) -> None
     dx = 0
     for n, (name, part) in enumerate([("forward", layer.forward_layer), ("backward", layer.backward_layer)]):
         part.zero_grads()
-        dy = data.dy[..., :18] if n == 0 else in_reading_order(data.dy[..., 18:], data.lengths)
+        dy = data.dy[..., :18] if n == 0 else turned(data.dy[..., 18:], data.lengths)
         part_dx, dinitial = part.backward(
             dy, part.forward(data.x, data.lengths, data.state[2 * n : 2 * n + 2])[1], data.dstate[2 * n : 2 * n + 2]
         )

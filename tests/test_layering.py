@@ -35,7 +35,7 @@ FLOORS = (
     ("training", "summary"),
     ("saving",),
     ("model",),
-    ("bench", "build", "tasks", "precision"),
+    ("bench", "build", "tasks", "precision", "testing"),
     ("cli",),
     ("__main__",),
 )

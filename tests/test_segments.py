@@ -48,10 +48,7 @@ SUBJECTS = {name: (make, {}) for name, make in CELLS.items()} | {
 
 def results(make: Make, options: dict[str, Any], lengths: np.ndarray, dtype: str, checkpoint: int | None) -> Any:
     layer = make(dtype, checkpoint=checkpoint, **options)
-    data = Data.draw(layer, lengths)
-    if not layer.returns_sequences:
-        data = Data(data.x, data.lengths, data.state, data.dy[:, -1], data.dstate)
-    return run(layer, data)
+    return run(layer, Data.draw(layer, lengths))
 
 
 @pytest.mark.parametrize("batch", BATCHES)

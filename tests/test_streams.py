@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.bits import random_ticks
 from checks.subjects import registered
 
 import seqkit
 from seqkit.errors import ConfigError, DataError, DTypeError, NotBuiltError, ShapeError, StreamError
 from seqkit.layer import Layer, State
+from seqkit.testing.checks.steps import random_ticks
 
 
 class Fading(Layer):

@@ -1,58 +1,34 @@
-"""What every recurrent layer must do, as named checks.
+"""What only seqkit's own cells are checked for, beside the public kit of ``seqkit.testing``.
 
-A check is a function ``check_<property>(make)``.  `make(dtype, **options)` gives a fresh, built
-layer that returns sequences, always with the same parameters for one type; the check runs it
-and raises AssertionError where the property does not hold.  ``test_cells.py`` runs every check
-on every registered cell, ``test_mutants.py`` runs them on layers that are wrong on purpose.
+A check is a function ``check_<property>(make)``, as in ``seqkit.testing.checks``.  ``test_conformance.py`` runs all
+public checks on every built-in layer; ``test_cells.py`` those of the engine on cells of every size and form.
 """
 
-from checks.bits import (
-    check_batch,
-    check_calls_are_independent,
-    check_inference,
-    check_inputs_are_kept,
-    check_layout,
-    check_list,
-    check_more_padding,
-    check_nan_in_padding,
-    check_split_in_time,
-    check_steps,
-    check_streams,
-    check_threads,
-)
-from checks.gradients import (
-    check_gradients,
-    check_gradients_accumulate,
-    check_gradients_in_single_precision,
-    check_without_input_gradient,
-)
-from checks.values import check_last_output, check_new_parameters, check_paper, check_reference, check_trace
+from checks.papers import check_paper
+from seqkit.testing import CHECKS as PUBLIC
 
-CHECKS = {
-    check.__name__: check
-    for check in (
-        check_reference,
-        check_paper,
-        check_last_output,
-        check_trace,
-        check_new_parameters,
-        check_gradients,
-        check_gradients_in_single_precision,
-        check_gradients_accumulate,
-        check_without_input_gradient,
-        check_nan_in_padding,
-        check_more_padding,
-        check_batch,
-        check_threads,
-        check_split_in_time,
-        check_steps,
-        check_streams,
-        check_list,
-        check_layout,
-        check_inference,
-        check_calls_are_independent,
-        check_inputs_are_kept,
-    )
-}
+OF_THE_ENGINE = (
+    "check_reference",
+    "check_last_output",
+    "check_trace",
+    "check_new_parameters",
+    "check_gradients",
+    "check_gradients_in_single_precision",
+    "check_gradients_accumulate",
+    "check_without_input_gradient",
+    "check_nan_in_padding",
+    "check_more_padding",
+    "check_batch",
+    "check_threads",
+    "check_split_in_time",
+    "check_steps",
+    "check_streams",
+    "check_list",
+    "check_layout",
+    "check_inference",
+    "check_calls_are_independent",
+    "check_inputs_are_kept",
+)
+CHECKS = {name: PUBLIC[name] for name in OF_THE_ENGINE} | {"check_paper": check_paper}
 
-__all__ = [*CHECKS, "CHECKS"]
+__all__ = ["CHECKS", "OF_THE_ENGINE"]

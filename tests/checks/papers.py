@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from checks.data import Data
+from seqkit.testing.checks.values import assert_values
+from seqkit.testing.data import Data, Make
 
 Results = tuple[np.ndarray, tuple[np.ndarray, ...]]
 
@@ -85,3 +86,12 @@ def gru(layer: Any, data: Data) -> Results:
 
 
 PAPERS = {"simple_rnn": simple_rnn, "lstm": lstm, "peephole": peephole, "gru": gru}
+
+
+def check_paper(make: Make) -> None:
+    """Outputs and final states are those of the paper's formulas."""
+    layer = make("float64")
+    if layer.name in PAPERS and not {"activation", "recurrent_activation"} & set(layer.options):
+        data = Data.draw(layer)
+        y, final = PAPERS[layer.name](layer, data)
+        assert_values(layer, data, y, final, "paper")

@@ -34,6 +34,9 @@ class PlainRNN(Layer):
         self.cell = SimpleRNNCell()
         self.threads = _core.num_threads  # of which nothing may depend
 
+    def config(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("units", "return_sequences", "go_backwards")}
+
     @property
     def output_size(self) -> int:
         return self.units

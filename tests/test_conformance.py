@@ -1,0 +1,31 @@
+"""The public kit on every built-in layer, and on options of them that change what a layer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import seqkit
+from seqkit import registry
+from seqkit.testing import parametrize_layer_checks
+
+OPTIONS = (
+    seqkit.LSTM(7, go_backwards=True),
+    seqkit.GRU(5, use_bias=False, reset_after=False),
+    seqkit.LSTM(6, dropout=0.3, recurrent_dropout=0.4, zoneout={"c": 0.2}),
+    seqkit.GRU(6, weight_dropout=0.3, initial_state="learned"),
+    seqkit.PeepholeLSTM(33, checkpoint=2),
+    seqkit.Bidirectional(seqkit.GRU(5, return_sequences=True)),
+    seqkit.Bidirectional(seqkit.LSTM(4), "mul"),
+    seqkit.Dense(4, activation="softmax"),
+    seqkit.Dropout(0.4, noise_shape=(None, 1, None)),
+)
+
+
+@parametrize_layer_checks(*registry.BUILT_IN)
+def test_built_in(check: Callable[[], None]) -> None:
+    check()
+
+
+@parametrize_layer_checks(*OPTIONS)
+def test_options(check: Callable[[], None]) -> None:
+    check()
