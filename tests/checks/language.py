@@ -1,4 +1,4 @@
-"""Cells that use what the equations have beyond gates, states and vectors; none of them is from a paper."""
+"""Cells that use what the equations have beyond gates, states and vectors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from seqkit.equations import (
     exp,
     group_norm,
     largest,
+    matrix,
+    maximum,
     mean,
     scalar,
     sigmoid,
+    softplus,
     tanh,
     total,
     vector,
@@ -92,4 +95,51 @@ class Groups(Cell):
         return {"h": h, "c": tanh(0.6 * s.c + total(mean(x.a, n) * s.h, 2 * n))}
 
 
-LANGUAGE = {cell.__name__: cell for cell in (SomeBiases, NoBiases, Scalars, Reductions)}
+class Exponential(Cell):
+    """The sLSTM of Beck et al. (2024): exponential gates, kept in range by a running maximum m, and a normaliser n.
+
+    c and n are both smaller by exp(m) than in the paper's plain equations, so their quotient is the same, whatever m
+    starts from; zeros will do.
+    """
+
+    gates, states = ("i", "f", "z", "o"), ("h", "c", "n", "m")
+    kinks = True
+
+    def __init__(self, forget: str = "sigmoid", **options: Any) -> None:
+        super().__init__(**options)
+        self.forget = forget
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        f_raw = x.f + U.f @ s.h
+        log_f = f_raw if self.forget == "exp" else -softplus(-f_raw)
+        log_i = x.i + U.i @ s.h
+        m = maximum(log_f + s.m, log_i)
+        i, f = exp(log_i - m), exp(log_f + s.m - m)
+        c = f * s.c + i * tanh(x.z + U.z @ s.h)
+        n = f * s.n + i
+        return {"h": sigmoid(x.o + U.o @ s.h) * c / n, "c": c, "n": n, "m": m}
+
+
+class TwoLayers(Cell):
+    """Two LSTM layers in one cell: the second reads the new output of the first."""
+
+    gates, states = ("i", "f", "g", "o"), ("h", "c", "below", "c_below")
+
+    def parameters(self) -> dict[str, Parameter]:
+        matrices = {f"{kind}_{gate}": matrix() for kind in ("W", "R") for gate in self.gates}
+        return matrices | {"b": vector(*self.gates)}
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        def lstm(sums: list[Any], c: Any) -> tuple[Any, Any]:
+            i, f, g, o = sums
+            c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+            return sigmoid(o) * tanh(c), c
+
+        below, c_below = lstm([getattr(x, k) + getattr(U, k) @ s.below for k in self.gates], s.c_below)
+        h, c = lstm(
+            [getattr(p, f"W_{k}") @ below + getattr(p, f"R_{k}") @ s.h + getattr(p.b, k) for k in self.gates], s.c
+        )
+        return {"h": h, "c": c, "below": below, "c_below": c_below}
+
+
+LANGUAGE = {cell.__name__: cell for cell in (SomeBiases, NoBiases, Scalars, Reductions, Exponential, TwoLayers)}
