@@ -19,6 +19,7 @@ _HOMES = {
     "seqkit.cells.simple_rnn": ("SimpleRNN",),
     "seqkit.equations": ("Cell", "Parameter", "matrix", "vector"),
     "seqkit.errors": ("SeqkitError",),
+    "seqkit.importing": ("load_plugin",),
     "seqkit.layer": ("Layer",),
     "seqkit.layers.bidirectional": ("Bidirectional",),
     "seqkit.layers.dense": ("Dense",),

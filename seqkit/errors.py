@@ -62,3 +62,19 @@ class LoadError(SeqkitError, ValueError):
 
 class BuildError(SeqkitError, ImportError):
     """The compiled core is missing or does not fit this processor."""
+
+
+def words(error: BaseException) -> str:
+    """Type and message of somebody else's error in one line of bounded length, whatever the error does.
+
+    Examples
+    --------
+    >>> words(ValueError("no\\n such  thing"))
+    'ValueError: no such thing'
+    """
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "(it has no message)"
+    kind = type(error).__name__
+    return f"{kind}: {text[:300]}" if text else kind

@@ -3,28 +3,28 @@
 A name leads to a class: a :class:`~seqkit.layer.Layer`, or a
 :class:`~seqkit.equations.Cell`, which is made into a layer when it is created.  Names come
 from three places, asked in this order: ``@register`` in the running program, the built-in
-table below, and the entry points of installed packages (group ``seqkit.layers``), which are
+table below, and the entry points of installed packages (:mod:`seqkit.discovery`), which are
 read at the first name that the other two don't know.  Nothing is imported before its name is
 asked for, so a broken plugin harms only those who ask for it.
+
+``package:name`` is the name that no other package can claim.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from seqkit import discovery
+from seqkit.discovery import Offer
 from seqkit.equations import Cell
-from seqkit.errors import ConfigError, PluginError, UnknownLayerError
+from seqkit.errors import ConfigError, PluginError, SeqkitError, UnknownLayerError
+from seqkit.importing import Target, blamed, load, owner, present
 from seqkit.layer import Layer
+from seqkit.recorded import PROGRAM, Record
 from seqkit.recurrent import Recurrent
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
-GROUP = "seqkit.layers"
 
 # The entry points of seqkit's own distribution say the same (a test compares them); the table
 # also serves where no metadata is installed.
@@ -40,30 +40,22 @@ BUILT_IN = {
     "last_step": "seqkit.layers.last_step:LastStep",
 }
 
-Target = type[Layer] | type[Cell]
 T = TypeVar("T", bound=type)
 
 _registered: dict[str, Target] = {}
-_discovered: dict[str, list[EntryPoint]] | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One registered name: what it leads to, who provides it, and what is wrong with it."""
-
-    name: str
-    target: str
-    package: str
-    error: str | None = None
 
 
 def register(name: str) -> Callable[[T], T]:
     """Class decorator: make a Layer or Cell class available under `name`.
 
+    A class of an installed package needs no decorator, its entry point names it.
+
     Raises
     ------
     PluginError
         If the name is taken.
+    ConfigError
+        If it is not an identifier.
 
     Examples
     --------
@@ -76,20 +68,22 @@ def register(name: str) -> Callable[[T], T]:
     >>> seqkit.create("doc_identity", 4).name
     'doc_identity'
     """
+    if not discovery.is_name(name):
+        raise ConfigError(f"register({name!r}): a name is an identifier of ASCII letters, digits and underscores.")
 
     def add(cls: T) -> T:
         if not issubclass(cls, (Layer, Cell)):
             raise ConfigError(f"register({name!r}): {cls.__name__} must be a subclass of seqkit.Cell or seqkit.Layer.")
-        path = f"{cls.__module__}:{cls.__qualname__}"
-        known = _registered.get(name)
-        if known is not None and f"{known.__module__}:{known.__qualname__}" != path:
-            raise PluginError(
-                f"layer name {name!r} is taken by {known.__module__}:{known.__qualname__}; choose another for {path}."
-            )
+        path, importing = _path(cls), owner.get()
         if BUILT_IN.get(name, path) != path:
             raise PluginError(f"layer name {name!r} is built in and cannot be replaced by {path}; choose another name.")
+        if importing is not None:  # it belongs to the package that is being imported, and takes no name from others
+            discovery.add(Offer(name, path, importing.package, importing.version, declared=False))
+        elif name in _registered and _path(_registered[name]) != path:
+            raise PluginError(f"layer name {name!r} is taken by {_path(_registered[name])}; choose another for {path}.")
+        else:
+            _registered[name] = cls
         cls.name = name
-        _registered[name] = cls
         return cls
 
     return add
@@ -105,20 +99,28 @@ def get(name: str) -> Target:
     PluginError
         If its import fails or two packages claim the name.
     """
-    if name in _registered:
-        return _registered[name]
+    if name in BUILT_IN and name not in _registered:
+        _registered[name] = load(find(name))
+    return _registered[name] if name in _registered else load(find(name))
+
+
+def find(name: str) -> Offer:
+    """What a name means; imports nothing, and raises as :func:`get` does."""
     if name in BUILT_IN:
-        return _import(name, BUILT_IN[name], "seqkit")
-    points = _entry_points().get(name, [])
-    if not points:
+        return Offer(name, BUILT_IN[name], *_seqkit(), loaded=_registered.get(name))
+    if name in _registered:
+        return Offer(name, _path(_registered[name]), "this program", "", loaded=_registered[name])
+    found = discovery.find(name)
+    if not found:
         known = names()
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" did you mean {close[0]!r}?" if close else ""
         raise UnknownLayerError(f"no layer named {name!r};{hint} Installed: {', '.join(known)}.")
-    if len(points) > 1:
-        rivals = " and ".join(f"{_package(point)} ({point.value})" for point in points)
-        raise PluginError(f"layer name {name!r} is claimed by {rivals}; uninstall one of them.")
-    return _import(name, points[0].value, _package(points[0]))
+    if len(found) > 1:
+        rivals = " and ".join(sorted(f"{offer.provider} ({offer.target})" for offer in found))
+        choices = " or ".join(sorted(repr(offer.qualified) for offer in found))
+        raise PluginError(f"layer name {name!r} is claimed by {rivals}; say {choices}.")
+    return found[0]
 
 
 def create(name: str, *args: Any, **options: Any) -> Layer:
@@ -131,28 +133,10 @@ def create(name: str, *args: Any, **options: Any) -> Layer:
     'gru'
     """
     target = get(name)
-    return Recurrent(target, *args, **options) if issubclass(target, Cell) else target(*args, **options)
-
-
-def spec(layer: Layer) -> dict[str, Any]:
-    """Name and configuration of a layer as plain values, for a file."""
-    try:
-        known = get(layer.name)
-    except UnknownLayerError:
-        raise ConfigError(
-            f"{layer!r} is not registered; decorate its class with @seqkit.register to save it."
-        ) from None
-    expected = Recurrent if issubclass(known, Cell) else known
-    if type(layer) is not expected:
-        raise ConfigError(f"{type(layer).__name__} says its name is {layer.name!r}, which leads to {known.__name__}.")
-    return {"layer": layer.name, "config": layer.config()}
-
-
-def from_spec(description: dict[str, Any]) -> Layer:
-    """An unbuilt layer from what :func:`spec` gave."""
-    target = get(description["layer"])
-    config = dict(description["config"])
-    return Recurrent(target, **config) if issubclass(target, Cell) else target.from_config(config)
+    if name in _registered:
+        return _make(target, *args, **options)
+    with blamed(f"{find(name)} cannot be made", kind=ConfigError, passing=SeqkitError):
+        return _make(target, *args, **options)
 
 
 def is_cell(name: str) -> bool:
@@ -175,55 +159,93 @@ def cell_of(name: str) -> Cell:
 
 
 def names() -> list[str]:
-    """Every registered name, sorted; imports nothing."""
-    return sorted({*_registered, *BUILT_IN, *_entry_points()})
+    """Every name that can be created, sorted; imports nothing."""
+    offers = [offer for offer in discovery.allowed() if offer.fault is None]
+    return sorted({*_registered, *BUILT_IN, *(offer.qualified if rival(offer) else offer.name for offer in offers)})
 
 
-def entries() -> list[Entry]:
-    """Every registered name with its provider; imports each once to see whether it works."""
-    return [_entry(name) for name in names()]
+def rival(offer: Offer) -> str | None:
+    """Why the short name of an offer does not lead to it; None if it does.
+
+    Examples
+    --------
+    >>> rival(Offer("lstm", "my_package:LSTM", "my-package", "1.0"))
+    "'lstm' alone is the built-in layer"
+    """
+    name = offer.name
+    if name in BUILT_IN:
+        return None if offer.target == BUILT_IN[name] else f"{name!r} alone is the built-in layer"
+    if name in _registered and present(offer) is not _registered[name]:
+        return f"{name!r} alone is registered by this program"
+    others = [other.provider for other in discovery.find(name) if other is not offer]
+    return f"{name!r} alone could also be that of {', '.join(others)}" if others else None
 
 
-def _entry(name: str) -> Entry:
-    points = _entry_points().get(name, [])
-    package = "seqkit" if name in BUILT_IN else ", ".join(_package(point) for point in points) or "this program"
-    target = BUILT_IN.get(name) or ", ".join(point.value for point in points)
-    try:
-        cls = get(name)
-    except (PluginError, UnknownLayerError) as error:
-        return Entry(name, target, package, str(error))
-    return Entry(name, f"{cls.__module__}:{cls.__qualname__}", package)
+# ---- in files ------------------------------------------------------------------------------------
 
 
-def _import(name: str, path: str, package: str) -> Target:
-    module, _, attribute = path.partition(":")
-    try:
-        cls = getattr(import_module(module), attribute)
-        valid = isinstance(cls, type) and issubclass(cls, (Layer, Cell))
-    except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"layer {name!r} of {package} ({path}) cannot be imported: {type(error).__name__}: {error}. "
-            f"Update or uninstall {package}."
-        ) from error
-    if not valid:
-        raise PluginError(f"layer {name!r} of {package} ({path}) is not a seqkit.Cell or seqkit.Layer class.")
-    cls.name = name
-    _registered[name] = cls
-    return cls
+def spec(layer: Layer) -> dict[str, Any]:
+    """Name, package, version and configuration of a layer as plain values, for a file."""
+    record = _record(type(layer.cell) if type(layer) is Recurrent else type(layer))
+    if record is None:
+        raise ConfigError(f"{layer!r} is not registered; decorate its class with @seqkit.register to save it.")
+    return {**record.spec(), "config": layer.config()}
 
 
-def _entry_points() -> dict[str, list[EntryPoint]]:
-    """Entry points of other packages by name; the metadata is read once."""
-    global _discovered
-    if _discovered is None:
-        from importlib.metadata import entry_points  # 10 ms: not before it is needed
+def from_spec(description: Mapping[str, Any]) -> Layer:
+    """An unbuilt layer from what :func:`spec` gave; no package is imported for it.
 
-        _discovered = {}
-        for point in entry_points(group=GROUP):
-            if point.value not in BUILT_IN.values():
-                _discovered.setdefault(point.name, []).append(point)
-    return _discovered
+    Raises
+    ------
+    UnknownLayerError
+        If its class is not there; the message says who provides it and what to do.
+    """
+    record, config = Record.of(description), dict(description["config"])
+    target = _recorded(record)
+    with blamed(f"layer {record.name!r} cannot be made", kind=ConfigError, passing=SeqkitError):
+        return Recurrent(target, **config) if issubclass(target, Cell) else target.from_config(config)
 
 
-def _package(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
+def _recorded(record: Record) -> Target:
+    """The class that a record means."""
+    if record.name in BUILT_IN and record.package in (None, "seqkit"):
+        return get(record.name)
+    usable = record.usable()
+    if len(usable) > 1:
+        find(record.name)  # raises: several packages claim the name
+    if usable:
+        target = load(usable[0])
+    elif record.name in _registered and record.name not in BUILT_IN:
+        target = _registered[record.name]
+    else:
+        raise UnknownLayerError(record.missing())
+    record.compare(_record(target) or Record(record.name, PROGRAM))
+    return target
+
+
+def _record(cls: type) -> Record | None:
+    """What a file should say of a class; None for one that no name leads to."""
+    path = _path(cls)
+    for name, target in BUILT_IN.items():
+        if target == path:
+            return Record(name, *_seqkit())
+    for offer in discovery.installed().offers:
+        if present(offer) is cls:
+            return Record(offer.name, offer.package, offer.version)
+    for name, registered in _registered.items():
+        if registered is cls:
+            return Record(name, cls.__module__.partition(".")[0])
+    return None
+
+
+def _seqkit() -> tuple[str, str]:
+    """Name and version of this package; its roof is imported when anything is."""
+    return "seqkit", str(import_module("seqkit").__version__)
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _make(target: Target, *args: Any, **options: Any) -> Layer:
+    return Recurrent(target, *args, **options) if issubclass(target, Cell) else target(*args, **options)

@@ -58,6 +58,6 @@ def rebuild(
         recipe.optimizer.restore(group(arrays, OPTIMIZER), recipe.params(model))
         return recipe
     except UnknownLayerError as error:
-        raise LoadError(f"{path}: {error} Install the package that provides it, or register its class.") from error
+        raise LoadError(f"{path}: {error}") from error
     except (SeqkitError, LookupError, TypeError, ValueError, MemoryError) as error:
         raise LoadError(f"{path}: the model cannot be rebuilt: {error} ({type(error).__name__}).") from error

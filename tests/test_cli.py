@@ -99,10 +99,10 @@ def test_predict_refuses_what_does_not_fit(run, write):
 
 def test_layers_are_listed_with_their_packages(run):
     lines = run("layers").stdout.splitlines()
-    assert lines[0].split() == ["name", "target", "package", "error"]
+    assert lines[0].split() == ["name", "target", "package", "remark"]
     listed = {line.split()[0]: line.split()[1:] for line in lines[1:]}
     assert set(listed) == set(registry.names())
-    assert listed["lstm"] == ["seqkit.cells.lstm:LSTM", "seqkit"]
+    assert listed["lstm"] == ["seqkit.cells.lstm:LSTM", "seqkit", seqkit.__version__]
     document = json.loads(run("layers", "--json").stdout)
     assert [entry["name"] for entry in document] == registry.names()
 

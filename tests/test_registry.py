@@ -17,7 +17,7 @@ from checks import CHECKS
 from checks.data import fill
 
 import seqkit
-from seqkit import registry
+from seqkit import catalog, discovery, registry
 from seqkit.equations import Cell, tanh
 from seqkit.errors import ConfigError, PluginError, UnknownLayerError
 from seqkit.layer import Layer
@@ -31,7 +31,7 @@ Install = Callable[..., None]
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is gone after it."""
     monkeypatch.setattr(registry, "_registered", dict(registry._registered))
-    monkeypatch.setattr(registry, "_discovered", None)
+    monkeypatch.setattr(discovery, "_installed", None)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
         lines = "\n".join(f"{name} = {target}" for name, target in layers.items())
-        (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{lines}\n")
+        (info / "entry_points.txt").write_text(f"[{discovery.GROUP}]\n{lines}\n")
         (tmp_path / f"{package}.py").write_text(textwrap.dedent(source))
         invalidate_caches()
 
@@ -72,9 +72,9 @@ CELL = """
 
 
 def test_the_table_says_what_the_metadata_says() -> None:
-    assert PROJECT["entry-points"][registry.GROUP] == registry.BUILT_IN
+    assert PROJECT["entry-points"][discovery.GROUP] == registry.BUILT_IN
     try:
-        points = distribution("seqkit").entry_points.select(group=registry.GROUP)
+        points = distribution("seqkit").entry_points.select(group=discovery.GROUP)
     except PackageNotFoundError:
         return
     assert {point.name: point.value for point in points} == registry.BUILT_IN
@@ -118,7 +118,7 @@ def test_register_a_cell() -> None:
     assert isinstance(layer, Recurrent)
     assert registry.from_spec(registry.spec(layer)).config() == layer.config()
     assert "here" in registry.names()
-    entry = next(entry for entry in registry.entries() if entry.name == "here")
+    entry = next(entry for entry in catalog.entries() if entry.name == "here")
     assert (entry.package, entry.error) == ("this program", None)
     assert entry.target.endswith("Here")
 
@@ -133,7 +133,8 @@ def test_register_a_layer() -> None:
             return 2 * dy, ()
 
     assert registry.create("twice")(np.ones((1, 2, 3)))[0, 0, 0] == 2.0
-    assert registry.spec(Twice()) == {"layer": "twice", "config": {}}
+    package = __name__.partition(".")[0]
+    assert registry.spec(Twice()) == {"layer": "twice", "package": package, "version": None, "config": {}}
     assert not registry.is_cell("twice")
 
 
@@ -189,13 +190,10 @@ def test_a_layer_that_is_not_registered_has_no_description() -> None:
 
         def backward(self, *args: Any, **options: Any) -> Any: ...
 
-    class Gru(seqkit.GRU):
-        pass
-
     with pytest.raises(ConfigError, match=r"is not registered; decorate its class with @seqkit.register"):
         registry.spec(Loner())
-    with pytest.raises(ConfigError, match="Gru says its name is 'gru', which leads to GRU"):
-        registry.spec(Gru(3))
+    with pytest.raises(ConfigError, match=r"Gru.* is not registered"):
+        registry.spec(type("Gru", (seqkit.GRU,), {})(3))
 
 
 # ---- from other packages -------------------------------------------------------------------------
@@ -214,8 +212,8 @@ def test_a_plugin_works_like_a_built_in_cell(install: Install) -> None:
     layer = registry.create("mgu", 6)
     assert layer.name == "mgu"
     assert registry.from_spec(registry.spec(layer)).config() == layer.config()
-    entry = next(entry for entry in registry.entries() if entry.name == "mgu")
-    assert entry == registry.Entry("mgu", "mgupack:MGU", "mgupack 1.0")
+    entry = next(entry for entry in catalog.entries() if entry.name == "mgu")
+    assert entry == catalog.Entry("mgu", "mgupack:MGU", "mgupack", "1.0")
 
 
 def test_a_plugin_is_imported_when_it_is_asked_for(install: Install) -> None:
@@ -255,9 +253,9 @@ def test_a_broken_plugin_harms_only_those_who_ask_for_it(install: Install, fault
         registry.create("mgu", 4)
     assert message in str(caught.value)
     assert registry.create("other", 4).name == "other"
-    by_name = {entry.name: entry for entry in registry.entries()}
+    by_name = {entry.name: entry for entry in catalog.entries()}
     assert message in str(by_name["mgu"].error)
-    assert by_name["mgu"].package == "broken 2.5"
+    assert (by_name["mgu"].package, by_name["mgu"].version) == ("broken", "2.5")
     assert all(by_name[name].error is None for name in registry.BUILT_IN)
     with pytest.raises(PluginError):  # the second time as the first
         registry.create("mgu", 4)
@@ -268,16 +266,29 @@ def test_two_packages_with_one_name_are_both_named(install: Install) -> None:
     install("second", CELL, version="2.2", mgu="second:MGU")
     with pytest.raises(PluginError) as caught:
         registry.get("mgu")
-    for text in ("'mgu' is claimed by", "first 1.1 (first:MGU)", "second 2.2 (second:MGU)", "uninstall one of them"):
-        assert text in str(caught.value)
+    rivals = "first 1.1 (first:MGU) and second 2.2 (second:MGU)"
+    assert str(caught.value) == f"layer name 'mgu' is claimed by {rivals}; say 'first:mgu' or 'second:mgu'."
     assert {"first", "second"}.isdisjoint(sys.modules)
-    entry = next(entry for entry in registry.entries() if entry.name == "mgu")
-    assert "claimed" in str(entry.error)
+    assert "mgu" not in registry.names()
+    for package in ("first", "second"):
+        layer = registry.create(f"{package}:mgu", 4)
+        assert type(layer.cell) is sys.modules[package].MGU
+        assert registry.spec(layer)["package"] == package
+        assert type(registry.from_spec(registry.spec(layer)).cell) is type(layer.cell)
+    entries = {entry.name: entry for entry in catalog.entries()}
+    assert "mgu" not in entries
+    assert entries["first:mgu"].error is None
+    assert entries["first:mgu"].remark == "'mgu' alone could also be that of second 2.2"
 
 
 def test_a_plugin_cannot_replace_a_built_in_layer(install: Install) -> None:
     install("usurper", CELL, lstm="usurper:MGU")
     assert registry.get("lstm") is seqkit.LSTM
-    entry = next(entry for entry in registry.entries() if entry.name == "lstm")
-    assert entry == registry.Entry("lstm", "seqkit.cells.lstm:LSTM", "seqkit")
     assert "usurper" not in sys.modules
+    entries = {entry.name: entry for entry in catalog.entries()}
+    assert entries["lstm"] == catalog.Entry("lstm", "seqkit.cells.lstm:LSTM", "seqkit", seqkit.__version__)
+    assert entries["usurper:lstm"].remark == "'lstm' alone is the built-in layer"
+    layer = registry.create("usurper:lstm", 3)
+    assert registry.spec(layer)["package"] == "usurper"
+    assert type(registry.from_spec(registry.spec(layer)).cell) is sys.modules["usurper"].MGU
+    assert registry.spec(seqkit.LSTM(3))["package"] == "seqkit"

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from seqkit import _core, registry
+from seqkit import _core, catalog, registry
 from seqkit.bench.cases import Case, grid
 from seqkit.bench.check import TOLERANCE
 from seqkit.bench.compare import SCHEMA, Comparison, compare, load_run, save_run
@@ -154,7 +154,7 @@ def print_beside(done: Run) -> None:
 
 def all_cells() -> list[str]:
     """Every registered cell; a remark about those that cannot be imported."""
-    entries = registry.entries()
+    entries = catalog.entries()
     for entry in entries:
         if entry.error:
             remark(f"{entry.name} is left out: {entry.error}")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from seqkit import registry
+from seqkit import catalog, registry
 from seqkit.cli.console import print_json, print_table
 from seqkit.cli.options import layer_name
 from seqkit.equations import describe_equations, describe_program
@@ -26,7 +26,7 @@ def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> N
     if name is None and (equations or program):
         raise click.UsageError("--equations and --program need the NAME of a cell.")
     if name is None:
-        print_entries(registry.entries(), as_json)
+        print_entries(catalog.entries(), as_json)
         return
     cell, texts = registry.cell_of(name), {}
     if equations or not program:
@@ -39,10 +39,16 @@ def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> N
         click.echo("\n\n".join(texts.values()))
 
 
-def print_entries(entries: Sequence[registry.Entry], as_json: bool) -> None:
-    """Print layers, their targets and packages, or what is wrong with them."""
+def print_entries(entries: Sequence[catalog.Entry], as_json: bool) -> None:
+    """Print layers, their targets and packages, and what is wrong with them or worth knowing."""
     if as_json:
         print_json([asdict(entry) for entry in entries])
     else:
-        heading = ("name", "target", "package", "error")
-        print_table([heading, *((entry.name, entry.target, entry.package, entry.error or "") for entry in entries)])
+        print_table([("name", "target", "package", "remark"), *map(row_of, entries)])
+
+
+def row_of(entry: catalog.Entry) -> tuple[str, ...]:
+    """A line of the table; what could play tricks on a terminal is written out."""
+    package = f"{entry.package} {entry.version or ''}".rstrip()
+    words = (entry.name, entry.target, package, entry.error or entry.remark or "")
+    return tuple(word if word.isprintable() else ascii(word) for word in words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ import click
 
 from seqkit import registry
 from seqkit.data.files import is_table
+from seqkit.errors import UnknownLayerError
 from seqkit.tasks.settings import Settings, is_recurrent
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,13 +26,13 @@ SEQUENCES_ONLY = ("label", "test", "ignore")
 
 
 def layer_name(ctx: click.Context | None, param: click.Parameter | None, name: str | None) -> str | None:
-    """A registered name; anything else is wrong usage."""
-    known = registry.names()
-    if name is None or name in known:
-        return name
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise click.BadParameter(f"there is no layer {name!r}; {hint}Installed: {', '.join(known)}.")
+    """A name that leads to a layer; anything else is wrong usage."""
+    try:
+        if name is not None:
+            registry.find(name)
+    except UnknownLayerError as error:
+        raise click.BadParameter(str(error)) from None
+    return name
 
 
 def recurrent_name(ctx: click.Context, param: click.Parameter, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 import click
@@ -13,6 +13,7 @@ from seqkit._core import threads as using_threads
 from seqkit.cli.options import THREADS
 from seqkit.data.files import locate
 from seqkit.errors import LoadError
+from seqkit.importing import load_plugin
 from seqkit.model import Sequential
 from seqkit.options import LOW_PRECISIONS
 from seqkit.tasks import classify, forecast, regress
@@ -27,15 +28,24 @@ ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress
 @click.option("--out", type=OUTPUT, default="-", metavar="FILE", help="Where to write.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
 @click.option("--precision", type=click.Choice(("float32", *LOW_PRECISIONS)), help="Precision of products.")
+@click.option("--plugin", "plugins", metavar="NAME", multiple=True, help="Package whose layers MODEL may use.")
 @click.option("--threads", type=THREADS, help="Threads to use.  [default: all processors]")
-def predict(model: str, data: str, out: IO[str], as_json: bool, precision: str | None, threads: int | None) -> None:
+def predict(
+    model: str, data: str, out: IO[str], as_json: bool, precision: str | None, plugins: Sequence[str],
+    threads: int | None,
+) -> None:  # fmt: skip
     """Apply MODEL, a file saved by `seqkit fit`, to DATA.
 
     \b
     Forecasts have one row per point in time that can be forecast, the last ones
     beyond the end of DATA; sequences have one row each.  True values stand beside
     the predictions where DATA has them.
+
+    MODEL imports no package by itself: --plugin names one whose layers it may use; it may
+    be repeated.
     """
+    for package in plugins:
+        load_plugin(package)
     loaded = Sequential.load(model)
     task = loaded.metadata.get("task")
     if task not in ROWS:

@@ -108,6 +108,10 @@ class Bidirectional(SequenceLayer):
             "backward_layer": spec(self.backward_layer),
         }
 
+    def __repr__(self) -> str:
+        directions = f"{self.forward_layer!r}, merge_mode={self.merge_mode!r}, backward_layer={self.backward_layer!r}"
+        return f"Bidirectional({directions})"
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Bidirectional:
         """An unbuilt layer with this configuration."""

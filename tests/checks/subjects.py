@@ -9,7 +9,7 @@ from checks.data import Make, fill
 from checks.language import LANGUAGE, Groups
 from checks.random_cells import RandomCell
 from checks.zoo import ZOO
-from seqkit import registry
+from seqkit import catalog, registry
 from seqkit.equations import ACTIVATIONS, Cell
 from seqkit.recurrent import Recurrent
 
@@ -64,7 +64,7 @@ def repeatable(make: Make) -> Make:
 
 def registered() -> list[str]:
     """Names of the registered cells, and of layers that are a cell with options."""
-    found = {entry.name: registry.get(entry.name) for entry in registry.entries() if entry.error is None}
+    found = {entry.name: registry.get(entry.name) for entry in catalog.entries() if entry.error is None}
     return [name for name, target in found.items() if issubclass(target, (Cell, Recurrent))]
 
 
