@@ -65,4 +65,5 @@ def _entry(offer: Offer) -> Entry:
         error = str(caught)
     rival = registry.rival(offer)
     slow = f"its import took {offer.seconds:.1f} s" if offer.seconds > SLOW else None
-    return Entry(offer.qualified if rival else offer.name, target, offer.package, offer.version, error, rival or slow)
+    name = offer.qualified if rival or not discovery.is_name(offer.name) else offer.name
+    return Entry(name, target, offer.package, offer.version, error, rival or slow)

@@ -198,11 +198,18 @@ def _package(distribution: Distribution, folder: Path) -> str:
 def _read(distribution: Distribution, package: str, folder: Path) -> Iterator[Offer]:
     if GROUP not in (distribution.read_text("entry_points.txt") or ""):
         return
-    version = "-".join(folder.stem.split("-")[1:2]) or distribution.version
+    version = "".join(folder.stem.split("-")[1:2]) or _version(distribution)
     points = [(point.name, point.value) for point in distribution.entry_points.select(group=GROUP)]
     times = Counter(name for name, _ in points)
     for name, value in points:
         yield Offer(name, value, package, version, _fault(name, value, times[name]))
+
+
+def _version(distribution: Distribution) -> str:
+    try:
+        return distribution.version or ""
+    except Exception:  # no metadata; which one it is depends on the version of Python
+        return ""
 
 
 def _fault(name: str, value: str, times: int) -> str | None:

@@ -46,23 +46,15 @@ def load(offer: Offer) -> Target:
         If it cannot be imported or is not what a layer has to be.
     """
     if offer.loaded is None:
-        if offer.fault is not None:
-            raise PluginError(f"{offer} cannot be used: {offer.fault}.")
+        _refuse(offer, offer.fault)
         if not discovery.selection().allows(offer.package):
             raise PluginError(f"{offer} is excluded by {discovery.VARIABLE}={discovery.selection().text!r}.")
         began, token = time.perf_counter(), owner.set(offer)
         try:
-            with blamed(f"{offer} cannot be imported", f"Update or uninstall {offer.package}."), undisturbed():
-                cls = _resolve(offer, import_module)
-                fault = _fault(cls, offer)
-                if fault is None:
-                    cls.name = offer.name
+            offer.loaded = _import(offer)
         finally:
             owner.reset(token)
             offer.seconds = time.perf_counter() - began
-        if fault is not None:
-            raise PluginError(f"{offer} cannot be used: {fault}.")
-        offer.loaded = cls
     loaded: Target = offer.loaded
     return loaded
 
@@ -89,10 +81,9 @@ def load_plugin(package: str) -> list[str]:
 
     Examples
     --------
-    >>> load_plugin("no-such-plugin")
+    >>> load_plugin("no-such-plugin")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ...
-    seqkit.errors.PluginError: no package 'no-such-plugin' with layers is installed; ...
+    seqkit.errors.PluginError: no package 'no-such-plugin' with layers is installed; packages with layers: ...
     """
     loaded, errors = [], []
     for offer in discovery.of_package(package):
@@ -133,17 +124,35 @@ def blamed(
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Send what is printed to standard error; put warnings and modules back afterwards."""
+def undisturbed() -> Iterator[list[str]]:
+    """Send what is printed to standard error; put warnings and modules back, and name these at the end."""
+    names: list[str] = []
     modules = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in PROTECTED}
     with redirect_stdout(sys.stderr), warnings.catch_warnings():
         try:
-            yield
+            yield names
         finally:
             replaced = {name: module for name, module in modules.items() if sys.modules.get(name) is not module}
             sys.modules.update(replaced)
-    if replaced:
-        raise PluginError(f"it replaces the modules {', '.join(replaced)}")
+            names.extend(replaced)
+
+
+def _import(offer: Offer) -> Target:
+    """Import and name a class."""
+    with blamed(f"{offer} cannot be imported", f"Update or uninstall {offer.package}."), undisturbed() as replaced:
+        cls = _resolve(offer, import_module)
+        fault = _fault(cls, offer)
+        if fault is None:
+            cls.name = offer.name
+    if replaced:  # a second import would not do it again, and not be found out
+        offer.fault = f"its import replaces the modules {', '.join(replaced)}"
+    _refuse(offer, offer.fault or fault)
+    return cls
+
+
+def _refuse(offer: Offer, fault: str | None) -> None:
+    if fault is not None:
+        raise PluginError(f"{offer} cannot be used: {fault}.")
 
 
 def _resolve(offer: Offer, module_of: Any) -> Any:

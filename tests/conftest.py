@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from packages import Site
 
+from seqkit import discovery, registry
 from seqkit.bench.peers import WORKERS
 from seqkit.cli import main
 from seqkit.layer import Layer, State
@@ -156,6 +159,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
         return result
 
     return call
+
+
+@pytest.fixture
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers or installs is forgotten after it."""
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    monkeypatch.setattr(discovery, "_installed", None)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget: None) -> Iterator[Site]:
+    """Install packages; what they import is gone after the test."""
+    site = Site(tmp_path / "site")
+    monkeypatch.syspath_prepend(site.folder)
+    before = set(sys.modules)
+    yield site
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(site.folder)):
+            del sys.modules[name]
 
 
 FAKE_PEER = """

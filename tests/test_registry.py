@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 import tomllib
-from collections.abc import Callable, Iterator
-from importlib import import_module, invalidate_caches
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 from checks import CHECKS
 from checks.data import fill
+from packages import CELL, Site
 
 import seqkit
 from seqkit import catalog, discovery, registry
@@ -24,49 +23,7 @@ from seqkit.layer import Layer
 from seqkit.recurrent import Recurrent
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
-Install = Callable[..., None]
-
-
-@pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers is gone after it."""
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
-    monkeypatch.setattr(discovery, "_installed", None)
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Install a package: its metadata with entry points, and its module."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def add(package: str, source: str, version: str = "1.0", **layers: str) -> None:
-        info = tmp_path / f"{package}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
-        lines = "\n".join(f"{name} = {target}" for name, target in layers.items())
-        (info / "entry_points.txt").write_text(f"[{discovery.GROUP}]\n{lines}\n")
-        (tmp_path / f"{package}.py").write_text(textwrap.dedent(source))
-        invalidate_caches()
-
-    before = set(sys.modules)
-    yield add
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
-
-
-CELL = """
-    from seqkit.equations import Cell, sigmoid, tanh
-
-    class MGU(Cell):
-        gates, states = ("f", "n"), ("h",)
-
-        def step(self, x, U, s, p):
-            f = sigmoid(x.f + U.f @ s.h)
-            n = tanh(x.n + U.n @ (f * s.h))
-            return {"h": (1 - f) * s.h + f * n}
-"""
-
+pytestmark = pytest.mark.usefixtures("forget")
 
 # ---- built in ------------------------------------------------------------------------------------
 
@@ -199,7 +156,7 @@ def test_a_layer_that_is_not_registered_has_no_description() -> None:
 # ---- from other packages -------------------------------------------------------------------------
 
 
-def test_a_plugin_works_like_a_built_in_cell(install: Install) -> None:
+def test_a_plugin_works_like_a_built_in_cell(install: Site) -> None:
     install("mgupack", CELL, mgu="mgupack:MGU")
 
     def make(dtype: str, **options: Any) -> Any:
@@ -216,7 +173,7 @@ def test_a_plugin_works_like_a_built_in_cell(install: Install) -> None:
     assert entry == catalog.Entry("mgu", "mgupack:MGU", "mgupack", "1.0")
 
 
-def test_a_plugin_is_imported_when_it_is_asked_for(install: Install) -> None:
+def test_a_plugin_is_imported_when_it_is_asked_for(install: Site) -> None:
     install("quiet", CELL, whisper="quiet:MGU")
     assert "whisper" in registry.names()
     registry.create("lstm", 3)
@@ -245,7 +202,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_plugin_harms_only_those_who_ask_for_it(install: Install, fault: str) -> None:
+def test_a_broken_plugin_harms_only_those_who_ask_for_it(install: Site, fault: str) -> None:
     source, target, message = BROKEN[fault]
     install("broken", source, version="2.5", mgu=target)
     install("whole", CELL, other="whole:MGU")
@@ -261,7 +218,7 @@ def test_a_broken_plugin_harms_only_those_who_ask_for_it(install: Install, fault
         registry.create("mgu", 4)
 
 
-def test_two_packages_with_one_name_are_both_named(install: Install) -> None:
+def test_two_packages_with_one_name_are_both_named(install: Site) -> None:
     install("first", CELL, version="1.1", mgu="first:MGU")
     install("second", CELL, version="2.2", mgu="second:MGU")
     with pytest.raises(PluginError) as caught:
@@ -281,7 +238,7 @@ def test_two_packages_with_one_name_are_both_named(install: Install) -> None:
     assert entries["first:mgu"].remark == "'mgu' alone could also be that of second 2.2"
 
 
-def test_a_plugin_cannot_replace_a_built_in_layer(install: Install) -> None:
+def test_a_plugin_cannot_replace_a_built_in_layer(install: Site) -> None:
     install("usurper", CELL, lstm="usurper:MGU")
     assert registry.get("lstm") is seqkit.LSTM
     assert "usurper" not in sys.modules
