@@ -125,7 +125,7 @@ class Recurrent(SequenceLayer):
         **options: Any,
     ) -> None:
         self.cell = make_cell(cell, options if use_bias else {"use_bias": False, **options})
-        self.name = self.cell.name or type(self.cell).__name__
+        self.name = vars(type(self)).get("name") or self.cell.name or type(self.cell).__name__
         self.units = positive_integer(units, f"{self.name}: units")
         for name in (kernel_initializer, recurrent_initializer, bias_initializer):
             initializers.get(name)

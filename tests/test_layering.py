@@ -35,7 +35,7 @@ FLOORS = (
     ("training", "summary"),
     ("saving",),
     ("model",),
-    ("bench", "build", "tasks", "precision", "testing"),
+    ("bench", "build", "tasks", "precision", "scaffold", "testing"),
     ("cli",),
     ("__main__",),
 )

@@ -332,3 +332,23 @@ def test_files_and_copies(tmp_path: Path) -> None:
 def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     text = next(pair()).summary()
     assert text.splitlines()[1].split() == ["0", "test_elman", "(batch,", "5)", "45"]
+
+
+def test_a_subclass_of_a_built_in_layer_has_a_name_of_its_own(tmp_path: Path) -> None:
+    @registry.register("test_short_memory")
+    class ShortMemory(seqkit.LSTM):
+        def __init__(self, units: int, **options: Any) -> None:
+            super().__init__(units, **{"unit_forget_bias": False, **options})
+
+    layers = [seqkit.Bidirectional(ShortMemory(4, return_sequences=True)), ShortMemory(5, dropout=0.2)]
+    model = seqkit.Sequential([*layers, seqkit.Dense(1)], seed=0).build(FEATURES)
+    assert not model.params["1.bias"].any()
+    model.save(tmp_path / "model.safetensors")
+    loaded = seqkit.load(tmp_path / "model.safetensors")
+    both, single = loaded.layers[:2]
+    assert isinstance(both, seqkit.Bidirectional)
+    assert isinstance(both.backward_layer, ShortMemory)
+    assert (type(single), single.name) == (ShortMemory, "test_short_memory")
+    assert (seqkit.LSTM(4).name, seqkit.Recurrent(seqkit.GRU(3).cell, 3).name) == ("lstm", "gru")
+    x = data(False)[0]
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
