@@ -22,6 +22,7 @@ from seqkit.testing import check_layer
 
 Run = Callable[..., Result]
 ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 
 
 @pytest.fixture(autouse=True)
@@ -72,12 +73,11 @@ def test_code_is_as_tidy_as_ours(kind: str, tmp_path: Path) -> None:
     ruff = shutil.which("ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if ruff is None:
         pytest.skip("ruff is not installed")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     package = write_package("demo_thing", kind, tmp_path)
-    (package / "pyproject.toml").unlink()  # ours counts
-    for command in ("check", "format"):
-        options = ["--diff"] if command == "format" else []
-        done = subprocess.run([ruff, command, *options, str(package)], capture_output=True, text=True)
+    rules = ["--select", ",".join(PROJECT["ruff"]["lint"]["select"])]
+    for command in (["check", *rules], ["format", "--diff"]):
+        length = ["--line-length", str(PROJECT["ruff"]["line-length"])]
+        done = subprocess.run([ruff, *command, "--isolated", *length, "."], cwd=package, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -156,9 +156,8 @@ def test_unknown_kind() -> None:
 
 def test_templates_are_shipped() -> None:
     """The patterns of the package data find every file of the templates."""
-    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["seqkit"]
-    package = ROOT / "seqkit"
-    found = {path for pattern in data for path in package.glob(pattern) if path.is_file()}
+    patterns, package = PROJECT["setuptools"]["package-data"]["seqkit"], ROOT / "seqkit"
+    found = {path for pattern in patterns for path in package.glob(pattern) if path.is_file()}
     files = {path for path in (package / "templates").rglob("*") if path.is_file()}
     assert files <= found
     assert {path.suffix for path in files} == {".in"}
