@@ -13,6 +13,7 @@ import pytest
 
 import seqkit
 from seqkit import registry
+from seqkit.counter import Counter
 from seqkit.errors import ConfigError
 from seqkit.layer import Layer, State, final_state
 from seqkit.training.memory import Load, planned
@@ -191,7 +192,6 @@ def test_training_is_that_of_the_inner_layer() -> None:
     assert_same_bits(wrapped, bare)
     np.testing.assert_array_equal(wrapped.predict(x, batch_size=4), bare.predict(x, batch_size=4))
     wrapped.reset_states()
-    wrapped.release_memory()
     bare.reset_states()
     np.testing.assert_array_equal(wrapped.predict(x, batch_size=4), bare.predict(x, batch_size=4))
 
@@ -245,7 +245,31 @@ def test_steps_and_streams() -> None:
         np.testing.assert_array_equal(array, expected)
 
 
+def test_random_numbers_of_both() -> None:
+    class Noisy(Plain):
+        def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+            self._counter = Counter(17)
+            return super()._build(rng)
+
+    layer = Noisy(seqkit.Dropout(0.5)).build(FEATURES, seed=0)
+    layer.forward(np.ones((4, FEATURES)))
+    assert layer._counter is not None
+    layer._counter.advance(3)
+    state = layer.random_state()
+    assert (state["layer.row"], state["own.seed"], state["own.row"]) == (4, 17, 3)
+    other = Noisy(seqkit.Dropout(0.5)).build(FEATURES, seed=1)
+    other.restore_random_state(state)
+    assert other.random_state() == state
+
+
 # ---- memory, precision ---------------------------------------------------------------------------
+
+
+def least_mebibytes(model: seqkit.Sequential, load: Load) -> int:
+    """The budget that a model needs, of the message that says so."""
+    with pytest.raises(ConfigError, match="needs a memory of at least") as caught:
+        planned(model, 2**20, load)
+    return int(str(caught.value).split("at least ")[1].split("MiB")[0])
 
 
 def test_the_tape_of_the_inner_layer_is_in_the_budget() -> None:
@@ -253,8 +277,9 @@ def test_the_tape_of_the_inner_layer_is_in_the_budget() -> None:
     load = Load(64, 2000)
     (tape,), (expected,) = (planned(model, 10**12, load) for model in (wrapped, bare))
     assert (tape.layer, tape.nbytes) == (wrapped.layers[0].inner()[0], expected.nbytes)
-    with pytest.raises(ConfigError, match="needs a memory of at least"):
-        planned(wrapped, 20 * 2**20, load)
+    beside = load.batch * load.time * UNITS * 8 / 2**20  # what the wrapper works with, as a layer in NumPy
+    for one, other in ((bare, wrapped), (model_of(seqkit.Dense(UNITS)), model_of(Plain(seqkit.Dense(UNITS))))):
+        assert least_mebibytes(other, load) - least_mebibytes(one, load) == pytest.approx(beside, abs=1)
 
 
 def test_a_budget_cuts_the_tape_of_the_inner_layer() -> None:
@@ -268,6 +293,13 @@ def test_a_budget_cuts_the_tape_of_the_inner_layer() -> None:
     assert_same_bits(wrapped, bare)
 
 
+def test_working_memory_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, released = Plain(seqkit.GRU(4)).build(FEATURES), []
+    monkeypatch.setattr(layer.layer, "release_memory", lambda: released.append(1))
+    layer.release_memory()
+    assert released
+
+
 def test_precision() -> None:
     model = model_of(Scaled(seqkit.LSTM(16, return_sequences=True), 0.5), Scaled(seqkit.Dense(4)), dtype="float32")
     low = model.quantize("int8")
@@ -279,3 +311,5 @@ def test_precision() -> None:
     model.params["0.own.a"] = np.full(16, 2.0)  # a change of one is one of both
     np.testing.assert_array_equal(low.layers[0](x), 2 * first.layer.quantize("int8")(x))
     assert set(low.layers[0].grads) == set(first.grads)
+    first.grads["own.a"] += 1
+    assert not low.layers[0].grads["own.a"].any()
