@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from seqkit import registry, scaffold
+from seqkit import discovery, registry, scaffold
 from seqkit.errors import ConfigError
 from seqkit.scaffold import KINDS, write_package
 from seqkit.testing import check_layer
@@ -53,7 +53,7 @@ def test_a_package_is_whole(kind: str, tmp_path: Path) -> None:
             compile(text, name, "exec")
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
     assert project["name"] == "demo-thing"
-    assert project["entry-points"][registry.GROUP] == {"demo_thing": "demo_thing:DemoThing"}
+    assert project["entry-points"][discovery.GROUP] == {"demo_thing": "demo_thing:DemoThing"}
     assert project["dependencies"] == ["seqkit"]
 
 
