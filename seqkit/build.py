@@ -150,11 +150,12 @@ def programs(cell: Cell) -> Iterator[dict[str, Any]]:
     from seqkit.equations import derive, trace
     from seqkit.equations.layout import lay_out
     from seqkit.equations.lower import backward_tables, forward_tables
+    from seqkit.equations.shapes import Shapes
 
     for masked, *drawn in itertools.product((False, True), *[(False, True)] * len(cell.states)):
         program = trace(cell, masked, dict.fromkeys(itertools.compress(cell.states, drawn)))
-        layout, gradient = lay_out(program, 1, "float32", "float32"), derive(program)
+        layout, gradient = lay_out(program, Shapes(program, 1, 1), "float32", "float32"), derive(program)
         if not any(drawn):
-            yield forward_tables(layout, 1, [])
-        yield forward_tables(layout, 1, gradient.saved)
+            yield forward_tables(layout, [])
+        yield forward_tables(layout, gradient.saved)
         yield backward_tables(layout, gradient).tables

@@ -1,16 +1,17 @@
 """The arrays of a recurrent layer: their shapes and what they start from.
 
-Legend: I input features, H units, G gates.
+Legend: F input features that W multiplies, H units, S size of the first state; H where no other is declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from seqkit import initializers
 from seqkit.equations import Cell, OppositeOf
+from seqkit.equations.shapes import Shapes
 from seqkit.options import by_name
 
 
@@ -28,45 +29,48 @@ def learned_states(option: str, states: Sequence[str], owner: str) -> tuple[str,
 
 def initial_arrays(
     cell: Cell,
-    gates: tuple[Sequence[str], Sequence[str], Sequence[str]],
-    sizes: tuple[int, int],
+    shapes: Shapes,
     methods: tuple[str, str, str],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """``weight_ih`` (G*H, I), ``weight_hh`` (G*H, H), ``bias`` (G*H,) if any gate has one, and the cell's own.
+    """``weight_ih`` (G*H, F), ``weight_hh`` (G*H, S), ``bias`` (G*H,) if any gate has one, and the cell's own.
 
     Parameters
     ----------
     cell : Cell
         The equations.
-    gates : (sequence of str, sequence of str, sequence of str)
-        The gates that read the input, those that are multiplied by U, and those that have a bias.
-    sizes : (int, int)
-        I and H.
+    shapes : Shapes
+        All sizes.
     methods : (str, str, str)
         Names of the initializers of ``weight_ih``, ``weight_hh`` and ``bias``; what the cell says of a bias is added.
     rng : Generator
         Source of the numbers; drawn from for each gate in turn.
     """
-    (inputs, recurrent, biased), (features, units) = gates, sizes
+    inputs, recurrent = shapes.input_gates, shapes.recurrent_gates
     arrays = {
-        "weight_ih": initializers.blocks(methods[0], len(inputs), (units, features), rng),
-        "weight_hh": initializers.blocks(methods[1], len(recurrent), (units, units), rng),
+        "weight_ih": _blocks(methods[0], inputs, shapes.features, rng),
+        "weight_hh": _blocks(methods[1], recurrent, shapes.states[0], rng),
     }
-    if biased:
-        drawn = initializers.blocks(methods[2], len(biased), (1, units), rng).ravel()
-        arrays["bias"] = drawn + np.concatenate(_own_biases(cell, biased, units, rng))
+    if shapes.biases:
+        drawn = [initializers.get(methods[2])((1, size), rng).ravel() for size in map(_count, shapes.biases.values())]
+        arrays["bias"] = np.concatenate(drawn) + np.concatenate(_own_biases(cell, shapes.biases, rng))
     for name, parameter in cell.parameters().items():
         owner = f"{cell.name or type(cell).__name__}: {name}"
-        arrays[name] = initializers.values(parameter.initializer, parameter.shape(units), rng, owner)
+        arrays[name] = initializers.values(parameter.initializer, shapes.shape(parameter.dimensions), rng, owner)
     return arrays
 
 
-def _own_biases(cell: Cell, gates: Sequence[str], units: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _blocks(method: str, gates: Mapping[str, slice], columns: int, rng: np.random.Generator) -> np.ndarray:
+    """The rows of all gates, drawn gate by gate."""
+    drawn = [initializers.get(method)((_count(rows), columns), rng) for rows in gates.values()]
+    return np.concatenate([np.zeros((0, columns)), *drawn])
+
+
+def _own_biases(cell: Cell, gates: Mapping[str, slice], rng: np.random.Generator) -> list[np.ndarray]:
     """What the cell says of the bias of every gate; opposites of others come last."""
     owner, said = cell.name or type(cell).__name__, {gate: cell.initial_bias(gate) for gate in gates}
     found = {
-        gate: initializers.values(start, (units,), rng, f"{owner}: bias of gate {gate}")
+        gate: initializers.values(start, (_count(gates[gate]),), rng, f"{owner}: bias of gate {gate}")
         for gate, start in said.items()
         if not isinstance(start, OppositeOf)
     }
@@ -74,3 +78,7 @@ def _own_biases(cell: Cell, gates: Sequence[str], units: int, rng: np.random.Gen
         if isinstance(start, OppositeOf):
             found[gate] = -by_name(found, start.gate, f"{owner}: bias, to be the opposite of for gate {gate},")
     return [found[gate] for gate in gates]
+
+
+def _count(rows: slice) -> int:
+    return int(rows.stop - rows.start)

@@ -1,6 +1,6 @@
 """A traced cell of given size on the engine: programs, packed weights, calls.
 
-Legend: B batch, T time, I input features, H units, R sum of lengths.
+Legend: B batch, T time, I input features, N numbers of a vector, K numbers of an operand, R sum of lengths.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from seqkit.arena_pool import ArenaPool
 from seqkit.equations import Cell, derive, trace
 from seqkit.equations.layout import MAX_VECTORS, Layout, Run, lay_out
 from seqkit.equations.lower import backward_tables, forward_tables
+from seqkit.equations.shapes import Shapes
 from seqkit.equations.symbols import Node
 from seqkit.equations.zoneout import Zoneout
 from seqkit.errors import ConfigError
@@ -27,9 +28,9 @@ from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.rows import Rows
 
 Versioned = Parameters | JoinedParameters
-Target = tuple[int | None, int, list[np.ndarray]]
-"""Number of the run (None: the operand is 1), first column, arrays (units, K) that gradients are added to."""
-WeightRun = tuple[_core.Call, _core.Call, int | None, int, list[np.ndarray]]
+Target = tuple[int | None, int, int, list[np.ndarray]]
+"""Number of the run (None: the operand is 1), first column, N of each, arrays (N, K) that gradients are added to."""
+WeightRun = tuple[_core.Call, _core.Call, int | None, int, int, list[np.ndarray]]
 """Forward and backward call, and a target."""
 
 MAX_INT8 = 2**17  # numbers of a product: 127 * 127 * 2**17 < 2**31
@@ -76,18 +77,16 @@ class Execution:
         zoneout: Zoneout | None = None,
     ) -> None:
         self.program = trace(cell, masked, zoneout)
-        if precision == "int8" and max(units, input_size) > MAX_INT8:
-            raise ConfigError(
-                f"{self.program.name}: a sum of more than {MAX_INT8} products of int8 does not fit into 32 bits, and "
-                f"there are {input_size} features and {units} units; use bfloat16."
-            )
+        self.shapes = Shapes.of_input(self.program, units, input_size)
         self.cell, self.units, self.input_size, self.dtype = cell, units, input_size, dtype
         self.precision, self.masked, self.zoneout = precision, masked, zoneout
-        self.layout: Layout = lay_out(self.program, units, dtype.name, precision or dtype.name)
-        terms = {term for run in self.layout.runs for term in run.terms}
-        self.input_gates = tuple(gate for gate in cell.gates if ("x", gate) in terms)
-        self.recurrent_gates = tuple(gate for gate in cell.gates if ("U", gate) in terms)
-        self.scalars = tuple(name for name, declared in cell.parameters().items() if declared.kind == "scalar")
+        self.layout: Layout = lay_out(self.program, self.shapes, dtype.name, precision or dtype.name)
+        longest = max((run.inner for run in self.layout.runs), default=0)
+        if precision == "int8" and longest > MAX_INT8:
+            raise ConfigError(
+                f"{self.program.name}: a sum of more than {MAX_INT8} products of int8 does not fit into 32 bits, and "
+                f"there is one of {longest}; use bfloat16."
+            )
         self.inference = self.forward_program([])
         self.pool = ArenaPool()
         self.stepper: _core.Stepper | None = None
@@ -99,7 +98,7 @@ class Execution:
 
     def forward_program(self, saved: list[Node]) -> _core.Program:
         """The forward program that keeps `saved` values on its tape."""
-        return _core.Program(forward_tables(self.layout, self.input_size, saved))
+        return _core.Program(forward_tables(self.layout, saved))
 
     @cached_property
     def gradient(self) -> _Gradient:
@@ -127,24 +126,21 @@ class Execution:
         """Where parameters go in the engine's layout."""
         runs = [[self._blocks[term] for term in run.terms] for run in self.layout.runs]
         columns = [[(name, part.start or 0) for name, part in run] for run in runs]
-        places = bias_places(self.layout, self.program.biases, self._width)
-        rows = [(name, row, 1 if name in self.scalars else self.units) for name, row in self.layout.parameter_rows]
-        return _core.Packing(self.inference, columns, places, rows)
+        declared = self.cell.parameters()
+        rows = [(name, row, self.shapes.size(declared[name].size)) for name, row in self.layout.parameter_rows]
+        return _core.Packing(self.inference, columns, bias_places(self.layout, self._width), rows)
 
     def block(self, arrays: Mapping[str, np.ndarray], term: tuple[str, str]) -> np.ndarray:
-        """The (H, K) part of the parameters (or gradients) that a term of a run multiplies."""
+        """The (N, K) part of the parameters (or gradients) that a term of a run multiplies."""
         name, part = self._blocks[term]
         return arrays[name][part]
 
     @cached_property
     def _blocks(self) -> dict[tuple[str, str], tuple[str, slice]]:
         """Which rows of which parameter each term names."""
-        gates = {"x": ("weight_ih", self.input_gates), "U": ("weight_hh", self.recurrent_gates)}
-        blocks = {
-            (kind, gate): (key, slice(n * self.units, (n + 1) * self.units))
-            for kind, (key, names) in gates.items()
-            for n, gate in enumerate(names)
-        }
+        shapes = self.shapes
+        gates = {"x": ("weight_ih", shapes.input_gates), "U": ("weight_hh", shapes.recurrent_gates)}
+        blocks = {(kind, gate): (key, rows[gate]) for kind, (key, rows) in gates.items() for gate in rows}
         matrices = {term[1] for run in self.layout.runs for term in run.terms if term[0] == "matrix"}
         return blocks | {("matrix", name): (name, slice(None)) for name in matrices}
 
@@ -154,7 +150,11 @@ class Execution:
 
     @cached_property
     def _padded(self) -> int:
-        return -(-self.units // self._width) * self._width
+        return -(-self.layout.widest // self._width) * self._width
+
+    def new_states(self, batch: int) -> State:
+        """Room for the states of a batch, (B, N) each."""
+        return tuple(np.empty((batch, size), self.dtype) for size in self.shapes.states)
 
     def forward(
         self,
@@ -173,7 +173,7 @@ class Execution:
         """Bind a forward call; `program` names the one that keeps a tape, if one is wanted, and `first_step` where a
         segment begins in its sequences."""
         batch, masks = x.batch, masks or Masks()
-        final = tuple(np.empty((len(self.cell.states), len(x.lengths), self.units), self.dtype))
+        final = self.new_states(len(x.lengths))
         tape, work = self.pool.take("tape") if program else _core.Arena(), self.pool.take("forward")
         call = _core.Call(
             program or self.inference,
@@ -220,7 +220,7 @@ class Execution:
     def trace(
         self, x: Rows, state: State | None, packed: _core.Weights, names: Sequence[str], reverse: bool
     ) -> dict[str, np.ndarray]:
-        """Named values of every step, (B, T, H), at the time of their input."""
+        """Named values of every step, (B, T, N), at the time of their input."""
         known = self.program.names
         unknown = [name for name in names if name not in known]
         if unknown:
@@ -231,16 +231,18 @@ class Execution:
         values = self._read_tape(forward, len(nodes), reverse)
         self.pool.give_back("tape", forward.tape)
         self.pool.give_back("forward", forward.work)
-        return {name: values[nodes.index(known[name])] for name in names}
+        states = dict(zip(self.program.states, self.shapes.states, strict=True))
+        sizes = {name: states.get(name, self.shapes.size(known[name].size)) for name in names}
+        return {name: values[nodes.index(known[name])][..., :size] for name, size in sizes.items()}
 
     def _read_tape(self, forward: Forward, count: int, reverse: bool) -> np.ndarray:
-        """The `count` saved values of a call as (count, B, T, H), at the time of their input."""
+        """The `count` saved values of a call as (count, B, T, the largest N), at the time of their input."""
         lengths, order, time = forward.x.lengths, np.argsort(-forward.x.lengths, kind="stable"), forward.x.time
         rows, panels = int(lengths.sum()), self._padded // self._width
         tape = np.empty((panels, rows, count, self._width), self.dtype)
         forward.call.copy_saved(tape)
-        values = tape.transpose(2, 1, 0, 3).reshape(count, rows, self._padded)[:, :, : self.units]
-        found = np.zeros((count, len(lengths), time, self.units), self.dtype)
+        values = tape.transpose(2, 1, 0, 3).reshape(count, rows, self._padded)[:, :, : self.layout.widest]
+        found = np.zeros((count, len(lengths), time, self.layout.widest), self.dtype)
         row = 0
         for t in range(time):
             active = order[: np.count_nonzero(lengths > t)]
@@ -267,6 +269,7 @@ class _Gradient:
         self.backward_program = _core.Program(lowered.tables)
         self.post_runs = lowered.post_runs
         self.parameter_columns = lowered.parameter_columns
+        self.input_columns = lowered.input_columns
         self._into: tuple[tuple[np.ndarray, ...], list[Target]] = (), []  # the last arrays of gradients, and targets
         self.bias_columns = {
             gate: place
@@ -280,6 +283,7 @@ class _Gradient:
         """Bytes of both tapes for every step of a sequence, and bytes for every sequence."""
         there, back = self.forward_program.tables, self.backward_program.tables
         vectors, others = len(self.execution.layout.vector_nodes), 2 * (there["states"] + there["masks"])
+        others += len(there["inputs"]) + len(back["inputs"])
         step = there["states"] + there["saved"] + vectors + back["columns"]
         sequence = 3 * there["states"] + vectors + back["vector_count"] + others
         row = self.execution._padded * self.execution.dtype.itemsize
@@ -296,7 +300,7 @@ class _Gradient:
     ) -> Backward:
         """Bind the backward call of a forward call that kept a tape."""
         ex = self.execution
-        initial = tuple(np.empty((len(forward.x.lengths), ex.units), ex.dtype) for _ in ex.cell.states)
+        initial = ex.new_states(len(forward.x.lengths))
         work = ex.pool.take("backward")
         packed = forward.weights
         call = _core.Call(
@@ -317,8 +321,7 @@ class _Gradient:
         return Backward(call, forward, initial, work)
 
     def weight_runs(self, backward: Backward, grads: Mapping[str, np.ndarray]) -> list[WeightRun]:
-        """What the engine adds to the gradients of the parameters; those of scalars, (rows, units), are still to be
-        summed."""
+        """What the engine adds to the gradients of the parameters."""
         arrays, into = tuple(grads.values()), self._into  # once: another thread may set it
         if not all(map(operator.is_, arrays, into[0])) or not into[0]:
             into = self._into = arrays, self._products(grads) + self._sums(grads)
@@ -328,40 +331,55 @@ class _Gradient:
         """Runs of the forward program, for the matrices."""
         ex = self.execution
         return [
-            (n, self._place(run), [ex.block(grads, term) for term in run.terms]) for n, run in enumerate(ex.layout.runs)
+            (n, self._place(run), run.rows, [ex.block(grads, term) for term in run.terms])
+            for n, run in enumerate(ex.layout.runs)
         ]
 
     def _sums(self, grads: Mapping[str, np.ndarray]) -> list[Target]:
-        """Sums of columns, for biases and the cell's own parameters; adjoining columns together."""
-        units, together = self.execution.units, MAX_VECTORS // self.execution.layout.vectors
+        """Sums of columns, for biases and the cell's own parameters; adjoining columns of one size together."""
+        together, declared = MAX_VECTORS // self.execution.layout.vectors, self.execution.cell.parameters()
         targets = [
-            (column, grads[name].reshape(-1, units)[row]) for (name, row), column in self.parameter_columns.items()
+            (*place, grads[name].reshape(-1, self.execution.shapes.size(declared[name].size))[row])
+            for (name, row), places in self.parameter_columns.items()
+            for place in places
         ]
         if "bias" in grads:
-            rows = zip(self.execution.program.biases, grads["bias"].reshape(-1, units), strict=True)
-            targets += [(self.bias_columns[gate], row) for gate, row in rows]
+            rows = {gate: grads["bias"][part] for gate, part in self.execution.shapes.biases.items()}
+            targets += [(self.bias_columns[gate], len(row), row) for gate, row in rows.items()]
         runs: list[Target] = []
-        for column, target in sorted(targets, key=lambda pair: pair[0]):
-            if runs and column == runs[-1][1] + len(runs[-1][2]) and len(runs[-1][2]) < together:
-                runs[-1][2].append(target)
+        for column, size, target in sorted(targets, key=lambda pair: pair[0]):
+            if runs and _adjoins(runs[-1], column, size, target) and len(runs[-1][3]) < together:
+                runs[-1][3].append(target)
             else:
-                runs.append((None, column, [target]))
+                runs.append((None, column, size, [target]))
         return runs
 
     def write_dx(self, backward: Backward, dx: Rows, threads: int, arena: _core.Arena) -> None:
         """Write the gradient of the input."""
-        ex = self.execution
-        runs = [(n, run) for n, run in enumerate(ex.layout.runs) if run.operand == "x"]
+        layout, shapes = self.execution.layout, self.execution.shapes
+        runs = [(n, run) for n, run in enumerate(layout.runs) if run.operand in ("x", "input")]
+        parts = [(0, shapes.w_features), *shapes.inputs.values()]
+        place = {name: n for n, name in enumerate(shapes.inputs, 1)}
         _core.input_gradient(
             backward.forward.call,
             backward.call,
-            [(self._place(run), len(run.terms)) for _, run in runs],
+            parts,
+            [
+                (place[run.node.detail] if run.node else 0, self._place(run), len(run.terms), run.rows)
+                for _, run in runs
+            ],
+            [(place[name], *column) for name, columns in self.input_columns.items() for column in columns],
             [backward.forward.weights.transposed[n] for n, _ in runs],
             dx.place,
-            ex.input_size,
             threads,
             arena,
         )
 
     def _place(self, run: Run) -> int:
         return self.execution.layout.first_column[run.stage] + run.column
+
+
+def _adjoins(run: Target, column: int, size: int, target: np.ndarray) -> bool:
+    """Whether a sum can be taken together with others: over the next column, and of as many numbers."""
+    _, first, rows, targets = run
+    return column == first + len(targets) and size == rows and target.size == targets[0].size

@@ -3,7 +3,7 @@
 Masks are drawn from a counter-based generator: a number depends on the seed of the layer, on what is dropped, on the
 number of its row since the layer was built, on time and unit, and on nothing else.
 
-Legend: B batch, T time, I input features, H units, R recurrent gates.
+Legend: B batch, T time, F features that W multiplies, N numbers of a state; R, S the shape of ``weight_hh``.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Masks:
 
     Attributes
     ----------
-    input : ndarray (B, I), optional
-        What x is multiplied by.
-    recurrent : tuple of ndarray (B, H)
+    input : ndarray (B, F), optional
+        What x is multiplied by, raw inputs excepted.
+    recurrent : tuple of ndarray (B, N)
         What each state that enters a product is multiplied by.
-    weight : ndarray (R*H, H), optional
+    weight : ndarray (R, S), optional
         What ``weight_hh`` is multiplied by.
     noises : tuple of Noise
         For each state that is zoned out, the stream of its masks.
@@ -77,12 +77,12 @@ class Rates:
         counter: Counter,
         batch: int,
         params: Mapping[str, np.ndarray],
-        masked: Sequence[str],
+        masked: Mapping[str, int],
         dtype: str,
     ) -> Masks:
         """The masks of a call on `batch` rows.
 
-        `masked` names the states that are masked where they enter a product.
+        `masked` gives the sizes of the states that are masked where they enter a product.
         """
 
         def drawn(stream: int, rate: float, shape: tuple[int, int]) -> np.ndarray:
@@ -91,11 +91,14 @@ class Rates:
         def zoned_out(state: str, rate: float) -> _core.Noise:
             return _core.Noise(counter.seed, ZONEOUT + self.states.index(state), rate, scale=1.0)
 
-        features, recurrent = params["weight_ih"].shape[1], params["weight_hh"].shape
+        inputs, recurrent = params["weight_ih"].shape, params["weight_hh"].shape
         whole = (1, recurrent[0] * recurrent[1])  # the weights have one mask for a call: that of its first row
         return Masks(
-            drawn(INPUT, self.input, (batch, features)) if self.input else None,
-            tuple(drawn(RECURRENT + self.states.index(s), self.recurrent, (batch, recurrent[1])) for s in masked),
+            drawn(INPUT, self.input, (batch, inputs[1])) if self.input and inputs[0] else None,
+            tuple(
+                drawn(RECURRENT + self.states.index(state), self.recurrent, (batch, size))
+                for state, size in masked.items()
+            ),
             drawn(WEIGHT, self.weight, whole).reshape(recurrent) if self.weight else None,
             tuple(zoned_out(state, rate) for state, rate in self.zoneout.items()),
             counter.row,

@@ -88,7 +88,7 @@ class Recurrent(SequenceLayer):
     params : Parameters
         ``weight_ih`` (G*H, I) of the gates that read the input, ``weight_hh`` (G*H, H) of those
         multiplied by U, each in the order of the cell's gates, ``bias`` (G*H,), and the
-        cell's own.
+        cell's own.  Where the cell declares sizes, each gate has as many rows as it has numbers.
 
     Examples
     --------
@@ -158,8 +158,17 @@ class Recurrent(SequenceLayer):
 
     @property
     def output_size(self) -> int:
-        """Number of units."""
-        return self.units
+        """Size of the first state: the number of units, unless the cell declares another."""
+        return self.state_sizes[0]
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Sizes of the states; one that follows from the input is known once the layer is built."""
+        if "execution" in vars(self):
+            return self.execution.shapes.states
+        declared = self.cell.sizes()
+        sizes = [declared.get(state, "units") for state in self.cell.states]
+        return tuple(size if isinstance(size, int) else self.units if size == "units" else 0 for size in sizes)
 
     @property
     def returns_sequences(self) -> bool:
@@ -172,11 +181,11 @@ class Recurrent(SequenceLayer):
         self.execution = self._equations()
         seed = int(rng.integers(2**63))  # drawn in any case: options leave initial values as they are
         self._counter = Counter(seed) if self._rates else None
-        gates = self.execution.input_gates, self.execution.recurrent_gates, self.execution.program.biases
-        sizes = self.input_size, self.units
         methods = self.kernel_initializer, self.recurrent_initializer, self.bias_initializer
-        arrays = initial_arrays(self.cell, gates, sizes, methods, rng)
-        return arrays | {name: np.zeros(self.units) for name in self._learned}
+        arrays = initial_arrays(self.cell, self.execution.shapes, methods, rng)
+        return arrays | {
+            name: np.zeros(size) for name, size in zip(self._learned, self.state_sizes, strict=bool(self._learned))
+        }
 
     @cached_property
     def _training(self) -> Execution:
@@ -201,7 +210,7 @@ class Recurrent(SequenceLayer):
     def tape_bytes(self, batch: int) -> TapeBytes:
         """What a training pass on `batch` sequences takes."""
         row, sequence = self._training.gradient.tape_bytes
-        states = len(self.cell.states) * self.units * self.dtype.itemsize
+        states = sum(self.state_sizes) * self.dtype.itemsize
         return TapeBytes(batch * row, batch * states, batch * sequence)
 
     def cut(self, steps: int | None) -> None:
@@ -237,7 +246,11 @@ class Recurrent(SequenceLayer):
 
     def _room(self, rows: Rows) -> Rows | np.ndarray:
         """Where the output goes."""
-        return rows.new(self.units) if self.return_sequences else np.zeros((len(rows.lengths), self.units), self.dtype)
+        return rows.new(self.output_size) if self.return_sequences else self._last(len(rows.lengths))
+
+    def _last(self, batch: int) -> np.ndarray:
+        """Where the last outputs go."""
+        return np.zeros((batch, self.output_size), self.dtype)
 
     def _calls(self, rows: Rows, training: bool) -> list[_core.Call]:
         return [self.bind_forward(rows, self._room(rows), None, training).forward.call]
@@ -256,7 +269,8 @@ class Recurrent(SequenceLayer):
         execution = self._training if training else self.execution
         masks = Masks()
         if training and self._counter:
-            entering = execution.layout.masks
+            sizes = dict(zip(self.cell.states, self.state_sizes, strict=True))
+            entering = {state: sizes[state] for state in execution.layout.masks}
             masks = self._rates.draw(self._counter, len(rows.lengths), self.params, entering, self.dtype.name)
         packed = execution.packed(self.params, training, masks.weight)  # both ways: they may change before the way back
         return Direction(
@@ -280,7 +294,8 @@ class Recurrent(SequenceLayer):
         return self._check_state(state, batch)
 
     def _check_state(self, state: State | None, batch: int) -> State | None:
-        return as_state(state, self.cell.states, (batch, self.units), self.dtype, self.name)
+        shapes = [(batch, size) for size in self.state_sizes]
+        return as_state(state, self.cell.states, shapes, self.dtype, self.name)
 
     # ---- backward ---------------------------------------------------------------------------
 
@@ -320,7 +335,7 @@ class Recurrent(SequenceLayer):
         rows, batch = direction.x, len(direction.x.lengths)
         upstream: Rows | np.ndarray | None = None
         if dy is not None:
-            shape = (batch, rows.time, self.units) if self.return_sequences else (batch, self.units)
+            shape = (batch, rows.time, self.output_size) if self.return_sequences else (batch, self.output_size)
             checked = as_gradient(dy, shape, self.dtype, self.name)
             upstream = rows.of_view(checked) if self.return_sequences else checked
         dx = rows.new(self.input_size) if input_grad else None

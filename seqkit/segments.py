@@ -152,12 +152,9 @@ class Gradients:
     dx: Rows | None
 
     def __post_init__(self) -> None:
-        # of the engine: not theirs where a part of the weights was used, or one number for all units
-        own = [] if self.direction.masks.weight is None else ["weight_hh"]
-        execution = self.direction.execution
-        self.targets = self.grads | {name: np.zeros_like(self.grads[name]) for name in own}
-        for name in execution.scalars:
-            self.targets[name] = np.zeros((len(self.grads[name]), execution.units), execution.dtype)
+        self.targets = self.grads  # of the engine; where a part of the weights was used, not theirs
+        if self.direction.masks.weight is not None:
+            self.targets = self.grads | {"weight_hh": np.zeros_like(self.grads["weight_hh"])}
 
     def bind(self, forward: Forward, segment: int) -> Backward:
         """The backward call of a segment."""
@@ -187,11 +184,9 @@ class Gradients:
         self.dstate = back.initial
 
     def end(self) -> None:
-        """Add the gradients that are not the engine's: those of masked weights, scalars and learned states."""
+        """Add the gradients that are not the engine's: those of masked weights and of learned states."""
         if self.direction.masks.weight is not None:
             self.grads["weight_hh"] += self.targets["weight_hh"] * self.direction.masks.weight
-        for name in self.direction.execution.scalars:
-            self.grads[name] += self.targets[name].sum(axis=1)
         for name, gradient in zip(self.direction.learned, self.dstate or (), strict=False):
             self.grads[name] += gradient.sum(axis=0)
 

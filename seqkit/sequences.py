@@ -91,18 +91,19 @@ def as_lengths(lengths: Any, batch: int, time: int, owner: str) -> np.ndarray | 
 
 
 def as_state(
-    state: Any, names: tuple[str, ...], shape: tuple[int, int], dtype: np.dtype, owner: str
+    state: Any, names: tuple[str, ...], shapes: Sequence[tuple[int, int]], dtype: np.dtype, owner: str
 ) -> tuple[np.ndarray, ...] | None:
-    """`state` as a tuple of contiguous arrays of `shape`, one for each of `names`; None stays None."""
+    """`state` as a tuple of contiguous arrays, for each of `names` one of its shape; None stays None."""
     if state is None:
         return None
     if not isinstance(state, (tuple, list)) or len(state) != len(names):
         got = f"{len(state)} arrays" if isinstance(state, (tuple, list)) else type(state).__name__
-        raise ShapeError(f"{owner}: state must be a tuple ({', '.join(names)},) of arrays {shape}, got {got}.")
+        wanted = " and ".join(map(str, dict.fromkeys(shapes)))
+        raise ShapeError(f"{owner}: state must be a tuple ({', '.join(names)},) of arrays {wanted}, got {got}.")
     arrays = tuple(np.ascontiguousarray(as_numbers(array, dtype, owner, "state")) for array in state)
-    wrong = next((name for name, array in zip(names, arrays, strict=True) if array.shape != shape), None)
-    if wrong is not None:
-        raise ShapeError(f"{owner}: state {wrong!r} has shape {arrays[names.index(wrong)].shape}, expected {shape}.")
+    for name, array, shape in zip(names, arrays, shapes, strict=True):
+        if array.shape != shape:
+            raise ShapeError(f"{owner}: state {name!r} has shape {array.shape}, expected {shape}.")
     return arrays
 
 

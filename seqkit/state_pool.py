@@ -1,6 +1,6 @@
 """The states of many streams of one recurrent layer.
 
-Legend: N streams of a tick, I input features, H units.
+Legend: N streams of a tick, I input features.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class StatePool:
 
     def __init__(self, execution: Execution, params: Versioned, rows: int, learned: Sequence[str] = ()) -> None:
         self._execution, self._params, self._learned = execution, params, learned
-        self._states = tuple(np.zeros((rows, execution.units), execution.dtype) for _ in execution.cell.states)
+        self._states = execution.new_states(rows)
+        for array in self._states:
+            array[...] = 0
         self._stepper: _core.Stepper | None = None
 
     def feed(self, x: Any, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -41,7 +43,7 @@ class StatePool:
         x = as_vectors(x, execution.dtype, execution.program.name, execution.input_size)  # (N, I)
         if self._stepper is None or self._stepper.version != self._params.version:
             self._stepper = execution.bind_stepper(self._params)
-        y = np.empty((len(x), execution.units), execution.dtype)  # (N, H)
+        y = np.empty((len(x), execution.shapes.states[0]), execution.dtype)
         self._stepper.feed(x, y, self._states, sources, targets)
         return y
 

@@ -10,6 +10,7 @@ from seqkit._core.ctc import ctc
 from seqkit._core.dropping import drop
 from seqkit._core.engine import pipeline_pays, plan, run
 from seqkit._core.gather import gather_padded, scatter_add
+from seqkit._core.input_gradient import input_gradient
 from seqkit._core.machine import (
     OPERATIONS,
     REDUCTIONS,
@@ -29,7 +30,7 @@ from seqkit._core.products import Product, add_column_sums, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
 from seqkit._core.threads import num_threads, set_num_threads, threads
 from seqkit._core.updates import RULES, Update, first_non_finite
-from seqkit._core.weights import add_weight_gradients, input_gradient
+from seqkit._core.weights import add_weight_gradients
 
 __all__ = [
     "LIMITS",

@@ -10,7 +10,9 @@ cdef char *data_of(object array) noexcept
 
 cdef class Results:
     cdef int type
-    cdef int64_t features, states, units
+    cdef int64_t features, states
+    cdef tuple sizes
+    cdef int64_t size[8]
     cdef tuple older, newer
     cdef tuple take(self, int64_t rows)
     cdef bint free(self, PyObject *result, int64_t rows) noexcept

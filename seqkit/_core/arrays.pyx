@@ -53,8 +53,11 @@ cdef class Results:
     A view holds the array it belongs to, so the counts of references tell the truth.
     """
 
-    def __cinit__(self, str dtype, int64_t features, int64_t states, int64_t units):
-        self.type, self.features, self.states, self.units = type_number(dtype), features, states, units
+    def __cinit__(self, str dtype, int64_t features, tuple sizes):
+        """Outputs of so many features, states of these sizes."""
+        self.type, self.features, self.states, self.sizes = type_number(dtype), features, len(sizes), sizes
+        for i, size in enumerate(sizes):
+            self.size[<int64_t>i] = size
 
     cdef tuple take(self, int64_t rows):
         """A result of so many rows, with arrays that hold anything."""
@@ -73,7 +76,7 @@ cdef class Results:
         if self.states > 0 and Py_REFCNT(state) != 1:  # without states it is the one empty tuple
             return False
         for i in range(self.states):
-            if not self.free_array(PyTuple_GET_ITEM(state, i), rows, self.units):
+            if not self.free_array(PyTuple_GET_ITEM(state, i), rows, self.size[i]):
                 return False
         return self.free_array(PyTuple_GET_ITEM(result, 0), rows, self.features)
 
@@ -84,7 +87,10 @@ cdef class Results:
         return is_matrix(<object>array, self.type, rows, columns) and np.PyArray_ISWRITEABLE(<object>array)
 
     cdef tuple make(self, int64_t rows):
-        cdef np.npy_intp[2] shape = [rows, self.units]
-        state = tuple([np.PyArray_SimpleNew(2, shape, self.type) for _ in range(self.states)])
-        shape[1] = self.features
-        return np.PyArray_SimpleNew(2, shape, self.type), state
+        state = tuple([new_matrix(rows, size, self.type) for size in self.sizes])
+        return new_matrix(rows, self.features, self.type), state
+
+
+cdef object new_matrix(int64_t rows, int64_t columns, int type):
+    cdef np.npy_intp[2] shape = [rows, columns]
+    return np.PyArray_SimpleNew(2, shape, type)

@@ -32,11 +32,11 @@ from seqkit.errors import BuildError
 SLOTS = {
     name: kind
     for kind, name in enumerate(
-        ["temp", "constant", "parameter", "column", "previous", "next", "vector", "saved", "grad", "carry_in", "carry_out", "mask"]
+        ["temp", "constant", "parameter", "column", "previous", "next", "vector", "saved", "grad", "carry_in", "carry_out", "mask", "input"]
     )
 }
-OPERANDS = {name: kind for kind, name in enumerate(["x", "state", "vector", "carry"])}
-LIMITS = {"states": 8, "vector_count": 64, "masks": 16, "weights": 64}  # sizes of the arrays in CallData
+OPERANDS = {name: kind for kind, name in enumerate(["x", "state", "vector", "carry", "input"])}
+LIMITS = {"states": 8, "vector_count": 64, "masks": 16, "inputs": 16, "weights": 64}  # sizes of the arrays in CallData
 
 
 def _use_compiled():
@@ -64,9 +64,9 @@ cdef class Program:
         cdef ProgramData *d = &self.data
         self.tables = tables  # keeps the arrays below alive
         d.kernels = kernels_of(tables["precision"])
-        d.units, d.features, d.vectors = tables["units"], tables["features"], tables["vectors"]
+        d.features, d.vectors = tables["features"], tables["vectors"]
         d.width = d.vectors * d.kernels.lanes
-        d.panels = (d.units + d.width - 1) // d.width
+        d.panels = panels_of(d, tables["widest"])
         d.padded = d.panels * d.width
         d.backward, d.columns, d.saved, d.states = tables["backward"], tables["columns"], tables["saved"], tables["states"]
         d.temps, d.vector_count, d.masks, d.reduction_count = tables["temps"], tables["vector_count"], tables["masks"], len(tables["reductions"])
@@ -74,7 +74,9 @@ cdef class Program:
         d.slot_count, d.stage_count, d.run_count = len(tables["slots"]), len(tables["stages"]), len(tables["runs"])
         d.slots, d.stages = <Slot *>address(tables["slots"]), <Stage *>address(tables["stages"])
         d.runs, d.reductions = <Run *>address(tables["runs"]), <Reduction *>address(tables["reductions"])
-        d.posts, d.clears = <Post *>address(tables["posts"]), <int64_t *>address(tables["clears"])
+        d.posts, d.clears = <Post *>address(tables["posts"]), <Clear *>address(tables["clears"])
+        d.inputs, d.input_count = <Input *>address(tables["inputs"]), len(tables["inputs"])
+        d.state_size = <int64_t *>address(tables["state_sizes"])
         d.code = <sk_instruction *>address(tables["code"])
         cdef int64_t nbytes = tables["constants"].nbytes
         d.constants = <char *>sk_aligned(nbytes + 64)
@@ -160,7 +162,7 @@ cdef class Call:
     """One direction of one layer on one batch.
 
     `x` and `y` are (array, int64 byte offset of every row, bytes between steps); `initial` and `final` are
-    (size, units) arrays; `noises` are drawn at every step for the rows and steps counted from `first_row` and `first_step`; a backward call names the `forward` call whose tape it reads.
+    (size, numbers of a state) arrays; `noises` are drawn at every step for the rows and steps counted from `first_row` and `first_step`; a backward call names the `forward` call whose tape it reads.
     """
 
     def __cinit__(self, Program program, Batch batch, Arena tape, Arena work, *, bint taped, bint reverse=False,
@@ -187,7 +189,7 @@ cdef class Call:
         self.place(tape, work, set(taped_vectors), forward)
         if forward is None:
             for i, array in enumerate(masks):
-                place_mask(d, d.mask[i], address(array))
+                place_mask(d, d.mask[i], address(array), array.shape[1])
             for i, noise in enumerate(noises):
                 d.noise[i] = (<Noise>noise).data
             d.first_row, d.first_step = first_row, first_step
@@ -195,6 +197,7 @@ cdef class Call:
         else:
             d.noise, d.first_row, d.first_step = forward.data.noise, forward.data.first_row, forward.data.first_step
             d.input_mask = forward.data.input_mask
+            d.x, d.reverse = forward.data.x, forward.data.reverse
 
     cdef void place(self, Arena tape, Arena work, set taped_vectors, Call forward) except *:
         """Lay the buffers out."""
@@ -212,6 +215,8 @@ cdef class Call:
         for i in range(p.vector_count):
             d.vector_taped[i] = i in taped_vectors
             d.vector[i] = tape.take(rows * row) if d.vector_taped[i] else work.take(size * row)
+        for i in range(p.input_count):
+            d.raw[i] = work.take(size * row)
         for i in range(p.masks):
             d.mask[i] = forward.data.mask[i] if p.backward else (tape if d.taped else work).take(size * row)
         if p.backward:
@@ -234,9 +239,9 @@ cdef class Call:
         memcpy(address(out, True), self.data.saved, nbytes)
 
 
-cdef void place_mask(CallData *c, char *target, char *source) noexcept:
-    """Copy a (size, units) mask into rows of padded width, in sorted order."""
-    cdef int64_t row, line = c.program.units * c.program.kernels.size, step = c.program.padded * c.program.kernels.size
+cdef void place_mask(CallData *c, char *target, char *source, int64_t numbers) noexcept:
+    """Copy a mask, (size, numbers), into rows of padded width, in sorted order."""
+    cdef int64_t row, line = numbers * c.program.kernels.size, step = c.program.padded * c.program.kernels.size
     for row in range(c.batch.size):
         memset(target + row * step, 0, step)
         memcpy(target + row * step, source + c.batch.order[row] * line, line)
@@ -249,5 +254,5 @@ cdef object tape_bytes(ProgramData *p, BatchData *b, int64_t vectors):
 
 cdef object work_bytes(ProgramData *p, BatchData *b):
     cdef object row = p.padded * p.kernels.size
-    cdef object total = (2 * p.states + p.vector_count + p.masks) * b.size * row
+    cdef object total = (2 * p.states + p.vector_count + p.masks + p.input_count) * b.size * row
     return total + (p.columns * b.rows * row if p.backward else 0) + 64 * 128

@@ -20,7 +20,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from seqkit._core.calls cimport Program, ProgramData, words
+from seqkit._core.calls cimport Program, ProgramData, panels_of, words
 from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, free_threads, parallel, threads_for
 
 from seqkit._core.threads import num_threads
@@ -33,10 +33,10 @@ cdef extern from "Python.h":
 cdef int64_t OPERATIONS = 8             # multiply-adds that take as long as packing a number
 
 cdef struct Column:                     # of a run
-    char *source                        # (units, K)
+    char *source                        # (rows, K)
     char *weights                       # of the run, packed
     char *transposed                    # the same for the way back, or NULL
-    int64_t k, place, count             # K, its place in the run, columns of the run
+    int64_t k, rows, place, count       # K, numbers of the column, its place in the run, columns of the run
 
 cdef struct Job:
     ProgramData *program
@@ -56,7 +56,7 @@ cdef object aligned(int64_t count, str dtype):
 cdef void pack_panel(ProgramData *p, Column *c, int64_t m, char *memory) noexcept nogil:
     """Pack a panel of a column, in low precision by way of encoded rows in `memory`."""
     cdef int64_t unit, k = words(p, c.k), size = p.kernels.size, line = c.count * p.width
-    cdef int64_t units = min(p.units - m * p.width, p.width)
+    cdef int64_t units = min(c.rows - m * p.width, p.width)
     cdef char *source = c.source + m * p.width * c.k * size
     if p.kernels.encode is not NULL:
         for unit in range(units):
@@ -68,7 +68,7 @@ cdef void pack_panel(ProgramData *p, Column *c, int64_t m, char *memory) noexcep
 cdef void transpose_panel(ProgramData *p, Column *c, int64_t m) noexcept nogil:
     """Pack a panel of a column for the product of gradient columns with the transposed weights."""
     cdef int64_t g, first, width, size = p.kernels.size, lanes = p.kernels.lanes, total = up(c.k, lanes)
-    cdef int64_t inner = p.panels * c.count * p.width, units = min(p.units - m * p.width, p.width)
+    cdef int64_t inner = panels_of(p, c.rows) * c.count * p.width, units = min(c.rows - m * p.width, p.width)
     cdef char *source = c.source + m * p.width * c.k * size
     for g from 0 <= g < total by SK_MAX_VECTORS * lanes:
         width = min(total - g, SK_MAX_VECTORS * lanes)
@@ -84,6 +84,8 @@ cdef void pack_panels(void *context, int64_t thread, int64_t threads) noexcept n
     cdef Job *w = <Job *>context
     cdef int64_t i, panels = w.program.panels, total = w.count * panels
     for i in range(total * thread // threads, total * (thread + 1) // threads):
+        if i % panels >= panels_of(w.program, w.columns[i // panels].rows):
+            continue
         pack_panel(w.program, &w.columns[i // panels], i % panels, w.memory + thread * w.share)
         if w.columns[i // panels].transposed is not NULL:
             transpose_panel(w.program, &w.columns[i // panels], i % panels)
@@ -137,7 +139,7 @@ cdef class Weights:
         arrays = []
         for n in range(p.run_count):
             k = up(p.runs[n].inner, p.kernels.lanes) if back else words(p, p.runs[n].inner)
-            arrays.append(aligned(p.panels * k * p.runs[n].count * p.width, self.program.tables["dtype"]))
+            arrays.append(aligned(panels_of(p, p.runs[n].rows) * k * p.runs[n].count * p.width, self.program.tables["dtype"]))
         return arrays
 
     cdef bint idle(self) noexcept:
@@ -156,7 +158,7 @@ cdef class Weights:
         for run, columns in enumerate(runs):
             for place, (name, first) in enumerate(columns):
                 c = &self.columns[n]
-                c.k, c.place, c.count = p.runs[<int64_t>run].inner, place, len(columns)
+                c.k, c.rows, c.place, c.count = p.runs[<int64_t>run].inner, p.runs[<int64_t>run].rows, place, len(columns)
                 c.source = address(arrays[name]) + <int64_t>first * c.k * p.kernels.size
                 c.weights = address(self.runs[run], True)
                 c.transposed = address(self.transposed[run], True) if both else NULL
@@ -167,7 +169,7 @@ cdef class Weights:
     cdef int pack_rows(self, arrays, list rows, places) except -1:
         """The bias and the cell's own parameters."""
         cdef ProgramData *p = &self.program.data
-        cdef int64_t n, i, row, numbers, terms = places.shape[0], count = places.shape[1]
+        cdef int64_t n, k, row, numbers, size = p.kernels.size, terms = places.shape[0], count = places.shape[1]
         cdef char *source
         cdef char *target = address(self.parameters, True)
         cdef char *bias = address(arrays["bias"]) if "bias" in arrays else NULL
@@ -176,9 +178,11 @@ cdef class Weights:
         elif bias is not NULL:
             sum_terms(<float *>address(self.bias, True), <float *>bias, <int64_t *>address(places), terms, count)
         for n, (name, row, numbers) in enumerate(rows):
-            source = address(arrays[name]) + row * numbers * p.kernels.size
-            for i in range(p.units // numbers):
-                memcpy(target + (n * p.padded + i * numbers) * p.kernels.size, source, numbers * p.kernels.size)
+            source = address(arrays[name]) + row * numbers * size
+            memcpy(target, source, numbers * size)
+            for k in range(1, p.padded if numbers == 1 else 0):     # a single number is there for every unit
+                memcpy(target + k * size, source, size)
+            target += p.padded * size
         return 0
 
     cdef int run(self) except -1:

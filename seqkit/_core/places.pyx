@@ -8,7 +8,7 @@ b. A task that is down to a single row treats its panels as rows (`by_panel`).
 from libc.stdint cimport int64_t
 
 from seqkit._core.calls cimport (
-    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, NEXT, PARAMETER, PREVIOUS, SAVED, TEMP, VECTOR, CallData, ProgramData, Slot,
+    CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, INPUT, NEXT, PARAMETER, PREVIOUS, SAVED, TEMP, VECTOR, CallData, ProgramData, Slot,
     time_slot,
 )
 from seqkit._core.machine cimport SK_MAX_ROWS, sk_slot
@@ -74,6 +74,8 @@ cdef void place(Mover *mover, CallData *c, Slot slot, int64_t first, int64_t str
         out.panel = c.batch.rows * mover.stride
     elif kind == CARRY_IN or kind == CARRY_OUT:
         mover.origin, mover.clock = c.carry[i] + first * row, CARRY_BEFORE if kind == CARRY_IN else CARRY_AFTER
+    elif kind == INPUT:
+        mover.origin = c.raw[i] + first * row
     else:
         mover.origin = c.mask[i] + first * row
 

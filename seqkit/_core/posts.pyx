@@ -2,9 +2,9 @@
 
 Legend: t time, j row of a task, n rows of a task at this step.
 
-a. target[row] += gradient columns @ weights, over all panels of the gradient at once; targets are
+a. target[row] += gradient columns @ weights, over all panels that the gradient has at once; targets are
    the gradients of states (which the step before reads) or of vectors (which the next stage reads).
-b. Groups of up to four vectors of the target's units, upwards and downwards in turn: what a step has read last is
+b. Groups of up to four vectors of the target, upwards and downwards in turn: what a step has read last is
    still near; a team of threads shares the groups.
 c. The tape is far larger than the caches, and a step finds nothing of it there: what the step
    before will read and write is fetched while the products run.
@@ -13,19 +13,24 @@ c. The tape is far larger than the caches, and a step finds nothing of it there:
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from seqkit._core.calls cimport TARGET_CARRY, CallData, Post, ProgramData, Stage
+from seqkit._core.calls cimport TARGET_CARRY, CallData, Clear, Post, ProgramData, Stage, panels_of
 from seqkit._core.machine cimport SK_MAX_VECTORS, sk_product
 from seqkit._core.tasks cimport Task
 
 cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
-    """Zero the lanes past the last unit in gradients, which products read whole."""
+    """Zero what lies past the end of gradients in their last panels, which products read whole."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, j, size = p.kernels.size, valid = p.units - (p.panels - 1) * p.width
-    cdef char *last = c.grad + ((p.panels - 1) * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
-    if valid < p.width:
-        for k in range(stage.clear, stage.clear_end):
+    cdef int64_t k, j, last, valid, size = p.kernels.size
+    cdef char *grad
+    cdef Clear clear
+    for k in range(stage.clear, stage.clear_end):
+        clear = p.clears[k]
+        last = panels_of(p, clear.size) - 1
+        valid = clear.size - last * p.width
+        if valid < p.width and task.panel <= last < task.panel_end:
+            grad = c.grad + (last * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
             for j in range(n):
-                memset(last + ((j * task.stride * p.columns + p.clears[k]) * p.width + valid) * size, 0, (p.width - valid) * size)
+                memset(grad + ((j * task.stride * p.columns + clear.column) * p.width + valid) * size, 0, (p.width - valid) * size)
 
 
 cdef void fetch_step(CallData *c, Task task, int64_t t, sk_product *product, char *tape, int64_t columns) noexcept nogil:
@@ -60,11 +65,11 @@ cdef void multiply_rows(CallData *c, Task task, int64_t t, int64_t n, sk_product
 cdef void run_post(CallData *c, Task task, int64_t t, int64_t n, Post post, sk_product *product, char **rows) noexcept nogil:
     """The groups of one post that belong to this member of a team."""
     cdef ProgramData *p = c.program
-    cdef int64_t lanes = p.kernels.lanes, size = p.kernels.size, total = (p.units + lanes - 1) // lanes
+    cdef int64_t lanes = p.kernels.lanes, size = p.kernels.size, total = (post.inner + lanes - 1) // lanes
     cdef int64_t groups = (total + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS, members = 1 if task.team is NULL else task.team.members
     cdef int64_t g = groups * task.member // members * SK_MAX_VECTORS, whole, vectors
     cdef int64_t end = min(total, groups * (task.member + 1) // members * SK_MAX_VECTORS)
-    cdef int64_t inner = product.length * p.panels * lanes * size       # bytes of weights of one vector
+    cdef int64_t inner = product.length * product.segments * lanes * size       # bytes of weights of one vector
     cdef char *weight = c.weight[post.weight]
     cdef char *target = c.vector[post.index]
     if post.target == TARGET_CARRY:
@@ -90,10 +95,10 @@ cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, 
     cdef int64_t k, j, line = p.columns * p.width
     cdef char *grad = c.grad + (c.batch.offset[t] + task.first) * line * p.kernels.size
     cdef sk_product product
-    product.step, product.segments, product.segment = 1, p.panels, c.batch.rows * line
+    product.step, product.segment = 1, c.batch.rows * line
     product.z_row, product.bias, product.ahead = p.padded * task.stride, NULL, NULL
     for k in range(stage.post, stage.post_end):
         for j in range(n):
             rows[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * p.kernels.size
-        product.length = p.posts[k].count * p.width
+        product.length, product.segments = p.posts[k].count * p.width, panels_of(p, p.posts[k].rows)
         run_post(c, task, t, n, p.posts[k], &product, rows)

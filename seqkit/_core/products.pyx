@@ -220,7 +220,7 @@ cdef class Product:
         w.vectors = (w.n + w.kernels.lanes - 1) // w.kernels.lanes
         w.groups = (w.vectors + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS
         w.b, w.b_row, w.b_step, w.a_step = address(weight), 1, w.k, 1
-        self.packed, self.arena, self.results = Arena(), Arena(), Results(name, w.n, 0, 0)
+        self.packed, self.arena, self.results = Arena(), Arena(), Results(name, w.n, ())
         w.add, w.bias = False, NULL if bias is None else address(bias)
         self.packed.reserve(w.vectors * w.kernels.lanes * size * w.k)
         self.arena.reserve(w.vectors * w.kernels.lanes * size * BLOCK_ROWS)

@@ -12,14 +12,16 @@ c. A task of a single row takes several panels at a time, as if they were rows; 
 d. Panels are taken upwards and downwards in turn: the weights that one step has used last are
    still in a near cache when the next step begins with them.
 e. In low precision the operands of a product are encoded once for all its panels.
+f. Vectors have room for the largest one; products and pointwise operations stop at the last panel of what they
+   compute.  Raw inputs are copied at every step to where the pointwise part finds them, like masks.
 """
 
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
-    OPERAND_STATE, OPERAND_X, CallData, ProgramData, Reduction, Run, Stage, input_time, row_at, time_slot,
-    words,
+    OPERAND_INPUT, OPERAND_STATE, OPERAND_X, CallData, Input, ProgramData, Reduction, Run, Stage, input_row, input_time, panels_of,
+    row_at, time_slot, words,
 )
 from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, sk_await, sk_block, sk_product, sk_publish
 from seqkit._core.places cimport lay_out_places, move_all, place_all
@@ -97,10 +99,10 @@ cdef void start_products(ProgramData *p, Stage *stage, char *bias, char *columns
             memcpy(columns + (r * stage.columns + first) * size, bias + first * size, (stage.columns - first) * size)
 
 
-cdef char *weights_ahead(ProgramData *p, Task task, sk_product *product, char *weights, int64_t panel, int64_t turn) noexcept nogil:
+cdef char *weights_ahead(ProgramData *p, Task task, sk_product *product, char *weights, int64_t panels, int64_t panel, int64_t turn) noexcept nogil:
     """The weights of the panel that is next, where they are too far away to be waited for; else NULL."""
     cdef int64_t size = product.length * product.w_row * p.kernels.size
-    if size * p.panels <= SK_L2_BYTES or not task.panel <= panel + turn < task.panel_end:
+    if size * panels <= SK_L2_BYTES or not task.panel <= panel + turn < min(task.panel_end, panels):
         return NULL
     return weights + turn * size
 
@@ -108,7 +110,7 @@ cdef char *weights_ahead(ProgramData *p, Task task, sk_product *product, char *w
 cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scratch *s, char *columns, char *bias) noexcept nogil:
     """Start the columns of one stage: bias and products with x."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width
+    cdef int64_t k, m, panels, size = p.kernels.size, line = stage.columns * p.width
     cdef sk_product product
     cdef char *weights
     cdef Run run
@@ -117,18 +119,19 @@ cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scra
         start_products(p, stage, bias + m * line * size, columns + m * s.chunk_rows * line * size, rows)
         for k in range(stage.run, stage.run_end):
             run = p.runs[k]
-            if run.operand != OPERAND_X:
+            panels = panels_of(p, run.rows)
+            if run.operand != OPERAND_X or m >= panels:
                 continue
             product.length, product.w_row = words(p, run.inner), run.count * p.width
             product.bias = bias + (m * line + run.column * p.width) * size
             weights = c.weight[run.weight] + m * product.length * product.w_row * size
             if rows > 1:
-                product.ahead = weights_ahead(p, task, &product, weights, m, 1)
+                product.ahead = weights_ahead(p, task, &product, weights, panels, m, 1)
                 p.kernels.product(&product, run.count * p.vectors, rows, s.x_rows, weights,
                                   columns + (m * s.chunk_rows * line + run.column * p.width) * size)
             elif m == task.panel:               # a single row: all panels at once
                 p.kernels.line(
-                    &product, run.count * p.vectors, task.panel_end - m, s.x_rows[0], weights, product.length * product.w_row * size,
+                    &product, run.count * p.vectors, min(task.panel_end, panels) - m, s.x_rows[0], weights, product.length * product.w_row * size,
                     columns + (m * s.chunk_rows * line + run.column * p.width) * size, s.chunk_rows * line * size, line * size)
 
 
@@ -176,9 +179,13 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
 
 
 cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, char **rows) noexcept nogil:
-    """Where the rows of a state or a vector begin."""
+    """Where the rows of a state, a vector or a raw input begin."""
     cdef int64_t j, size = c.program.padded * c.program.kernels.size, start
     cdef char *base
+    if run.operand == OPERAND_INPUT:
+        for j in range(n):
+            rows[j] = input_row(c, task.first + j * task.stride, t, run.index)
+        return
     if run.operand == OPERAND_STATE:
         base, start = c.state[run.index], time_slot(c, t - 1)
     else:
@@ -217,7 +224,7 @@ cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number
             set_operands(c, task, t, n, p.runs[k], s.operands + first)
             encode(p, s, s.encoded + first * s.encoded_row, s.operands + first, n, p.runs[k].inner)
     block.code, block.count, block.slots = p.code + stage.code, stage.code_end - stage.code, s.places.slots + number * p.slot_count
-    block.vectors, block.units, block.user_rows, block.by_panel = p.vectors, p.units, s.user_rows, n == 1
+    block.vectors, block.units, block.user_rows, block.by_panel = p.vectors, p.state_size[0], s.user_rows, n == 1
     if n == 1:
         run_line(c, task, stage, s, columns, &block, t & 1)
     else:
@@ -227,22 +234,24 @@ cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number
 cdef void run_rows(CallData *c, Task task, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
     """Products and interpreter, panel by panel, on blocks that stay in L1."""
     cdef ProgramData *p = c.program
-    cdef int64_t i, k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
+    cdef int64_t i, k, m, r0, panels, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
+    cdef int64_t end = min(task.panel_end, panels_of(p, stage.longest))
     cdef sk_product product
     cdef char *weights
     cdef char *z
     product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
-    for i in range(task.panel_end - task.panel):
-        m = block.panel = task.panel_end - 1 - i if down else task.panel + i
+    for i in range(end - task.panel):
+        m = block.panel = end - 1 - i if down else task.panel + i
         for r0 from 0 <= r0 < n by SK_MAX_ROWS:
             block.first_row = r0
             block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
             z = columns + (m * capacity + r0) * line * size
             for k in range(stage.run, stage.run_end):
-                if p.runs[k].operand != OPERAND_X:
+                panels = panels_of(p, p.runs[k].rows)
+                if p.runs[k].operand != OPERAND_X and m < panels:
                     product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
                     weights = c.weight[p.runs[k].weight] + m * product.length * product.w_row * size
-                    product.ahead = weights_ahead(p, task, &product, weights, m, -1 if down else 1)
+                    product.ahead = weights_ahead(p, task, &product, weights, panels, m, -1 if down else 1)
                     p.kernels.product(&product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
                                       weights, z + p.runs[k].column * p.width * size)
             p.pointwise[stage - p.stages](block)
@@ -251,23 +260,23 @@ cdef void run_rows(CallData *c, Task task, int64_t n, Stage *stage, Scratch *s, 
 cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
     """The same for a single row: several panels at a time, as if they were rows."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size, panel
-    cdef int64_t start = task.panel_end - 1 if down else task.panel, turn = -1 if down else 1
+    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size, panel, start, end, turn = -1 if down else 1
     cdef sk_product product
     product.step, product.segments, product.segment = 1, 1, 0
     product.bias = product.ahead = NULL
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
             product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
-            panel = product.length * product.w_row * size
+            panel, end = product.length * product.w_row * size, min(task.panel_end, panels_of(p, p.runs[k].rows))
+            start = end - 1 if down else task.panel
             p.kernels.line(
-                &product, p.runs[k].count * p.vectors, task.panel_end - task.panel, s.operands[(k - stage.run) * s.chunk_rows],
+                &product, p.runs[k].count * p.vectors, end - task.panel, s.operands[(k - stage.run) * s.chunk_rows],
                 c.weight[p.runs[k].weight] + start * panel, turn * panel,
                 columns + start * s.chunk_rows * line + p.runs[k].column * p.width * size, turn * s.chunk_rows * line, 0)
-    block.panel = 0
-    for m from task.panel <= m < task.panel_end by SK_MAX_ROWS:
+    block.panel, end = 0, min(task.panel_end, panels_of(p, stage.longest))
+    for m from task.panel <= m < end by SK_MAX_ROWS:
         block.first_row = m
-        block.rows = min(task.panel_end - m, <int64_t>SK_MAX_ROWS)
+        block.rows = min(end - m, <int64_t>SK_MAX_ROWS)
         p.pointwise[stage - p.stages](block)
 
 
@@ -281,8 +290,7 @@ cdef bint meet(Task task, int64_t count) noexcept nogil:
 
 cdef bint post_stage(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, Scratch *s, int64_t count) noexcept nogil:
     """The products of what a stage has written, once all of the team have; False if the call was stopped."""
-    if task.panel_end == c.program.panels:
-        clear_padding(c, task, t, n, stage)
+    clear_padding(c, task, t, n, stage)
     if not meet(task, count):
         return False
     run_posts(c, task, t, n, stage, s.operands)
@@ -302,6 +310,25 @@ cdef void draw(CallData *c, Task task, int64_t t, int64_t n) noexcept nogil:
                               c.first_row + c.batch.order[row], c.first_step + t, first, end)
 
 
+cdef void load_inputs(CallData *c, Task task, int64_t t, int64_t n) noexcept nogil:
+    """Copy the raw inputs of a step to where the pointwise part reads them, a single number to every unit."""
+    cdef ProgramData *p = c.program
+    cdef int64_t i, j, k, row, size = p.kernels.size, first = task.panel * p.width, end = task.panel_end * p.width
+    cdef Input input
+    cdef char *source
+    cdef char *target
+    for i in range(p.input_count):
+        input = p.inputs[i]
+        for j in range(n):
+            row = task.first + j * task.stride
+            source, target = input_row(c, row, t, input.first), c.raw[i] + row * p.padded * size
+            if input.size > 1:
+                memcpy(target + first * size, source + first * size, max(<int64_t>0, min(end, input.size) - first) * size)
+            else:
+                for k in range(first, end):
+                    memcpy(target + k * size, source, size)
+
+
 cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int64_t column_row) noexcept nogil:
     """One step of a task; False if the call was stopped."""
     cdef ProgramData *p = c.program
@@ -310,6 +337,7 @@ cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int
     if s.places.by_panel != (n == 1):
         place_rows(c, task, s, n == 1)
     draw(c, task, t, n)
+    load_inputs(c, task, t, n)
     move_all(&s.places, c, t, column_row)
     set_user_rows(c, task, t, n, s)
     for stage in range(p.stage_count):
@@ -323,10 +351,10 @@ cdef bint run_step(CallData *c, Task task, int64_t t, int64_t n, Scratch *s, int
     return True
 
 
-cdef void copy_rows(CallData *c, Task task, char *buffer, char *user) noexcept nogil:
-    """Rows (sorted, padded) of the engine from (batch, units) of the user; NULL is zero."""
+cdef void copy_rows(CallData *c, Task task, char *buffer, char *user, int64_t numbers) noexcept nogil:
+    """Rows (sorted, padded) of the engine from (batch, numbers) of the user; NULL is zero."""
     cdef ProgramData *p = c.program
-    cdef int64_t row, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
+    cdef int64_t row, line = numbers * p.kernels.size, padded = p.padded * p.kernels.size
     for row from task.first <= row < c.batch.size by task.stride:
         memset(buffer + row * padded, 0, padded)
         if user is not NULL:
@@ -347,19 +375,20 @@ cdef bint load_states(CallData *c, Task task) noexcept nogil:
     cdef int64_t i, half = c.batch.size * c.program.padded * c.program.kernels.size
     for i in range(c.program.states if task.member == 0 else 0):
         if c.program.backward:
-            copy_rows(c, task, c.carry[i], c.initial[i])
-            copy_rows(c, task, c.carry[i] + half, c.initial[i])
+            copy_rows(c, task, c.carry[i], c.initial[i], c.program.state_size[i])
+            copy_rows(c, task, c.carry[i] + half, c.initial[i], c.program.state_size[i])
         else:
-            copy_rows(c, task, c.state[i], c.initial[i])
+            copy_rows(c, task, c.state[i], c.initial[i], c.program.state_size[i])
     return meet(task, 1)
 
 
 cdef void end_task(CallData *c, Task task) noexcept nogil:
     cdef ProgramData *p = c.program
-    cdef int64_t i, row, slot, line = p.units * p.kernels.size, padded = p.padded * p.kernels.size
+    cdef int64_t i, row, slot, line, padded = p.padded * p.kernels.size
     for i in range(p.states if task.member == 0 else 0):
         if c.final[i] is NULL:
             continue
+        line = p.state_size[i] * p.kernels.size
         for row from task.first <= row < c.batch.size by task.stride:
             slot = 0 if p.backward else time_slot(c, c.batch.length[row] - 1)
             memcpy(c.final[i] + c.batch.order[row] * line, (c.carry[i] if p.backward else c.state[i]) + (slot + row) * padded, line)

@@ -132,7 +132,8 @@ cdef class Stepper:
         dtype = program.tables["dtype"]
         self.program, self.features, self.version, self.type = program, features, version, type_number(dtype)
         self.packed = weights, bias, parameters
-        self.results = Results(dtype, program.data.units, program.data.states, program.data.units)
+        sizes = tuple([program.data.state_size[i] for i in range(program.data.states)])
+        self.results = Results(dtype, sizes[0], sizes)
         self.calls, self.arena = [], Arena()
         self.reserve(1, 1)
         self.row_operations = row_operations(&program.data)
@@ -141,7 +142,7 @@ cdef class Stepper:
         """(y, state) after one step, new arrays; None where the caller must look at its arguments first.
 
         That is where x is no (rows, features) array of this dtype with rows in one piece, a state no
-        contiguous (rows, units) array, the weights have another version, or another thread is in a step.
+        contiguous (rows, numbers of the state) array, the weights have another version, or another thread is in a step.
         """
         if version != self.version or self.busy or not is_rows(x, self.type, self.features):
             return None
@@ -156,15 +157,16 @@ cdef class Stepper:
     cdef bint fits(self, state, int64_t rows):
         if type(state) is not tuple or len(state) != self.program.data.states:
             return False
-        for array in <tuple>state:
-            if not is_matrix(array, self.type, rows, self.program.data.units):
+        cdef int64_t i
+        for i in range(self.program.data.states):
+            if not is_matrix((<tuple>state)[i], self.type, rows, self.program.data.state_size[i]):
                 return False
         return True
 
     def feed(self, x, y, tuple states, sources, targets):
         """One step from rows `sources` of the arrays `states` to their rows `targets`; all checked by the caller.
 
-        x (rows, features), y (rows, units), sources and targets (rows,) of int64.
+        x (rows, features), y (rows, output features), sources and targets (rows,) of int64.
         """
         if rows_of(x):
             self.run(x, y, states, states, <int64_t *>data_of(sources), <int64_t *>data_of(targets))
@@ -191,7 +193,7 @@ cdef class Stepper:
         self.work.progress = <sk_progress *>self.arena.take(threads * sizeof(sk_progress))
         self.work.index, self.x_start, self.y_start = self.take_numbers(rows), self.take_numbers(rows), self.take_numbers(rows)
         count_up(self.work.index, rows, 1)
-        count_up(self.y_start, rows, self.program.data.units * self.program.data.kernels.size)
+        count_up(self.y_start, rows, self.program.data.state_size[0] * self.program.data.kernels.size)
         count_up(self.x_start, rows, 0)
         for n, call in enumerate(calls):
             self.bind(&self.work.workers[n], &call.data, self.arena.take(share))
@@ -277,9 +279,10 @@ cdef class Stepper:
 
     cdef void set_arrays(self, CallData *c, x, y, initial, tuple final, int64_t source, int64_t target):
         """Tell a call where the user's arrays are."""
-        cdef int64_t i, line = self.program.data.units * self.program.data.kernels.size
+        cdef int64_t i, line
         c.x.base, c.y.base = data_of(x), data_of(y)
         for i in range(self.program.data.states):
+            line = self.program.data.state_size[i] * self.program.data.kernels.size
             c.initial[i] = NULL if initial is None else data_of((<tuple>initial)[i]) + source * line
             c.final[i] = data_of(final[i]) + target * line
 

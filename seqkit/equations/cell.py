@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from seqkit.equations.functions import ACTIVATIONS
+from seqkit.equations.sizes import Size
 from seqkit.errors import ConfigError
 
 Initializer = str | float | Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
@@ -36,30 +37,39 @@ class Parameter:
 
     kind: Literal["vector", "scalar", "matrix"]
     rows: tuple[str, ...] = ()
+    size: Size = "units"
+    columns: Size = "units"
     initializer: Initializer = "zeros"
 
-    def shape(self, units: int) -> tuple[int, ...]:
-        """Shape of the array for a layer of `units` units."""
+    @property
+    def dimensions(self) -> tuple[Size, ...]:
+        """Shape of the array, as sizes."""
         if self.kind == "matrix":
-            return (units, units)
+            return (self.size, self.columns)
         if self.kind == "scalar":
             return (len(self.rows) or 1,)
-        return (len(self.rows), units) if self.rows else (units,)
+        return (len(self.rows), self.size) if self.rows else (self.size,)
 
 
-def vector(*rows: str, initializer: Initializer = "zeros") -> Parameter:
-    """One number per unit, shape (units,); or, with names, one row for each, (rows, units)."""
-    return Parameter("vector", rows, initializer)
+def vector(*rows: str, size: Size = "units", initializer: Initializer = "zeros") -> Parameter:
+    """One number per unit, shape (units,); or, with names, one row for each, (rows, units).
+
+    With `size`, so many numbers in place of one per unit.
+    """
+    return Parameter("vector", rows, size, initializer=initializer)
 
 
 def scalar(*rows: str, initializer: Initializer = "zeros") -> Parameter:
     """One number for all units, shape (1,); or, with names, one for each of them, (rows,)."""
-    return Parameter("scalar", rows, initializer)
+    return Parameter("scalar", rows, 1, initializer=initializer)
 
 
-def matrix(initializer: Initializer = "orthogonal") -> Parameter:
-    """An extra matrix (units, units), written ``p.name @ vector`` in the equations."""
-    return Parameter("matrix", initializer=initializer)
+def matrix(rows: Size = "units", columns: Size = "units", initializer: Initializer = "orthogonal") -> Parameter:
+    """An extra matrix (rows, columns), written ``p.name @ vector`` in the equations.
+
+    Sizes are numbers, "units", or "features" for the number of input features.
+    """
+    return Parameter("matrix", (), rows, columns, initializer)
 
 
 class Cell:
@@ -70,7 +80,8 @@ class Cell:
     * ``x.f`` is :math:`W_f x_t + b_f`, the input's part of gate ``f``;
     * ``U.f @ v`` is :math:`U_f v` for a state or another vector of the step;
     * ``s.h`` is the state ``h`` of the step before;
-    * ``p.name`` is a parameter declared in ``parameters()`` (``p.name.row`` where it has rows).
+    * ``p.name`` is a parameter declared in ``parameters()`` (``p.name.row`` where it has rows);
+    * ``x.name`` is a raw input declared in `inputs`: features of x that no W multiplies.
 
     ``step`` returns the new states as a dict; the first state is the output of the layer.  It
     runs unchanged on float64 NumPy arrays, and is traced once for the engine.
@@ -107,6 +118,7 @@ class Cell:
     gates: ClassVar[tuple[str, ...]]
     states: ClassVar[tuple[str, ...]]
     biases: ClassVar[tuple[str, ...] | None] = None
+    inputs: ClassVar[dict[str, Size]] = {}
     api_version: ClassVar[int] = 1
 
     def __init__(self, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True) -> None:
@@ -121,6 +133,10 @@ class Cell:
 
     def parameters(self) -> dict[str, Parameter]:
         """Parameters beside the gate weights and biases, by name."""
+        return {}
+
+    def sizes(self) -> dict[str, Size]:
+        """Sizes of the gates and states that are not one number per unit: a number, or "features"."""
         return {}
 
     def initial_bias(self, gate: str) -> Initializer | OppositeOf:

@@ -29,7 +29,7 @@ def contract(program: Program) -> dict[Node, Work]:
     stages = program.stages
     known = {node: 0 if node.leaf else i for i, node in enumerate(program.nodes)}
     uses = Counter(operand for node in program.nodes for operand in node.operands)
-    uses.update([*program.results.values(), *program.column_grads.values(), *program.parameter_grads.values()])
+    uses.update([*program.results.values(), *program.column_grads.values(), *program.parts])
 
     def fusible(node: Node, operand: Node) -> bool:
         return operand.operation == "mul" and uses[operand] == 1 and stages[operand] == stages[node]

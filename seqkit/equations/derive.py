@@ -6,6 +6,9 @@ What the gradient needs of the forward pass is either there (old and new states,
 masks), or saved, or computed again.  Saved are activations, not what goes into them, and
 values that come straight from a column; sums and products of saved values are recomputed, and
 so is a function of something that is there (tanh of the new cell state).
+
+A single number that is there for every unit has a gradient *part* for each size of vectors that it meets: a vector
+of what every unit adds.  The parts stay apart, and are summed over the units where the number came from.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seqkit.equations.program import Program, reachable
+from seqkit.equations.sizes import Size
 from seqkit.equations.symbols import REDUCTIONS, Node, Recorder
 
+GIVEN = ("state", "input", "parameter", "mask", "random", "constant")
 COSTLY = ("sigmoid", "tanh", "exp", "log", "softplus", "sqrt", *REDUCTIONS)
 
 
@@ -32,7 +37,7 @@ class _Derivation:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.recorder = Recorder()
-        self.gradient: dict[Node, Node] = {}
+        self.gradient: dict[Node, dict[Size, Node]] = {}
         self.values: dict[Node, Node] = {}
         self.state_of = {node: state for state, node in program.results.items() if not node.leaf}
         self.given = self._find_given()
@@ -40,46 +45,56 @@ class _Derivation:
 
     def run(self) -> Program:
         for state, node in self.program.results.items():
-            self._add(node, self.recorder.node("carry", detail=state))
+            self._add(node, self.recorder.node("carry", detail=state, size=self.program.sizes[state]))
         for node in reversed(self.program.nodes):
             self._add_adjoint(node)
-            if node in self.gradient and not node.leaf:
-                RULES[node.operation](self, node, self.gradient[node])
+            if not node.leaf:
+                for part in self._parts(node):
+                    RULES[node.operation](self, node, part)
         zero = self.recorder.constant(0.0)
-        column_grads = {i: self.gradient.get(column, zero) for i, column in enumerate(self.program.columns)}
-        parameter_grads = {
-            node.detail[:2]: self.gradient.get(node, zero)
-            for node in self.program.nodes
-            if node.operation == "parameter"
-        }
-        leaves = {node.detail: node for node in self.program.nodes if node.operation == "state"}
-        results = {s: self.gradient.get(leaves[s], zero) if s in leaves else zero for s in self.program.states}
-        wanted = [*results.values(), *column_grads.values(), *parameter_grads.values()]
-        nodes = reachable(self.recorder.nodes, wanted)
+        leaves = {kind: [node for node in self.program.nodes if node.operation == kind] for kind in GIVEN}
+        column_grads = {i: self._whole(column) or zero for i, column in enumerate(self.program.columns)}
+        parameter_grads = {node.detail[:2]: self._parts(node) or (zero,) for node in leaves["parameter"]}
+        input_grads = {node.detail: self._parts(node) for node in leaves["input"] if self._parts(node)}
+        states = {node.detail: self._whole(node) for node in leaves["state"]}
+        results = {state: states.get(state) or zero for state in self.program.states}
+        parts = [part for parts in (*parameter_grads.values(), *input_grads.values()) for part in parts]
+        nodes = reachable(self.recorder.nodes, [*results.values(), *column_grads.values(), *parts])
         used = {node.detail for node in nodes if node.operation == "saved"}
         return Program(
             f"gradient of {self.program.name}",
             self.program.states,
             nodes,
             results,
-            {},
-            [],
-            column_grads,
-            parameter_grads,
-            [node for node in self.saved if node in used],
+            sizes=self.program.sizes,
+            inputs=self.program.inputs,
+            column_grads=column_grads,
+            parameter_grads=parameter_grads,
+            input_grads=input_grads,
+            saved=[node for node in self.saved if node in used],
         )
 
     def _add_adjoint(self, node: Node) -> None:
-        """The gradient that reaches a computed vector through products.  That of a state is the
-        engine's: it adds the product to the carried gradient."""
-        terms = [term for term in self.program.terms_of(node) if self.program.columns[term[0]] in self.gradient]
-        if terms and node.operation != "state":
-            parts = [self.gradient[self.program.columns[index]] for index, _, _ in terms]
-            self._add(node, self.recorder.node("adjoint", *parts, detail=tuple(terms), place=node.place))
+        """The gradient that reaches a computed vector through products.  Those of states and raw inputs are
+        the engine's: it adds the products to the carried gradient and to that of x."""
+        terms = [term for term in self.program.terms_of(node) if self._whole(self.program.columns[term[0]])]
+        if terms and node.operation not in ("state", "input"):
+            columns = [self._parts(self.program.columns[index])[0] for index, _, _ in terms]
+            adjoint = self.recorder.node("adjoint", *columns, detail=tuple(terms), place=node.place, size=node.size)
+            self._add(node, adjoint)
 
     def _add(self, node: Node, gradient: Node) -> None:
-        known = self.gradient.get(node)
-        self.gradient[node] = gradient if known is None else self.op("add", known, gradient)
+        parts = self.gradient.setdefault(node, {})
+        size = gradient.size if node.size == 1 else node.size
+        parts[size] = self.op("add", parts[size], gradient) if size in parts else gradient
+
+    def _parts(self, node: Node) -> tuple[Node, ...]:
+        """The parts of a node's gradient: one, except for single numbers; none where nothing depends on it."""
+        return tuple(self.gradient.get(node, {}).values())
+
+    def _whole(self, node: Node) -> Node | None:
+        """The gradient of a node that is not a single number for every unit."""
+        return next(iter(self._parts(node)), None)
 
     def op(self, name: str, *operands: Node) -> Node:
         """Record an operation, simplified where that is free."""
@@ -104,14 +119,14 @@ class _Derivation:
         return self.values[node]
 
     def _fetch(self, node: Node) -> Node:
-        if node.operation in ("state", "parameter", "mask", "random", "constant"):
-            return self.recorder.node(node.operation, detail=node.detail)
+        if node.operation in GIVEN:
+            return self.recorder.node(node.operation, detail=node.detail, size=node.size)
         if node in self.state_of:
-            return self.recorder.node("next", detail=self.state_of[node])
+            return self.recorder.node("next", detail=self.state_of[node], size=node.size)
         from_column = node.operation == "column" or any(operand.operation == "column" for operand in node.operands)
         if from_column or (node.operation in COSTLY and node not in self.given):
             self.saved.append(node)
-            return self.recorder.node("saved", detail=node)
+            return self.recorder.node("saved", detail=node, size=node.size)
         return self.op(node.operation, *map(self.value, node.operands))
 
     def _find_given(self) -> set[Node]:
@@ -227,7 +242,10 @@ def _(s: _Derivation, node: Node, d: Node) -> None:
 
 @_rule("mean", "total")
 def _(s: _Derivation, node: Node, d: Node) -> None:
-    s._add(node.operands[0], s.recorder.node(node.operation, d, detail=node.detail))
+    if node.size == 1:  # it is there for vectors of any size, whose numbers have a share in its gradient each
+        s._add(node.operands[0], s.recorder.node("total", d, detail=1, size=1))
+    else:
+        s._add(node.operands[0], s.recorder.node(node.operation, d, detail=node.detail))
 
 
 @_rule("largest")

@@ -2,6 +2,9 @@
 
 A *run* is one product of one operand into adjoining columns of a stage, at most four vectors
 wide.  Forward and backward tables of a cell share one layout.
+
+All vectors lie in room for the largest of them; what follows the end of a smaller one is never read by a product, a
+mean or the user.  Work follows the sizes: a product fills no more panels than its columns have.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from dataclasses import dataclass
 
 from seqkit._core import lanes
 from seqkit.equations.program import Program
+from seqkit.equations.shapes import Shapes
+from seqkit.equations.sizes import Size
 from seqkit.equations.symbols import REDUCTIONS, Node
 from seqkit.errors import EquationError
 
@@ -21,7 +26,10 @@ Term = tuple[str, str]
 
 @dataclass(frozen=True)
 class Run:
-    """A product of one operand into adjoining columns of a stage."""
+    """A product of one operand of `inner` numbers into adjoining columns of a stage, all of `rows` numbers.
+
+    `index` is that of the state or vector; of a raw input, its first feature.
+    """
 
     stage: int
     operand: str
@@ -29,6 +37,8 @@ class Run:
     column: int
     terms: tuple[Term, ...]
     node: Node | None
+    inner: int
+    rows: int
 
 
 @dataclass
@@ -37,6 +47,10 @@ class Layout:
 
     Attributes
     ----------
+    shapes : Shapes
+        All sizes.
+    widest : int
+        The largest size of a vector.
     dtype, precision : str
         Type of the numbers, and what products make of it: "bfloat16", "int8" or the type itself.
     vectors : int
@@ -54,7 +68,8 @@ class Layout:
     """
 
     program: Program
-    units: int
+    shapes: Shapes
+    widest: int
     dtype: str
     precision: str
     vectors: int
@@ -67,24 +82,27 @@ class Layout:
     vector_nodes: list[Node]
 
 
-def lay_out(program: Program, units: int, dtype: str, precision: str) -> Layout:
+def lay_out(program: Program, shapes: Shapes, dtype: str, precision: str) -> Layout:
     """Place the columns of a forward program and find its products."""
-    _check_groups(program, units)
+    _check_groups(program, shapes)
+    vectors_of_step = [node for node in program.nodes if node.operation != "input" or reads_pointwise(program, node)]
+    longest = max(*shapes.states, *(shapes.size(node.size) for node in vectors_of_step))
     stages = program.stages
     count = max(stages.values()) + 1
     columns = [[node for node in program.columns if stages[node] == stage] for stage in range(count)]
     widest = max(1, min(MAX_VECTORS, max(map(len, columns))))
-    vectors = min(MAX_VECTORS // widest, -(-units // lanes(dtype)))
-    operands = [o for node in program.columns for o in node.operands if o.operation != "state"]
+    vectors = min(MAX_VECTORS // widest, -(-longest // lanes(dtype)))
+    operands = [o for node in program.columns for o in node.operands if o.operation not in ("state", "input")]
     vector_nodes = list(dict.fromkeys(operands))
     runs = [
         run
         for stage, nodes in enumerate(columns)
-        for run in _runs(program, stage, nodes, vector_nodes, MAX_VECTORS // vectors)
+        for run in _runs(shapes, stage, nodes, vector_nodes, MAX_VECTORS // vectors)
     ]
     return Layout(
         program,
-        units,
+        shapes,
+        longest,
         dtype,
         precision,
         vectors,
@@ -98,18 +116,25 @@ def lay_out(program: Program, units: int, dtype: str, precision: str) -> Layout:
     )
 
 
-def _check_groups(program: Program, units: int) -> None:
+def _check_groups(program: Program, shapes: Shapes) -> None:
     """Groups of reductions are of equal size."""
     for node in program.nodes:
-        if node.operation in REDUCTIONS and units % node.detail:
+        size = shapes.size(node.operands[0].size) if node.operation in REDUCTIONS else 0
+        if size and size % node.detail:
             raise EquationError(
                 f"{program.name}: {node.operation} over {node.detail} groups needs a number of units that is a "
-                f"multiple of {node.detail}, got {units}.\n  {node.place}"
+                f"multiple of {node.detail}, got {size}.\n  {node.place}"
             )
 
 
-def _runs(program: Program, stage: int, columns: list[Node], vector_nodes: list[Node], longest: int) -> Iterable[Run]:
-    """Group the terms of a stage's columns by operand, then by neighbourhood."""
+def reads_pointwise(program: Program, leaf: Node) -> bool:
+    """Whether anything but a product reads a leaf."""
+    readers = [node for node in program.nodes if node.operation != "column" and leaf in node.operands]
+    return bool(readers) or leaf in program.results.values()
+
+
+def _runs(shapes: Shapes, stage: int, columns: list[Node], vector_nodes: list[Node], longest: int) -> Iterable[Run]:
+    """Group the terms of a stage's columns by operand, then by neighbourhood and size."""
     by_operand: dict[Node | None, list[tuple[int, Term]]] = {}
     for place, column in enumerate(columns):
         for kind, gate, position in column.detail:
@@ -118,16 +143,25 @@ def _runs(program: Program, stage: int, columns: list[Node], vector_nodes: list[
     for operand, terms in by_operand.items():
         while terms:
             run = [terms.pop(0)]
-            while len(run) < longest and (after := [t for t in terms if t[0] == run[-1][0] + 1]):
-                terms.remove(after[0])
-                run.append(after[0])
-            kind, index = _operand(program, operand, vector_nodes)
-            yield Run(stage, kind, index, run[0][0], tuple(term for _, term in run), operand)
+            size = columns[run[0][0]].size
+            while len(run) < longest and (after := _after(run[-1][0] + 1, size, terms, columns)):
+                terms.remove(after)
+                run.append(after)
+            kind, index = _operand(shapes, operand, vector_nodes)
+            inner = shapes.features if operand is None else shapes.size(operand.size)
+            yield Run(stage, kind, index, run[0][0], tuple(term for _, term in run), operand, inner, shapes.size(size))
 
 
-def _operand(program: Program, node: Node | None, vector_nodes: list[Node]) -> tuple[str, int]:
+def _after(place: int, size: Size, terms: list[tuple[int, Term]], columns: list[Node]) -> tuple[int, Term] | None:
+    """A term of the column at a place, if it has this size."""
+    return next((term for term in terms if term[0] == place and columns[place].size == size), None)
+
+
+def _operand(shapes: Shapes, node: Node | None, vector_nodes: list[Node]) -> tuple[str, int]:
     if node is None:
         return "x", 0
     if node.operation == "state":
-        return "state", program.states.index(node.detail)
+        return "state", shapes.program.states.index(node.detail)
+    if node.operation == "input":
+        return "input", shapes.inputs[node.detail][0]
     return "vector", vector_nodes.index(node)

@@ -21,13 +21,14 @@ from seqkit._core import LIMITS, OPERANDS, OPERATIONS, SLOTS, lanes
 from seqkit._core import REDUCTIONS as KINDS
 from seqkit.equations.contract import Work, contract
 from seqkit.equations.emit import kernel_name
-from seqkit.equations.layout import Layout
+from seqkit.equations.layout import Layout, reads_pointwise
 from seqkit.equations.program import Program
+from seqkit.equations.sizes import Size
 from seqkit.equations.symbols import REDUCTIONS, Node
 from seqkit.errors import EquationError
 
 
-def forward_tables(layout: Layout, input_size: int, saved: list[Node]) -> dict[str, Any]:
+def forward_tables(layout: Layout, saved: list[Node]) -> dict[str, Any]:
     """Tables of the forward program; `saved` values go to the tape, in this order."""
     writer = _Writer(layout, layout.program, layout.vector_nodes, saved)
     program = layout.program
@@ -37,49 +38,71 @@ def forward_tables(layout: Layout, input_size: int, saved: list[Node]) -> dict[s
     for i, node in enumerate(saved):
         writer.send(node, ("saved", i, len(saved)))
     tables = writer.tables()
-    inner = {"x": input_size}
-    tables["runs"] = _int64(
-        [
-            (OPERANDS[run.operand], run.index, run.column, len(run.terms), inner.get(run.operand, layout.units), weight)
-            for weight, run in enumerate(layout.runs)
-        ],
-        6,
-    )
+    runs = [
+        (OPERANDS[run.operand], run.index, run.column, len(run.terms), run.inner, run.rows, weight)
+        for weight, run in enumerate(layout.runs)
+    ]
+    tables["runs"] = _int64(runs, 7)
     for stage, record in enumerate(tables["stages"]):
         numbers = [i for i, run in enumerate(layout.runs) if run.stage == stage]
         record[0], record[1] = len(layout.stage_columns[stage]), layout.first_column[stage]
         record[6], record[7] = (numbers[0], numbers[-1] + 1) if numbers else (0, 0)
-    return tables | {"backward": False, "columns": len(program.columns), "features": input_size}
+    return tables | {"backward": False, "columns": len(program.columns), "features": layout.shapes.w_features}
 
 
 @dataclass
 class BackwardTables:
-    """Tables of a derived program, and where its results are on the gradient tape."""
+    """Tables of a derived program, and where its results are on the gradient tape.
+
+    Gradients of parameter rows and raw inputs are columns of some size, usually one; those of a single number are its
+    parts, which are summed over the units.
+    """
 
     tables: dict[str, Any]
     post_runs: list[int]
-    parameter_columns: dict[tuple[str, int], int]
+    parameter_columns: dict[tuple[str, int], list[tuple[int, int]]]
+    input_columns: dict[str, list[tuple[int, int]]]
 
 
 def backward_tables(layout: Layout, gradient: Program) -> BackwardTables:
     """Tables of the derived program of a laid-out one."""
+    rows = {node.detail[:2]: node.size for node in layout.program.nodes if node.operation == "parameter"}
     adjoints = [node for node in gradient.nodes if node.operation == "adjoint"]
     writer = _Writer(layout, gradient, adjoints, gradient.saved)
-    columns, parameter_columns = dict(gradient.column_grads), {}
-    by_node = {node: column for column, node in columns.items() if not node.leaf}
-    for row, node in gradient.parameter_grads.items():
-        if node not in by_node:
-            columns[len(columns)] = node
-            by_node[node] = len(columns) - 1
-        parameter_columns[row] = by_node[node]
+    columns = _GradientColumns(layout, gradient)
+    parameters = {row: columns.of_parts(parts, rows[row]) for row, parts in gradient.parameter_grads.items()}
+    inputs = {name: columns.of_parts(parts, gradient.inputs[name]) for name, parts in gradient.input_grads.items()}
     for i, state in enumerate(gradient.states):
         writer.send(gradient.results[state], ("carry_out", i, 0))
-    for column, node in columns.items():
-        writer.send(node, ("grad", column, len(columns)))
+    for column, node in enumerate(columns.nodes):
+        writer.send(node, ("grad", column, len(columns.nodes)))
+    writer.column_sizes = columns.sizes
     posts, post_runs = writer.posts(adjoints)
-    tables = writer.tables() | {"runs": _int64([], 6), "posts": posts, "backward": True, "columns": len(columns)}
+    tables = writer.tables() | {"runs": _int64([], 7), "posts": posts, "backward": True, "columns": len(columns.nodes)}
     tables["features"] = 0  # it has no products with x
-    return BackwardTables(tables, post_runs, parameter_columns)
+    return BackwardTables(tables, post_runs, parameters, inputs)
+
+
+class _GradientColumns:
+    """Columns of the gradient tape: those of the forward program's columns, then what else is summed over it."""
+
+    def __init__(self, layout: Layout, gradient: Program) -> None:
+        self.layout = layout
+        self.nodes = list(gradient.column_grads.values())
+        self.sizes = [layout.shapes.size(column.size) for column in layout.program.columns]
+        places = enumerate(zip(self.nodes, self.sizes, strict=True))
+        self.known = {pair: column for column, pair in places if not pair[0].leaf}
+
+    def of_parts(self, parts: tuple[Node, ...], size: Size) -> list[tuple[int, int]]:
+        """(Column, numbers) of every part of a gradient of this size; a single number's parts have their own."""
+        return [self._column(part, self.layout.shapes.size(part.size if size == 1 else size)) for part in parts]
+
+    def _column(self, node: Node, size: int) -> tuple[int, int]:
+        if (node, size) not in self.known:
+            self.nodes.append(node)
+            self.sizes.append(size)
+            self.known[node, size] = len(self.nodes) - 1
+        return self.known[node, size], size
 
 
 def _int64(rows: list[Any], fields: int) -> np.ndarray:
@@ -94,7 +117,8 @@ class _Stage:
     code: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     reductions: list[tuple[int, ...]] = field(default_factory=list)
     posts: list[int] = field(default_factory=list)
-    clears: list[int] = field(default_factory=list)
+    clears: list[tuple[int, int]] = field(default_factory=list)
+    longest: int = 1
 
 
 class _Writer:
@@ -102,7 +126,9 @@ class _Writer:
 
     def __init__(self, layout: Layout, program: Program, vectors: list[Node], saved: list[Node]) -> None:
         self.layout, self.program, self.saved = layout, program, saved
-        self.nodes = list(program.nodes)
+        self.nodes = [n for n in program.nodes if n.operation != "input" or reads_pointwise(program, n)]
+        self.inputs = [node.detail for node in self.nodes if node.operation == "input"]
+        self.column_sizes: list[int] = []
         self.work = contract(program)
         self.stage_of = program.stages
         self.stages = [_Stage() for _ in range(max(self.stage_of.values(), default=0) + 1)]
@@ -134,18 +160,18 @@ class _Writer:
                 stage = max(self.stage_of[node] for node in [*grads, written])
             elif adjoint is not None:
                 target, stage = ("vector", self.vectors.index(adjoint)), self.stage_of[adjoint] - 1
-                self._start_at_zero(stage, ("vector", target[1], 0))
+                self._start_at_zero(stage, ("vector", target[1], 0), adjoint.size)
             else:
                 continue
             self.stages[stage].posts.append(len(records))
-            records.append((OPERANDS[target[0]], target[1], first, len(run.terms)))
+            records.append((OPERANDS[target[0]], target[1], first, len(run.terms), run.inner, run.rows))
             post_runs.append(number)
         return self._by_stage(records, post_runs)
 
-    def _start_at_zero(self, stage: int, target: Slot) -> None:
+    def _start_at_zero(self, stage: int, target: Slot, size: Size) -> None:
         """Store 0 at a target of posts, once."""
         if not any(target in targets for targets in self.targets.values()):
-            node = Node("constant", detail=0.0)
+            node = Node("constant", detail=0.0, size=size)
             self.nodes.append(node)
             self.work[node] = Work("constant", ())
             self.stage_of[node] = stage
@@ -158,7 +184,7 @@ class _Writer:
         for stage in self.stages:
             stage.posts = list(range(start, start + len(stage.posts)))
             start += len(stage.posts)
-        return _int64(ordered, 5), [post_runs[i] for i in order]
+        return _int64(ordered, 7), [post_runs[i] for i in order]
 
     # ---- instructions -----------------------------------------------------------------------
 
@@ -175,7 +201,8 @@ class _Writer:
         tables: dict[str, Any] = {
             "dtype": layout.dtype,
             "precision": layout.precision,
-            "units": layout.units,
+            "widest": layout.widest,
+            "state_sizes": _int64([*layout.shapes.states], 1),
             "vectors": layout.vectors,
             "states": len(self.program.states),
             "saved": len(self.saved),
@@ -183,12 +210,13 @@ class _Writer:
             "vector_count": len(self.vectors),
             "masks": len(layout.masks) + len(layout.randoms),
             "noises": len(layout.randoms),
-            "posts": _int64([], 5),
+            "inputs": _int64([layout.shapes.inputs[name] for name in self.inputs], 2),
+            "posts": _int64([], 7),
             "code": np.array(code, np.int32).reshape(-1, 5),
             "slots": _int64([(SLOTS[kind], index, columns) for kind, index, columns in self.slots], 3),
             "stages": self._stage_records(),
             "reductions": _int64([reduction for stage in self.stages for reduction in stage.reductions], 5),
-            "clears": _int64([column for stage in self.stages for column in stage.clears], 1),
+            "clears": _int64([clear for stage in self.stages for clear in stage.clears], 2),
             "constants": np.repeat(np.array(self.constants, layout.dtype), width),
             "numbers": tuple(self.constants),
         }
@@ -199,15 +227,17 @@ class _Writer:
         for s in self.stages:
             posts = (s.posts[0], s.posts[-1] + 1) if s.posts else (0, 0)
             end = first + len(s.reductions)
-            records.append((0, 0, code, code + len(s.code), first, end, 0, 0, *posts, clear, clear + len(s.clears)))
+            ranges = (code, code + len(s.code), first, end, 0, 0, *posts, clear, clear + len(s.clears))
+            records.append((0, 0, *ranges, s.longest))
             code, first, clear = code + len(s.code), end, clear + len(s.clears)
-        return _int64(records, 12)
+        return _int64(records, 13)
 
     def _check_limits(self) -> None:
         counts = {
             "states": len(self.program.states),
             "vector_count": len(self.vectors),
             "masks": len(self.layout.masks) + len(self.layout.randoms),
+            "inputs": len(self.inputs),
             "weights": len(self.layout.runs),
         }
         for what, count in counts.items():
@@ -263,13 +293,13 @@ class _Writer:
 
     def _write_node(self, stage: _Stage, node: Node, operands: list[int], free: list[int]) -> None:
         targets = [target for target in self.targets.get(node, []) if target[0] != "y"]
-        stage.clears += [target[1] for target in targets if target[0] == "grad"]
+        stage.longest = max(stage.longest, self._reach(node))
+        stage.clears += [(target[1], self.column_sizes[target[1]]) for target in targets if target[0] == "grad"]
         if node.operation in REDUCTIONS:
             self.place[node] = ("vector", self.vectors.index(node), 0)
             source = self.vectors.index(node.operands[0])
-            stage.reductions.append(
-                (self.place[node][1], source, KINDS[node.operation], node.detail, self.layout.units)
-            )
+            size = self.layout.shapes.size(node.operands[0].size)
+            stage.reductions.append((self.place[node][1], source, KINDS[node.operation], node.detail, size))
         elif node.operation == "carry" and node.detail == self.program.states[0]:
             self.place[node] = self._temp(free)
             here = self._slot(self.place[node])
@@ -284,6 +314,12 @@ class _Writer:
             self._emit(stage, "copy", self._slot(target), [self._slot(self.place[node])])
         if ("y", 0, 0) in self.targets.get(node, []):
             self._emit(stage, "write_rows", self._slot(self.place[node]), [self._slot(self.place[node])])
+
+    def _reach(self, node: Node) -> int:
+        """How many numbers of a value are computed: of a single number that is kept, as many as anybody may read."""
+        if node.leaf and node not in self.targets:
+            return 1
+        return self.layout.widest if node.size == 1 and node in self.targets else self.layout.shapes.size(node.size)
 
     def _emit(self, stage: _Stage, operation: str, target: int, operands: list[int]) -> None:
         a, b, c = (operands + operands[:1] * 2)[:3]
@@ -309,6 +345,8 @@ class _Writer:
             return ({"state": "previous", "next": "next", "carry": "carry_in"}[kind], states.index(detail), 0)
         if kind == "parameter":
             return ("parameter", self.layout.parameter_rows.index(detail[:2]), 0)
+        if kind == "input":
+            return ("input", self.inputs.index(detail), 0)
         if kind == "saved":
             return ("saved", self.saved.index(detail), len(self.saved))
         if kind == "mask":

@@ -7,9 +7,10 @@ over units, needs that vector whole, over all units: what depends on it is one *
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from seqkit.equations.sizes import Size
 from seqkit.equations.symbols import REDUCTIONS, Node
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "greater": ">", "greater_equal": ">="}
@@ -29,8 +30,17 @@ class Program:
         Values by the author's name for them.
     columns : list of Node
         The accumulators in the order of their places.
-    column_grads, parameter_grads : dict
-        Of a gradient: the gradient of each column (by its place) and of each parameter row.
+    gates : tuple of str
+        The cell's gates, in order.
+    sizes : mapping of str to Size
+        Of every gate and state.
+    inputs : mapping of str to Size
+        Features of x that W does not multiply, in order.
+    column_grads : dict
+        Of a gradient: the gradient of each column, by its place.
+    parameter_grads, input_grads : dict
+        Of a gradient: the gradient of each parameter row and of each raw input.  One of a single number is the
+        sum over the units of what is given, of several where it met vectors of several sizes.
     saved : list of Node
         Of a gradient: the values of the forward program that it reads.
     biases : tuple of str
@@ -43,8 +53,12 @@ class Program:
     results: dict[str, Node]
     names: dict[str, Node] = field(default_factory=dict)
     columns: list[Node] = field(default_factory=list)
+    gates: tuple[str, ...] = ()
+    sizes: Mapping[str, Size] = field(default_factory=dict)
+    inputs: Mapping[str, Size] = field(default_factory=dict)
     column_grads: dict[int, Node] = field(default_factory=dict)
-    parameter_grads: dict[tuple[str, int], Node] = field(default_factory=dict)
+    parameter_grads: dict[tuple[str, int], tuple[Node, ...]] = field(default_factory=dict)
+    input_grads: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     saved: list[Node] = field(default_factory=list)
     biases: tuple[str, ...] = ()
 
@@ -55,6 +69,11 @@ class Program:
         for node in self.nodes:
             stage[node] = max((stage[operand] + _wait(node, operand) for operand in node.operands), default=0)
         return stage
+
+    @property
+    def parts(self) -> list[Node]:
+        """All parts of the gradients of parameters and raw inputs."""
+        return [part for parts in (*self.parameter_grads.values(), *self.input_grads.values()) for part in parts]
 
     def terms_of(self, vector: Node) -> list[tuple[int, str, int]]:
         """Where a vector is multiplied: (column, matrix, place among the column's operands)."""
@@ -72,7 +91,9 @@ class Program:
 
 def _wait(node: Node, operand: Node) -> int:
     """1 where `node` needs its operand over all units: the operand must be a stage earlier."""
-    whole = node.operation in (*REDUCTIONS, "adjoint") or (node.operation == "column" and operand.operation != "state")
+    whole = node.operation in (*REDUCTIONS, "adjoint") or (
+        node.operation == "column" and operand.operation not in ("state", "input")
+    )
     return int(whole)
 
 
@@ -98,8 +119,10 @@ def _lines(program: Program) -> Iterable[str]:
         yield f"{name:<10} = {labels[node]}"
     for index, node in program.column_grads.items():
         yield f"d column {index} = {labels[node]}"
-    for (name, row), node in program.parameter_grads.items():
-        yield f"d {name}[{row}] += {labels[node]}"
+    for (name, row), parts in program.parameter_grads.items():
+        yield f"d {name}[{row}] += {' + '.join(labels[node] for node in parts)}"
+    for name, parts in program.input_grads.items():
+        yield f"d {name}[t] = {' + '.join(labels[node] for node in parts)}"
     if program.saved:
         yield "saved by the forward pass: " + ", ".join(
             node.name or labels.get(node, node.operation) for node in program.saved
@@ -128,6 +151,8 @@ def leaf_text(node: Node) -> str:
         return f"{detail:g}"
     if kind == "saved":
         return f"saved {detail.name or detail.operation}"
+    if kind == "input":
+        return f"{detail}[t]"
     if kind in ("mask", "random"):
         return f"mask_{detail}" if kind == "mask" else f"random_{detail}[t]"
     return {"state": f"{detail}[t-1]", "next": f"{detail}[t]", "carry": f"d{detail}[t]"}[kind]

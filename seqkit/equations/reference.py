@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.equations.cell import Cell
+from seqkit.equations.shapes import Shapes
 from seqkit.equations.trace import trace
 
 
@@ -24,40 +25,39 @@ class _Matrix:
         self.weight = weight
 
     def __matmul__(self, vector: np.ndarray) -> np.ndarray:
-        return vector @ self.weight.T
+        return np.broadcast_to(vector, (*vector.shape[:-1], self.weight.shape[1])) @ self.weight.T
 
 
-def gates_read(cell: Cell) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The gates that read the input and those that are multiplied by U, each in order."""
-    terms = {term[:2] for column in trace(cell).columns for term in column.detail}
-    return tuple(g for g in cell.gates if ("x", g) in terms), tuple(g for g in cell.gates if ("U", g) in terms)
+def shapes_of(cell: Cell, params: Mapping[str, np.ndarray]) -> Shapes:
+    """The sizes of a cell with these parameters."""
+    return Shapes.of_params(trace(cell), cell.parameters(), params)
 
 
-def namespaces(cell: Cell, params: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], Any, Any]:
-    """Gates that read the input, and the U and p of ``step``, from a layer's parameters."""
-    input_gates, recurrent_gates = gates_read(cell)
-    units = len(params["weight_ih"]) // len(input_gates)
-    u = SimpleNamespace(
-        **{gate: _Matrix(params["weight_hh"][i * units : (i + 1) * units]) for i, gate in enumerate(recurrent_gates)}
-    )
+def namespaces(cell: Cell, params: Mapping[str, np.ndarray], shapes: Shapes) -> tuple[Any, Any]:
+    """The U and p of ``step``, from a layer's parameters."""
+    u = SimpleNamespace(**{gate: _Matrix(params["weight_hh"][rows]) for gate, rows in shapes.recurrent_gates.items()})
     p = SimpleNamespace()
     for name, declared in cell.parameters().items():
         value: Any = params[name]
-        if declared.kind == "scalar":
-            value = np.repeat(value[:, None], units, axis=1)[slice(None) if declared.rows else 0]
+        if declared.kind == "scalar" and declared.rows:
+            value = value[:, None]
         if declared.kind == "matrix":
             value = _Matrix(value)
         elif declared.rows:
             value = SimpleNamespace(**dict(zip(declared.rows, value, strict=True)))
         setattr(p, name, value)
-    return input_gates, u, p
+    return u, p
 
 
-def _bias(cell: Cell, params: Mapping[str, np.ndarray], input_gates: tuple[str, ...], units: int) -> np.ndarray:
-    """What every row of ``weight_ih`` @ x is added to: the bias, 0 where a gate has none."""
-    rows = params.get("bias", np.zeros(0)).reshape(-1, units)
-    blocks = dict(zip(filter(cell.has_bias, input_gates), rows, strict=True))
-    return np.concatenate([blocks.get(gate, np.zeros(units)) for gate in input_gates])
+def input_parts(x: np.ndarray, params: Mapping[str, np.ndarray], shapes: Shapes) -> SimpleNamespace:
+    """The x of ``step`` at one step, from its features (I,): W x + b of every gate, and raw inputs, all (1, size)."""
+    gates = {
+        gate: (params["weight_ih"][rows] @ x[: shapes.features])[None] for gate, rows in shapes.input_gates.items()
+    }
+    for gate, rows in shapes.biases.items():
+        gates[gate] = gates[gate] + params["bias"][rows]
+    raw = {name: x[None, first : first + size] for name, (first, size) in shapes.inputs.items()}
+    return SimpleNamespace(**gates, **raw)
 
 
 def run_reference(
@@ -69,7 +69,7 @@ def run_reference(
     reverse: bool = False,
     zoneout: Mapping[str, Any] | None = None,
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Outputs (B, T, H) and final states of a cell, one sequence and one step at a time.
+    """Outputs (B, T, size of the first state) and final states of a cell, one sequence and one step at a time.
 
     Parameters
     ----------
@@ -99,21 +99,21 @@ def run_reference(
     True
     """
     params = {name: np.asarray(value, dtype=np.float64) for name, value in params.items()}
-    input_gates, u, p = namespaces(cell, params)
+    shapes = shapes_of(cell, params)
+    u, p = namespaces(cell, params, shapes)
     batch, time, _ = x.shape
-    units = len(params["weight_ih"]) // len(input_gates)
     lengths = np.full(batch, time) if lengths is None else np.asarray(lengths)
-    initial = state or tuple(np.zeros((batch, units)) for _ in cell.states)
+    initial = state or tuple(np.zeros((batch, size)) for size in shapes.states)
     final = tuple(np.array(s, dtype=np.float64) for s in initial)
-    y = np.zeros((batch, time, units))
-    kept = {name: np.broadcast_to(share, y.shape) for name, share in (zoneout or {}).items()}
-    bias = _bias(cell, params, input_gates, units)
+    sizes = dict(zip(cell.states, shapes.states, strict=True))
+    y = np.zeros((batch, time, shapes.states[0]))
+    kept = {name: np.broadcast_to(share, (batch, time, sizes[name])) for name, share in (zoneout or {}).items()}
     for b in range(batch):
         current = {name: values[b : b + 1].copy() for name, values in zip(cell.states, final, strict=True)}
         for t in range(lengths[b])[:: -1 if reverse else 1]:
-            a = params["weight_ih"] @ x[b, t].astype(np.float64) + bias
-            inputs = {gate: a[None, i * units : (i + 1) * units] for i, gate in enumerate(input_gates)}
-            new = cell.step(SimpleNamespace(**inputs), u, SimpleNamespace(**current), p)
+            inputs = input_parts(x[b, t].astype(np.float64), params, shapes)
+            new = cell.step(inputs, u, SimpleNamespace(**current), p)
+            new = {name: np.broadcast_to(new[name], (1, size)) for name, size in sizes.items()}
             for name, share in kept.items():
                 new[name] = share[b, t] * current[name] + (1 - share[b, t]) * new[name]
             current = new

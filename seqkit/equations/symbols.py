@@ -1,9 +1,9 @@
 """Symbols: what ``step`` computes with while it is traced.
 
-A symbol stands for one vector of a step (one number per unit).  Computing with symbols
-records operations in a :class:`Recorder`, each once: the same operation on the same operands is
-the same node.  Whatever cannot become an operation (a Python ``if``, an unknown function)
-raises an :class:`EquationError` that names the author's line.
+A symbol stands for one vector of a step, of one number per unit unless another size was declared.
+Computing with symbols records operations in a :class:`Recorder`, each once: the same operation on the
+same operands is the same node.  Whatever cannot become an operation (a Python ``if``, an unknown
+function) raises an :class:`EquationError` that names the author's line.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from numbers import Real
 from types import FrameType
 from typing import Any, NoReturn
 
+from seqkit.equations.sizes import Size, joint, size_text
 from seqkit.errors import EquationError
 
-LEAVES = ("x", "product", "column", "state", "parameter", "mask", "random", "constant")
+LEAVES = ("x", "input", "product", "column", "state", "parameter", "mask", "random", "constant")
 GRADIENT_LEAVES = ("next", "saved", "carry", "adjoint")
 REDUCTIONS = ("mean", "total", "largest", "first_largest")
 """Operations that need their operand over all units; their detail is the number of groups of units."""
@@ -32,11 +33,19 @@ class Node:
     detail: Any = None
     place: str = ""
     name: str = ""
+    size: Size = 1
 
     @property
     def leaf(self) -> bool:
         """Whether the value is given, not computed."""
         return self.operation in LEAVES + GRADIENT_LEAVES
+
+    @property
+    def uniform(self) -> bool:
+        """Whether a single number is there for every unit, so that vectors of any size can be combined with it."""
+        if self.size != 1 or self.operation in REDUCTIONS or self.leaf:
+            return self.size == 1 and self.operation in (*REDUCTIONS, "constant", "input", "parameter")
+        return all(operand.uniform for operand in self.operands)
 
 
 @dataclass
@@ -46,11 +55,14 @@ class Recorder:
     nodes: list[Node] = field(default_factory=list)
     known: dict[Any, Node] = field(default_factory=dict)
 
-    def node(self, operation: str, *operands: Node, detail: Any = None, place: str = "") -> Node:
-        """The node for this operation, made if it is new."""
-        key = (operation, tuple(map(id, operands)), detail)
+    def node(
+        self, operation: str, *operands: Node, detail: Any = None, place: str = "", size: Size | None = None
+    ) -> Node:
+        """The node for this operation, made if it is new; of the size of its operands unless another is given."""
+        key = (operation, tuple(map(id, operands)), detail, size)
         if key not in self.known:
-            self.known[key] = Node(operation, operands, detail, place)
+            size = joint(operand.size for operand in operands) if size is None else size
+            self.known[key] = Node(operation, operands, detail, place, size=size)
             self.nodes.append(self.known[key])
         return self.known[key]
 
@@ -87,6 +99,7 @@ def operation(name: str, *values: Any, detail: Any = None) -> Symbol:
     """Record an operation on symbols and numbers."""
     recorder = next(value.recorder for value in values if isinstance(value, Symbol))
     operands = [_operand(recorder, name, value) for value in values]
+    operands = _fitted(recorder, name, operands)
     return Symbol(recorder, recorder.node(name, *operands, detail=detail, place=author_line()))
 
 
@@ -101,6 +114,20 @@ def _operand(recorder: Recorder, name: str, value: Any) -> Node:
         f"{name}: expected a symbol or a number, got {type(value).__name__}; "
         "declare arrays in parameters() and use them as p.<name>."
     )
+
+
+def _fitted(recorder: Recorder, name: str, operands: list[Node]) -> list[Node]:
+    """Operands of a pointwise operation: of one size, or single numbers, which are there for every unit then."""
+    size = joint(operand.size for operand in operands)
+    for operand in operands:
+        if operand.size not in (1, size):
+            fail(f"{name}: a vector of {size_text(size)} and one of {size_text(operand.size)} do not fit together.")
+    return [operand if operand.size == size else there_for_all(recorder, operand) for operand in operands]
+
+
+def there_for_all(recorder: Recorder, number: Node) -> Node:
+    """A single number where any vector can be combined with it."""
+    return number if number.uniform else recorder.node("total", number, detail=1, place=number.place)
 
 
 class Symbol:

@@ -9,7 +9,8 @@ from typing import Any
 
 from seqkit.equations.cell import Cell, Parameter
 from seqkit.equations.program import Program, reachable
-from seqkit.equations.symbols import Node, Recorder, Symbol, fail, is_authors, line_text
+from seqkit.equations.sizes import Size, check_sizes, size_text
+from seqkit.equations.symbols import Node, Recorder, Symbol, fail, is_authors, line_text, there_for_all
 from seqkit.equations.zoneout import Zoneout, zone_out
 from seqkit.errors import EquationError, SeqkitError
 
@@ -35,16 +36,18 @@ def trace(cell: Cell, masked: bool = False, zoneout: Zoneout | None = None) -> P
     title = cell.name or type(cell).__name__
     _check_declarations(cell, title)
     recorder = Recorder()
-    parameters = cell.parameters()
+    parameters, sizes = cell.parameters(), _sizes(cell, title)
+    _check_parameters(parameters, title)
+    gates, states = ({name: sizes[name] for name in names} for names in (cell.gates, cell.states))
     arguments = (
-        _Inputs(recorder, cell.gates, title),
-        _Matrices(recorder, cell.gates, title, masked),
-        _States(recorder, cell.states, title),
+        _Inputs(recorder, gates, cell.inputs, title),
+        _Matrices(recorder, gates, states[cell.states[0]], title, masked),
+        _States(recorder, states, title),
         _Parameters(recorder, parameters, title, masked),
     )
     returned, names = _call_step(cell, title, arguments)
-    results = zone_out(recorder, _check_results(cell, title, returned, recorder), zoneout or {})
-    program = _with_columns(title, cell, recorder, results, names)
+    results = zone_out(recorder, _check_results(cell, title, returned, recorder, sizes), zoneout or {}, sizes)
+    program = _with_columns(title, cell, recorder, results, names, sizes)
     _check_all_used(cell, title, program, parameters)
     return program
 
@@ -69,26 +72,31 @@ class _Namespace:
 class _Inputs(_Namespace):
     what = "gate"
 
+    def __init__(self, recorder: Recorder, gates: dict[str, Size], inputs: dict[str, Size], title: str) -> None:
+        super().__init__(recorder, {**gates, **inputs}, title)
+        self._raw = inputs
+
     def _value(self, name: str) -> Symbol:
-        return Symbol(self._recorder, self._recorder.node("x", detail=name))
+        kind = "input" if name in self._raw else "x"
+        return Symbol(self._recorder, self._recorder.node(kind, detail=name, size=self._names[name]))
 
 
 class _States(_Namespace):
     what = "state"
 
     def _value(self, name: str) -> Symbol:
-        return Symbol(self._recorder, self._recorder.node("state", detail=name))
+        return Symbol(self._recorder, self._recorder.node("state", detail=name, size=self._names[name]))
 
 
 class _Matrices(_Namespace):
     what = "gate"
 
-    def __init__(self, recorder: Recorder, names: Any, title: str, masked: bool) -> None:
-        super().__init__(recorder, names, title)
-        self._masked = masked
+    def __init__(self, recorder: Recorder, gates: dict[str, Size], columns: Size, title: str, masked: bool) -> None:
+        super().__init__(recorder, gates, title)
+        self._columns, self._masked = columns, masked
 
     def _value(self, name: str) -> _Matrix:
-        return _Matrix(self._recorder, ("U", name), self._masked)
+        return _Matrix(self._recorder, ("U", name), (self._names[name], self._columns), self._masked)
 
 
 class _Parameters(_Namespace):
@@ -101,23 +109,22 @@ class _Parameters(_Namespace):
     def _value(self, name: str) -> Any:
         declared: Parameter = self._names[name]
         if declared.kind == "matrix":
-            return _Matrix(self._recorder, ("matrix", name), self._masked)
+            return _Matrix(self._recorder, ("matrix", name), (declared.size, declared.columns), self._masked)
         if declared.rows:
-            return _Rows(self._recorder, declared.rows, f"{self._title}: parameter {name}", name)
-        return Symbol(self._recorder, self._recorder.node("parameter", detail=(name, 0, "")))
+            return _Rows(self._recorder, declared, f"{self._title}: parameter {name}", name)
+        return Symbol(self._recorder, self._recorder.node("parameter", detail=(name, 0, ""), size=declared.size))
 
 
 class _Rows(_Namespace):
     what = "row"
 
-    def __init__(self, recorder: Recorder, names: tuple[str, ...], title: str, parameter: str) -> None:
-        super().__init__(recorder, names, title)
-        self._parameter = parameter
+    def __init__(self, recorder: Recorder, declared: Parameter, title: str, parameter: str) -> None:
+        super().__init__(recorder, declared.rows, title)
+        self._parameter, self._size = parameter, declared.size
 
     def _value(self, name: str) -> Symbol:
-        return Symbol(
-            self._recorder, self._recorder.node("parameter", detail=(self._parameter, self._names.index(name), name))
-        )
+        detail = (self._parameter, self._names.index(name), name)
+        return Symbol(self._recorder, self._recorder.node("parameter", detail=detail, size=self._size))
 
 
 class _Matrix:
@@ -125,18 +132,26 @@ class _Matrix:
 
     __array_ufunc__ = None
 
-    def __init__(self, recorder: Recorder, detail: tuple[str, str], masked: bool) -> None:
-        self._recorder, self._detail, self._masked = recorder, detail, masked
+    def __init__(self, recorder: Recorder, detail: tuple[str, str], shape: tuple[Size, Size], masked: bool) -> None:
+        self._recorder, self._detail, self._shape, self._masked = recorder, detail, shape, masked
 
     def __matmul__(self, vector: Any) -> Symbol:
         if not isinstance(vector, Symbol):
             fail(
                 f"{self._detail[1]}: a matrix can be multiplied with a vector of the step, got {type(vector).__name__}."
             )
-        node = vector.node
+        node, columns = vector.node, self._shape[1]
+        if node.size == 1 and columns != 1:
+            number = there_for_all(self._recorder, node)
+            node = self._recorder.node("add", number, self._recorder.constant(0.0), size=columns)
+        if node.size != columns:
+            fail(
+                f"{self._detail[1]}: the matrix multiplies vectors of {size_text(columns)}, "
+                f"got one of {size_text(node.size)}."
+            )
         if self._masked and node.operation == "state":
-            node = self._recorder.node("mul", node, self._recorder.node("mask", detail=node.detail))
-        return Symbol(self._recorder, self._recorder.node("product", node, detail=self._detail))
+            node = self._recorder.node("mul", node, self._recorder.node("mask", detail=node.detail, size=node.size))
+        return Symbol(self._recorder, self._recorder.node("product", node, detail=self._detail, size=self._shape[0]))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -157,6 +172,23 @@ def _check_declarations(cell: Cell, title: str) -> None:
             f"{title}: biases must be a tuple of gates, of {', '.join(cell.gates)}, or None for all; "
             f"got {cell.biases!r}."
         )
+
+
+def _sizes(cell: Cell, title: str) -> dict[str, Size]:
+    """The size of every gate and state."""
+    names = dict.fromkeys((*cell.gates, *cell.states))
+    check_sizes(cell.inputs, cell.inputs, title, "inputs")
+    taken = next((name for name in cell.inputs if name in cell.gates), None)
+    if taken is not None:
+        raise EquationError(f"{title}: {taken!r} is a gate and a raw input; give one of them another name.")
+    return dict.fromkeys(names, "units") | check_sizes(cell.sizes(), names, title, "sizes")
+
+
+def _check_parameters(parameters: dict[str, Parameter], title: str) -> None:
+    """Declared parameters have sizes."""
+    for name, declared in parameters.items():
+        for size in (declared.size, declared.columns):
+            check_sizes({name: size}, (name,), title, "parameters")
 
 
 def _call_step(cell: Cell, title: str, arguments: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
@@ -190,7 +222,9 @@ def _definition(cell: Cell) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}: {code.co_name}"
 
 
-def _check_results(cell: Cell, title: str, returned: Any, recorder: Recorder) -> dict[str, Node]:
+def _check_results(
+    cell: Cell, title: str, returned: Any, recorder: Recorder, sizes: dict[str, Size]
+) -> dict[str, Node]:
     place = f"\n  {_definition(cell)}"
     if not isinstance(returned, dict) or set(returned) != set(cell.states):
         got = f"keys {', '.join(map(repr, returned))}" if isinstance(returned, dict) else type(returned).__name__
@@ -201,11 +235,21 @@ def _check_results(cell: Cell, title: str, returned: Any, recorder: Recorder) ->
             raise EquationError(
                 f"{title}: state {state!r} must be a value of the step, got {type(value).__name__}.{place}"
             )
+        if value.node.size != sizes[state] and not value.node.uniform:
+            raise EquationError(
+                f"{title}: state {state!r} is a vector of {size_text(sizes[state])}, but step returns one of "
+                f"{size_text(value.node.size)}.{place}"
+            )
     return {state: returned[state].node for state in cell.states}
 
 
 def _with_columns(
-    title: str, cell: Cell, recorder: Recorder, results: dict[str, Node], local: dict[str, Any]
+    title: str,
+    cell: Cell,
+    recorder: Recorder,
+    results: dict[str, Node],
+    local: dict[str, Any],
+    sizes: dict[str, Size],
 ) -> Program:
     """Gather input parts and products into columns, drop what no result needs."""
     nodes = reachable(recorder.nodes, results.values())
@@ -217,11 +261,11 @@ def _with_columns(
             image[node] = _column(rebuilt, sums[node], image)
         elif node.operation not in ("x", "product"):
             operands = [image.get(operand, operand) for operand in node.operands]
-            image[node] = rebuilt.node(node.operation, *operands, detail=node.detail, place=node.place)
+            image[node] = rebuilt.node(node.operation, *operands, detail=node.detail, place=node.place, size=node.size)
     results = {state: image[node] for state, node in results.items()}
     kept = reachable(rebuilt.nodes, results.values())
     names = _name_nodes(local, image, results, set(kept))
-    program = Program(title, cell.states, kept, results, names)
+    program = Program(title, cell.states, kept, results, names, gates=cell.gates, sizes=sizes, inputs=dict(cell.inputs))
     stages = program.stages
     columns = [node for node in kept if node.operation == "column"]
     read = {gate for column in columns for kind, gate, _ in column.detail if kind == "x"}
@@ -267,13 +311,13 @@ def _column(recorder: Recorder, terms: list[Node], image: dict[Node, Node]) -> N
             if vector not in operands:
                 operands.append(vector)
             detail.append((*term.detail, operands.index(vector)))
-    return recorder.node("column", *operands, detail=tuple(detail))
+    return recorder.node("column", *operands, detail=tuple(detail), size=terms[0].size)
 
 
-def _column_order(node: Node) -> tuple[bool, bool]:
-    """Input parts only, then both, then products only: each kind of term adjoins itself."""
+def _column_order(node: Node) -> tuple[bool, bool, bool, str]:
+    """Input parts only, then both, then products only: each kind of term adjoins itself, then each size."""
     kinds = {kind == "x" for kind, _, _ in node.detail}
-    return (False in kinds, True not in kinds)
+    return (False in kinds, True not in kinds, node.size != "units", str(node.size))
 
 
 def _name_nodes(
@@ -305,10 +349,12 @@ def _check_all_used(cell: Cell, title: str, program: Program, parameters: dict[s
         for name, p in parameters.items()
         if p.kind == "matrix" and ("matrix", name) not in {t[:2] for t in terms}
     ]
+    read_raw = {o.detail for node in program.nodes for o in (node, *node.operands) if o.operation == "input"}
+    idle += [f"input {name!r}" for name in cell.inputs if name not in read_raw]
     if idle:
         raise EquationError(
             f"{title}: {', '.join(idle)} declared but no new state depends on it; use it in step or remove it."
             f"\n  {_definition(cell)}"
         )
-    if not any(kind == "x" for kind, _, _ in terms):
+    if not read_raw and not any(kind == "x" for kind, _, _ in terms):
         raise EquationError(f"{title}: step never reads the input; use x.<gate> for at least one gate.")

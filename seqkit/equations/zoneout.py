@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seqkit.equations.sizes import Size
 from seqkit.equations.symbols import Node, Recorder
 
 Zoneout = Mapping[str, float | None]
 
 
-def zone_out(recorder: Recorder, results: Mapping[str, Node], zoneout: Zoneout) -> dict[str, Node]:
+def zone_out(
+    recorder: Recorder, results: Mapping[str, Node], zoneout: Zoneout, sizes: Mapping[str, Size]
+) -> dict[str, Node]:
     r"""New states of which a part keeps the old value (Krueger et al., 2017).
 
     .. math:: s_t = d \odot s_{t-1} + (1 - d) \odot \tilde s_t
@@ -26,17 +29,20 @@ def zone_out(recorder: Recorder, results: Mapping[str, Node], zoneout: Zoneout) 
     zoneout : mapping of str to float or None
         For each state that is zoned out the expected d, as used outside training; or None for a d of
         zeros and ones that is drawn for every unit at every step.
+    sizes : mapping of str to Size
+        Of the states.
     """
     return {
-        state: _mixed(recorder, state, new, zoneout[state]) if state in zoneout else new
+        state: _mixed(recorder, state, sizes[state], new, zoneout[state]) if state in zoneout else new
         for state, new in results.items()
     }
 
 
-def _mixed(recorder: Recorder, state: str, new: Node, kept: float | None) -> Node:
-    old = recorder.node("state", detail=state)
+def _mixed(recorder: Recorder, state: str, size: Size, new: Node, kept: float | None) -> Node:
+    old = recorder.node("state", detail=state, size=size)
     if kept is None:
-        return recorder.node("where", recorder.node("random", detail=state), new, old, place=new.place)
+        random = recorder.node("random", detail=state, size=size)
+        return recorder.node("where", random, new, old, place=new.place)
     shares = [
         recorder.node("mul", recorder.constant(share), value, place=new.place)
         for share, value in ((kept, old), (1 - kept, new))

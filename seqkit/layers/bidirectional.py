@@ -91,9 +91,10 @@ class Bidirectional(SequenceLayer):
                 "bidirectional: the forward layer must not go backwards, and return_sequences must be equal in both; "
                 "so must checkpoint."
             )
-        if merge_mode not in ("concat", None) and layer.units != backward_layer.units:
+        if merge_mode not in ("concat", None) and layer.output_size != backward_layer.output_size:
             raise ConfigError(
-                f"bidirectional: {merge_mode!r} needs equal units, got {layer.units} and {backward_layer.units}."
+                f"bidirectional: {merge_mode!r} needs equal units, got {layer.output_size} and "
+                f"{backward_layer.output_size}."
             )
         backward_layer.go_backwards = True
         self.forward_layer, self.backward_layer, self.merge_mode = layer, backward_layer, merge_mode
@@ -121,8 +122,8 @@ class Bidirectional(SequenceLayer):
     @property
     def output_size(self) -> int:
         """Number of output features."""
-        units = self.forward_layer.units
-        return units + self.backward_layer.units if self.merge_mode == "concat" else units
+        size = self.forward_layer.output_size
+        return size + self.backward_layer.output_size if self.merge_mode == "concat" else size
 
     @property
     def returns_sequences(self) -> bool:
@@ -206,13 +207,13 @@ class Bidirectional(SequenceLayer):
 
     def _outputs(self, rows: Rows) -> tuple[Any, list[Any]]:
         """Where the directions write: halves of one array, or an array each."""
-        units = [self.forward_layer.units, self.backward_layer.units]
+        sizes = [self.forward_layer.output_size, self.backward_layer.output_size]
         if self.merge_mode == "concat":
-            whole = self._room(rows, sum(units))
+            whole = self._room(rows, sum(sizes))
             if isinstance(whole, Rows):
-                return whole, [whole.columns(0, units[0]), whole.columns(units[0], sum(units))]
-            return whole, [whole[:, : units[0]], whole[:, units[0] :]]
-        return None, [self._room(rows, n) for n in units]
+                return whole, [whole.columns(0, sizes[0]), whole.columns(sizes[0], sum(sizes))]
+            return whole, [whole[:, : sizes[0]], whole[:, sizes[0] :]]
+        return None, [self._room(rows, size) for size in sizes]
 
     def _room(self, rows: Rows, features: int) -> Any:
         return rows.new(features) if self.returns_sequences else np.zeros((len(rows.lengths), features), self.dtype)
@@ -260,8 +261,8 @@ class Bidirectional(SequenceLayer):
         if dy.shape[-1:] != (self.output_size,):
             raise ShapeError(f"bidirectional: dy has shape {dy.shape}, expected {self.output_size} features.")
         if self.merge_mode == "concat":
-            units = self.forward_layer.units
-            return dy[..., :units], dy[..., units:]
+            size = self.forward_layer.output_size
+            return dy[..., :size], dy[..., size:]
         if self.merge_mode == "mul":
             assert cache.outputs is not None
             return dy * cache.outputs[1], dy * cache.outputs[0]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.equations.reference import namespaces
+from seqkit.equations.reference import namespaces, shapes_of
 
 Rounding = Callable[[np.ndarray], np.ndarray]
 
@@ -77,15 +77,17 @@ def one_step(
     weights: Rounding,
     operand: Rounding,
 ) -> dict[str, np.ndarray]:
-    """New states (1, H) from the input (1, I) and the states before."""
+    """New states (1, N) from the input (1, I) and the states before."""
     params = {name: np.asarray(value, np.float64) for name, value in layer.params.items()}
-    gates, u, p = namespaces(layer.cell, params)
+    shapes = shapes_of(layer.cell, params)
+    u, p = namespaces(layer.cell, params, shapes)
     for space in (u, p):
         for name, matrix in vars(space).items():
             if hasattr(matrix, "weight"):
                 setattr(space, name, Rounded(matrix.weight, known, weights, operand))
     bias = params.get("bias", np.zeros(len(params["weight_ih"])))
-    a = operand(x) @ weights(params["weight_ih"]).T + bias
-    inputs = dict(zip(gates, np.split(a, len(gates), axis=1), strict=True))
+    a = operand(x[:, : shapes.features]) @ weights(params["weight_ih"]).T + bias
+    inputs = {gate: a[:, rows] for gate, rows in shapes.input_gates.items()}
+    inputs |= {name: x[:, first : first + size].astype(np.float64) for name, (first, size) in shapes.inputs.items()}
     states = {name: value.astype(np.float64) for name, value in before.items()}
     return layer.cell.step(SimpleNamespace(**inputs), u, SimpleNamespace(**states), p)
