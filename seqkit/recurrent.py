@@ -294,8 +294,7 @@ class Recurrent(SequenceLayer):
         return self._check_state(state, batch)
 
     def _check_state(self, state: State | None, batch: int) -> State | None:
-        shapes = [(batch, size) for size in self.state_sizes]
-        return as_state(state, self.cell.states, shapes, self.dtype, self.name)
+        return as_state(state, self.cell.states, (batch, *self.state_sizes), self.dtype, self.name)
 
     # ---- backward ---------------------------------------------------------------------------
 

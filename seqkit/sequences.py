@@ -91,11 +91,16 @@ def as_lengths(lengths: Any, batch: int, time: int, owner: str) -> np.ndarray | 
 
 
 def as_state(
-    state: Any, names: tuple[str, ...], shapes: Sequence[tuple[int, int]], dtype: np.dtype, owner: str
+    state: Any, names: tuple[str, ...], shape: tuple[int, ...], dtype: np.dtype, owner: str
 ) -> tuple[np.ndarray, ...] | None:
-    """`state` as a tuple of contiguous arrays, for each of `names` one of its shape; None stays None."""
+    """`state` as a tuple of contiguous arrays, one for each of `names`; None stays None.
+
+    `shape` is that of all arrays, (batch, size), or (batch, size of the first, size of the second, ...).
+    """
     if state is None:
         return None
+    batch, *sizes = shape
+    shapes = [(batch, size) for size in (sizes * len(names) if len(sizes) == 1 else sizes)]
     if not isinstance(state, (tuple, list)) or len(state) != len(names):
         got = f"{len(state)} arrays" if isinstance(state, (tuple, list)) else type(state).__name__
         wanted = " and ".join(map(str, dict.fromkeys(shapes)))

@@ -310,7 +310,7 @@ def test_rule_that_is_wrong_by_a_thousandth(operation: str, monkeypatch: pytest.
 DERIVE: dict[str, tuple[str, str, str]] = {
     "gradients of one value overwrite each other": (
         "LSTM",
-        'if known is None else self.op("add", known, gradient)',
+        'self.op("add", parts[size], gradient) if size in parts else',
         "",
     ),
     "a product of a vector gives it no gradient": ("ManyProducts", "if terms and node", "if not terms and node"),

@@ -38,6 +38,10 @@ class PlainRNN(Layer):
         return {name: getattr(self, name) for name in ("units", "return_sequences", "go_backwards")}
 
     @property
+    def state_sizes(self) -> tuple[int, ...]:
+        return (self.units,)
+
+    @property
     def output_size(self) -> int:
         return self.units
 
