@@ -210,11 +210,11 @@ def test_too_many_states() -> None:
 def test_too_many_rounds(repeat: Callable[..., Any]) -> None:
     def step(x: Any, U: Any, s: Any, p: Any) -> Any:
         value = x.f
-        for _ in range(40):
+        for _ in range(80):
             value = repeat(value, U)
         return {"h": tanh(value + U.f @ s.h)}
 
-    with pytest.raises(EquationError, match=r"\d+ vector_count are more than the engine's 32; simplify the cell"):
+    with pytest.raises(EquationError, match=r"\d+ vector_count are more than the engine's 64; simplify the cell"):
         Recurrent(cell_of(step), 3).build(2)
 
 
