@@ -12,6 +12,7 @@ Legend: O outputs (rows), I inputs (columns).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from numbers import Real
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from seqkit._core import matmul
+from seqkit.available import require
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.options import by_name
 
@@ -29,6 +31,9 @@ Initializer = Callable[[Shape, np.random.Generator], np.ndarray]
 
 # Standard deviation of a standard normal distribution that is cut off at 2.
 _TRUNCATED_STD = 0.87962566103423978
+
+# Bytes that a new number of a layer takes: drawn, stacked, rounded, and its gradient.
+_COPIES = 8 + 8 + 4 + 4
 
 # Vectors that are made orthogonal to all before them at once.
 _BLOCK = 32
@@ -225,6 +230,7 @@ def values(initializer: Any, shape: Shape, rng: np.random.Generator, owner: str)
     Traceback (most recent call last):
     seqkit.errors.ShapeError: demo: the initializer gave shape (3,), expected (2,).
     """
+    require(_COPIES * math.prod(shape), f"{owner}: initial values of shape {shape}")
     if isinstance(initializer, Real) and not isinstance(initializer, bool):
         return np.full(shape, float(initializer))
     if isinstance(initializer, str):
@@ -249,6 +255,7 @@ def blocks(name: str, count: int, shape: tuple[int, int], rng: np.random.Generat
     >>> blocks("ones", 3, (2, 4), np.random.default_rng(0)).shape
     (6, 4)
     """
+    require(_COPIES * count * math.prod(shape), f"{count} matrices of shape {shape}")
     return np.concatenate([np.zeros((0, shape[1])), *(get(name)(shape, rng) for _ in range(count))])
 
 

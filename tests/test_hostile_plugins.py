@@ -16,7 +16,7 @@ import pytest
 from packages import CELL, Site
 
 import seqkit
-from seqkit import catalog, discovery, registry
+from seqkit import available, catalog, discovery, registry
 from seqkit.errors import PluginError, SeqkitError, UnknownLayerError
 
 # What the module of a package called "hostile" says, what its entry point "bad" leads to, and what the list says of it.
@@ -308,3 +308,79 @@ def test_all_at_once_in_a_process_of_its_own(install: Site) -> None:
     listed = json.loads(done.stdout)
     assert len(listed) == len(AT_IMPORT) + len(ENTRY_POINTS) + 2  # one name twice; the good one
     assert [entry["name"] for entry in listed if not entry["error"]] == ["good"]
+
+
+# ---- more than there is --------------------------------------------------------------------------
+
+HUGE = """
+import seqkit
+from seqkit.equations import tanh, vector
+
+class MGU(seqkit.Cell):
+    '''A unit with a weight of its own and a billion of its kind.'''
+    gates, states = ("n",), ("h",)
+
+    def parameters(self):
+        return {"u": vector()}
+
+    def step(self, x, U, s, p):
+        return {"h": tanh(x.n + p.u * s.h)}
+
+class Wide(seqkit.Recurrent):
+    '''It has more units than it was asked for.'''
+    def __init__(self, units, **options):
+        super().__init__(MGU, 10**9 * units, **options)
+"""
+
+BUILD = """
+import resource, seqkit
+resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+for units in (10**9, 10**12, 10**18):
+    for make in (lambda: seqkit.create("huge", units), lambda: seqkit.create("wide", units // 10**9)):
+        try:
+            make().build(1)
+        except MemoryError as error:
+            assert str(error)
+        else:
+            raise AssertionError(units)
+assert seqkit.create("good", 3).build(2)([[[1.0, 2.0]]]).shape == (1, 3)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_more_units_than_there_is_memory(install: Site) -> None:
+    install("hostile", HUGE, huge="hostile:MGU", wide="hostile:Wide")
+    install("whole", CELL, good="whole:MGU")
+    environment = os.environ | {"PYTHONPATH": f"{install.folder}{os.pathsep}{Path(seqkit.__file__).parents[1]}"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", BUILD], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 2**20  # KiB
+
+
+def test_memory_that_is_not_to_be_had_is_not_taken(
+    install: Site, others: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("hostile", HUGE, huge="hostile:MGU")
+    with monkeypatch.context() as patch:
+        patch.setattr(available, "SMALL", 0)
+        patch.setattr(available, "available", lambda: 24 * 1000.0)
+        assert seqkit.create("huge", 1000).build(1, seed=0).params["weight_ih"].shape == (1000, 1)
+        with pytest.raises(MemoryError, match=r"1 matrices of shape \(1001, 1\) take 0.0 GiB of memory"):
+            seqkit.create("huge", 1001).build(1)
+        patch.setattr(available, "available", iter([1e6, 10.0]).__next__)
+        with pytest.raises(MemoryError, match=r"huge: u: initial values of shape \(1000,\) take"):
+            seqkit.create("huge", 1000, use_bias=False).build(1)
+    others()
+
+
+def test_what_the_system_says_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("meminfo", "max"):
+        monkeypatch.setattr(available, "MEMINFO", tmp_path / "meminfo")
+        monkeypatch.setattr(available, "GROUP_LIMITS", (tmp_path / "max", tmp_path / "none"))
+        assert available.available() == (float("inf") if name == "meminfo" else 2000 * 1024)
+        (tmp_path / name).write_text({"meminfo": "MemTotal: 9000 kB\nMemAvailable:   2000 kB\n", "max": "max\n"}[name])
+    assert available.available() == 2000 * 1024
+    (tmp_path / "max").write_text("1000\n")
+    assert available.available() == 1000

@@ -20,7 +20,8 @@ PACKAGE = Path(__file__).parent.parent / "seqkit"  # the sources: an installed p
 FLOORS = (
     ("errors",),
     ("_core",),
-    ("discovery", "options", "pools", "arena_pool", "parameters", "generators", "counter", "sequences", "equations"),
+    ("available", "discovery"),
+    ("options", "pools", "arena_pool", "parameters", "generators", "counter", "sequences", "equations"),
     ("data", "checkpoint", "plan"),
     ("activations", "initializers", "steps", "rows", "streams", "packing"),
     ("layer", "masks", "cell_arrays"),
