@@ -149,7 +149,7 @@ class Recurrent(SequenceLayer):
         self._segment: int | None = None
         self.input_shape = tuple(input_shape) if input_shape is not None else None
         self._low_precision = known_precision(precision or "float32", "float32", f"{self.name}: precision")
-        self.options = options
+        self.options = {name: value for name, value in self.cell.arguments.items() if name != "use_bias"}
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments without the cell."""

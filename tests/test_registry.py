@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import tomllib
 from importlib import import_module
@@ -151,6 +152,31 @@ def test_a_layer_that_is_not_registered_has_no_description() -> None:
         registry.spec(Loner())
     with pytest.raises(ConfigError, match=r"Gru.* is not registered"):
         registry.spec(type("Gru", (seqkit.GRU,), {})(3))
+
+
+def test_a_cell_that_was_made_before_its_layer_keeps_its_options() -> None:
+    @registry.register("floored")
+    class Floored(Cell):
+        gates, states = ("n",), ("h",)
+
+        def __init__(self, floor: float = 0.0, slope: float = 1.0, **options: Any) -> None:
+            super().__init__(**options)
+            self.floor, self.slope = floor, slope
+
+        def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
+            return {"h": self.floor + self.slope * self.activation(x.n)}
+
+    cell = Floored(0.5, slope=2.0, use_bias=False, activation="softsign")
+    given = {"floor": 0.5, "slope": 2.0, "activation": "softsign"}
+    for layer in (Recurrent(cell, 4), Recurrent(Floored, 4, use_bias=False, **given)):
+        both: Any = seqkit.Bidirectional(layer)
+        again = registry.from_spec(registry.spec(both)).backward_layer
+        assert {name: again.config()[name] for name in given} == given
+        assert (again.cell.floor, again.cell.slope, again.use_bias) == (0.5, 2.0, False)
+        assert again.config() == both.backward_layer.config()
+        assert "bias" not in again.build(2).params
+    assert type(copy.deepcopy(cell)) is Floored
+    assert copy.deepcopy(cell).arguments == cell.arguments
 
 
 # ---- from other packages -------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -120,6 +120,15 @@ class Cell:
     biases: ClassVar[tuple[str, ...] | None] = None
     inputs: ClassVar[dict[str, Size]] = {}
     api_version: ClassVar[int] = 1
+
+    arguments: dict[str, Any]
+    """What the constructor was given, by name, so that a file can say how to make the cell again."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        cell = super().__new__(cls)
+        names = list(inspect.signature(cls.__init__).parameters)[1:]
+        cell.arguments = dict(zip(names, arguments, strict=False)) | options
+        return cell
 
     def __init__(self, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True) -> None:
         self.activation = self._function("activation", activation)
