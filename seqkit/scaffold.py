@@ -22,10 +22,26 @@ from seqkit.options import by_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 KINDS = {
-    "cell": {"part": "cell", "summary": "A recurrent cell for seqkit"},
-    "wrapper": {"part": "layer", "summary": "A layer for seqkit"},
+    "cell": {
+        "part": "cell",
+        "summary": "A recurrent cell for seqkit",
+        "build_requires": '"setuptools>=77"',
+        "install": "pip install",
+    },
+    "wrapper": {
+        "part": "layer",
+        "summary": "A layer for seqkit",
+        "build_requires": '"setuptools>=77"',
+        "install": "pip install",
+    },
+    "cython": {
+        "part": "cell",
+        "summary": "A recurrent cell for seqkit with compiled kernels",
+        "build_requires": '"setuptools>=77", "seqkit"',
+        "install": "pip install --no-build-isolation",  # against the seqkit that is there
+    },
 }
-"""What packages there are: what their module with the layer is called, and what they say that they are."""
+"""What packages there are, with the words that differ: "part" is the name of the module with the layer."""
 
 
 def write_package(name: str, kind: str = "cell", folder: str | Path = ".") -> Path:
@@ -36,8 +52,8 @@ def write_package(name: str, kind: str = "cell", folder: str | Path = ".") -> Pa
     name : str
         Name of the layer and of the module, such as ``my_cell``; the class is then ``MyCell`` and
         the package, and its folder, ``my-cell``.
-    kind : {"cell", "wrapper"}
-        Equations, or a layer in NumPy around another one.
+    kind : {"cell", "wrapper", "cython"}
+        Equations, a layer in NumPy around another one, or equations with compiled kernels.
     folder : path-like
         Where the folder of the package is made.
 
