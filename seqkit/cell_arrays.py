@@ -6,6 +6,7 @@ Legend: F input features that W multiplies, H units, S size of the first state; 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -49,21 +50,29 @@ def initial_arrays(
     inputs, recurrent = shapes.input_gates, shapes.recurrent_gates
     arrays = {
         "weight_ih": _blocks(methods[0], inputs, shapes.features, rng),
-        "weight_hh": _blocks(methods[1], recurrent, shapes.states[0], rng),
+        "weight_hh": _blocks(methods[1], recurrent, shapes.states[0], rng, cell.heads),
     }
     if shapes.biases:
         drawn = [initializers.get(methods[2])((1, size), rng).ravel() for size in map(_count, shapes.biases.values())]
         arrays["bias"] = np.concatenate(drawn) + np.concatenate(_own_biases(cell, shapes.biases, rng))
     for name, parameter in cell.parameters().items():
-        owner = f"{cell.name or type(cell).__name__}: {name}"
-        arrays[name] = initializers.values(parameter.initializer, shapes.shape(parameter.dimensions), rng, owner)
+        owner, shape = f"{cell.name or type(cell).__name__}: {name}", shapes.shape(parameter.dimensions)
+        arrays[name] = _by_heads(parameter.initializer, parameter.heads, shape, rng, owner)
     return arrays
 
 
-def _blocks(method: str, gates: Mapping[str, slice], columns: int, rng: np.random.Generator) -> np.ndarray:
-    """The rows of all gates, drawn gate by gate."""
-    drawn = [initializers.get(method)((_count(rows), columns), rng) for rows in gates.values()]
-    return np.concatenate([np.zeros((0, columns)), *drawn])
+def _blocks(
+    method: str, gates: Mapping[str, slice], columns: int, rng: np.random.Generator, heads: int = 1
+) -> np.ndarray:
+    """The rows of all gates, drawn gate by gate and head by head."""
+    drawn = [_by_heads(method, heads, (_count(rows), columns), rng, method) for rows in gates.values()]
+    return np.concatenate([np.zeros((0, columns // heads)), *drawn])
+
+
+def _by_heads(initializer: Any, heads: int, shape: tuple[int, ...], rng: np.random.Generator, owner: str) -> np.ndarray:
+    """An array of this shape or, with several heads, the blocks on the diagonal of such a matrix, each by itself."""
+    shape = shape if heads == 1 else (shape[0] // heads, shape[1] // heads)
+    return np.concatenate([initializers.values(initializer, shape, rng, owner) for _ in range(heads)])
 
 
 def _own_biases(cell: Cell, gates: Mapping[str, slice], rng: np.random.Generator) -> list[np.ndarray]:

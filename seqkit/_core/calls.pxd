@@ -16,12 +16,14 @@ cdef struct Stage:      # half-open ranges into the program's lists
 
 cdef struct Run:        # `count` adjoining columns += operand @ packed weight
     int64_t operand, index, column, count, inner, rows, weight      # numbers of the operand, of each column
+    int64_t heads, window, back     # numbers of the operand that a panel reads, panels that a group reads on the way back
 
 cdef struct Reduction:  # vectors[target] = what `kind` makes of the first `size` numbers of vectors[source], group by group
     int64_t target, source, kind, groups, size
 
 cdef struct Post:       # target rows += grad columns @ packed transposed weight
     int64_t target, index, column, count, inner, rows, weight       # numbers of the target, of each column
+    int64_t heads, back
 
 cdef struct Clear:      # a gradient column that products read whole, and its numbers
     int64_t column, size

@@ -100,7 +100,7 @@ cdef int64_t row_operations(ProgramData *p) noexcept nogil:
     """Rough number of multiply-adds of one step of one sequence."""
     cdef int64_t k, total = p.columns * p.padded * p.panels if p.backward else 0
     for k in range(p.run_count):
-        total += p.runs[k].count * words(p, p.runs[k].inner) * panels_of(p, p.runs[k].rows)
+        total += p.runs[k].count * words(p, p.runs[k].window) * panels_of(p, p.runs[k].rows)
     return p.width * total
 
 
@@ -125,7 +125,7 @@ cdef int64_t recurrent_operations(ProgramData *p) noexcept nogil:
     """Multiply-adds of one step of one sequence that wait for the step before; as many weights are read for them."""
     cdef int64_t k, operations = p.padded * p.columns * p.padded if p.backward else 0
     for k in range(p.run_count):
-        operations += p.runs[k].count * panels_of(p, p.runs[k].rows) * p.width * words(p, p.runs[k].inner) if p.runs[k].operand != OPERAND_X else 0
+        operations += p.runs[k].count * panels_of(p, p.runs[k].rows) * p.width * words(p, p.runs[k].window) if p.runs[k].operand != OPERAND_X else 0
     return operations
 
 

@@ -1,7 +1,8 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
 cdef extern from "kernels.h" nogil:
-    int SK_MAX_ROWS
+    enum:
+        SK_MAX_ROWS
     int SK_MAX_VECTORS
     int SK_LINE_BYTES
     int64_t SK_L2_BYTES

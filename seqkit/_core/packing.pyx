@@ -6,6 +6,8 @@ a. A *run* is up to four vectors of adjoining columns of one stage that multiply
    Its weights are packed [panel][K][column][width]; for the way back, transposed, in groups of
    up to four vectors of K: [group][panel][column][unit][lanes].  In low precision the rows of
    weights are encoded first, and K counts words.
+   Of a matrix with several heads only the blocks on its diagonal are kept: a panel of rows reads one
+   window of the operand, a group one window of panels, and what of them is not in a block is 0.
 b. A call holds the arrays that it reads.  Weights that nobody else holds any part of are packed over;
    else, as where a forward pass waits to be differentiated, new ones are made.
 c. Threads share the panels of all columns.
@@ -16,11 +18,12 @@ cimport numpy as np
 from cpython.object cimport PyObject
 from cython cimport floating
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from seqkit._core.calls cimport Program, ProgramData, panels_of, words
+from seqkit._core.calls cimport Program, ProgramData, Run, panels_of, words
+from seqkit._core.heads cimport back_start, window_start
 from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, free_threads, parallel, threads_for
 
 from seqkit._core.threads import num_threads
@@ -36,7 +39,8 @@ cdef struct Column:                     # of a run
     char *source                        # (rows, K)
     char *weights                       # of the run, packed
     char *transposed                    # the same for the way back, or NULL
-    int64_t k, rows, place, count       # K, numbers of the column, its place in the run, columns of the run
+    Run *run
+    int64_t place                       # in the run
 
 cdef struct Job:
     ProgramData *program
@@ -54,26 +58,56 @@ cdef object aligned(int64_t count, str dtype):
 
 
 cdef void pack_panel(ProgramData *p, Column *c, int64_t m, char *memory) noexcept nogil:
-    """Pack a panel of a column, in low precision by way of encoded rows in `memory`."""
-    cdef int64_t unit, k = words(p, c.k), size = p.kernels.size, line = c.count * p.width
-    cdef int64_t units = min(c.rows - m * p.width, p.width)
-    cdef char *source = c.source + m * p.width * c.k * size
+    """Pack a panel of a column, head by head; in low precision by way of encoded rows in `memory`."""
+    cdef Run *run = c.run
+    cdef int64_t high = run.rows // run.heads, wide = run.inner // run.heads, start = window_start(p, run, m)
+    cdef int64_t size = p.kernels.size, line = run.count * p.width, begin = m * p.width, end = min(begin + p.width, run.rows), first, last
+    cdef char *target = c.weights + (m * words(p, run.window) * line + c.place * p.width) * size
     if p.kernels.encode is not NULL:
-        for unit in range(units):
-            p.kernels.encode(memory + unit * k * size, source + unit * c.k * size, c.k, True)
-        source = memory
-    p.kernels.pack(c.weights + (m * k * line + c.place * p.width) * size, line, source, k, 1, k, units, p.width)
+        encode_panel(p, c, begin, end, memory)
+        p.kernels.pack(target, line, memory, words(p, run.inner), 1, words(p, run.inner), end - begin, p.width)
+        return
+    first = begin
+    while first < end:
+        last = min(end, (first // high + 1) * high)
+        p.kernels.pack(target + ((first // high * wide - start) * line + first - begin) * size, line, c.source + first * wide * size,
+                       wide, 1, wide, last - first, last - first)
+        first = last
+
+
+cdef void encode_panel(ProgramData *p, Column *c, int64_t begin, int64_t end, char *memory) noexcept nogil:
+    """Encode rows of a column, with the zeros beside the blocks of its heads."""
+    cdef int64_t row, k = words(p, c.run.inner), size = p.kernels.size, wide = c.run.inner // c.run.heads
+    cdef char *whole = memory + p.width * k * size
+    for row in range(begin, end):
+        memset(whole, 0, c.run.inner * size)
+        memcpy(whole + row // (c.run.rows // c.run.heads) * wide * size, c.source + row * wide * size, wide * size)
+        p.kernels.encode(memory + (row - begin) * k * size, whole, c.run.inner, True)
 
 
 cdef void transpose_panel(ProgramData *p, Column *c, int64_t m) noexcept nogil:
-    """Pack a panel of a column for the product of gradient columns with the transposed weights."""
-    cdef int64_t g, first, width, size = p.kernels.size, lanes = p.kernels.lanes, total = up(c.k, lanes)
-    cdef int64_t inner = panels_of(p, c.rows) * c.count * p.width, units = min(c.rows - m * p.width, p.width)
-    cdef char *source = c.source + m * p.width * c.k * size
-    for g from 0 <= g < total by SK_MAX_VECTORS * lanes:
-        width = min(total - g, SK_MAX_VECTORS * lanes)
-        first = g * inner + (m * c.count + c.place) * p.width * width
-        p.kernels.pack(c.transposed + first * size, width, source + g * size, 1, c.k, units, c.k - g, width)
+    """Pack a panel of a column for the product of gradient columns with the transposed weights, head by head."""
+    cdef Run *run = c.run
+    cdef int64_t high = run.rows // run.heads, wide = run.inner // run.heads
+    cdef int64_t begin = m * p.width, end = min(begin + p.width, run.rows), first = begin, last
+    while first < end:
+        last = min(end, (first // high + 1) * high)
+        transpose_head(p, c, m, first, last, first // high * wide, (first // high + 1) * wide)
+        first = last
+
+
+cdef void transpose_head(ProgramData *p, Column *c, int64_t m, int64_t first, int64_t last, int64_t k_first, int64_t k_last) noexcept nogil:
+    """Pack rows [first, last) of panel m, of a head that multiplies numbers [k_first, k_last) of the operand."""
+    cdef Run *run = c.run
+    cdef int64_t size = p.kernels.size, lanes = p.kernels.lanes, group = SK_MAX_VECTORS * lanes, wide = k_last - k_first
+    cdef int64_t inner = run.back * run.count * p.width, g = k_first // group * group, k, width, panel
+    while g < k_last:
+        width, k = min(up(run.inner, lanes) - g, group), max(g, k_first)
+        panel = m - back_start(p, run.inner, run.rows, run.heads, run.back, g)
+        p.kernels.pack(
+            c.transposed + (g * inner + ((panel * run.count + c.place - m) * p.width + first) * width + k - g) * size, width,
+            c.source + (first * wide + k - k_first) * size, 1, wide, last - first, min(g + width, k_last) - k, min(g + width, k_last) - k)
+        g += group
 
 
 cdef int64_t up(int64_t number, int64_t unit) noexcept nogil:
@@ -84,7 +118,7 @@ cdef void pack_panels(void *context, int64_t thread, int64_t threads) noexcept n
     cdef Job *w = <Job *>context
     cdef int64_t i, panels = w.program.panels, total = w.count * panels
     for i in range(total * thread // threads, total * (thread + 1) // threads):
-        if i % panels >= panels_of(w.program, w.columns[i // panels].rows):
+        if i % panels >= panels_of(w.program, w.columns[i // panels].run.rows):
             continue
         pack_panel(w.program, &w.columns[i // panels], i % panels, w.memory + thread * w.share)
         if w.columns[i // panels].transposed is not NULL:
@@ -138,8 +172,8 @@ cdef class Weights:
         cdef int64_t n, k
         arrays = []
         for n in range(p.run_count):
-            k = up(p.runs[n].inner, p.kernels.lanes) if back else words(p, p.runs[n].inner)
-            arrays.append(aligned(panels_of(p, p.runs[n].rows) * k * p.runs[n].count * p.width, self.program.tables["dtype"]))
+            k = p.runs[n].back * up(p.runs[n].inner, p.kernels.lanes) if back else panels_of(p, p.runs[n].rows) * words(p, p.runs[n].window)
+            arrays.append(aligned(k * p.runs[n].count * p.width, self.program.tables["dtype"]))
         return arrays
 
     cdef bint idle(self) noexcept:
@@ -158,8 +192,8 @@ cdef class Weights:
         for run, columns in enumerate(runs):
             for place, (name, first) in enumerate(columns):
                 c = &self.columns[n]
-                c.k, c.rows, c.place, c.count = p.runs[<int64_t>run].inner, p.runs[<int64_t>run].rows, place, len(columns)
-                c.source = address(arrays[name]) + <int64_t>first * c.k * p.kernels.size
+                c.run, c.place = &p.runs[<int64_t>run], place
+                c.source = address(arrays[name]) + <int64_t>first * (c.run.inner // c.run.heads) * p.kernels.size
                 c.weights = address(self.runs[run], True)
                 c.transposed = address(self.transposed[run], True) if both else NULL
                 n += 1
@@ -187,13 +221,14 @@ cdef class Weights:
 
     cdef int run(self) except -1:
         cdef Job job
-        cdef int64_t n, numbers = 0, threads
+        cdef int64_t n, k, numbers = 0, threads
         cdef Arena arena = Arena()
         job.program, job.columns, job.count, job.share = &self.program.data, self.columns, self.count, 0
         for n in range(job.count):
-            numbers += self.columns[n].k * job.program.padded * (2 if self.both else 1)
+            k = self.columns[n].run.inner
+            numbers += k // self.columns[n].run.heads * job.program.padded * (2 if self.both else 1)
             if job.program.kernels.encode is not NULL:
-                job.share = max(job.share, up(job.program.width * words(job.program, self.columns[n].k) * job.program.kernels.size, 64))
+                job.share = max(job.share, up((job.program.width * words(job.program, k) + k) * job.program.kernels.size, 64))
         threads = threads_for(numbers * OPERATIONS, free_threads(num_threads()))
         arena.reserve(threads * job.share)
         job.memory = arena.take(threads * job.share)

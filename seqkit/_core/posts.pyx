@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from seqkit._core.calls cimport TARGET_CARRY, CallData, Clear, Post, ProgramData, Stage, panels_of
+from seqkit._core.heads cimport back_start
 from seqkit._core.machine cimport SK_MAX_VECTORS, sk_product
 from seqkit._core.tasks cimport Task
 
@@ -75,16 +76,20 @@ cdef void run_post(CallData *c, Task task, int64_t t, int64_t n, Post post, sk_p
     if post.target == TARGET_CARRY:
         target = c.carry[post.index] + (t & 1) * c.batch.size * p.padded * size
     target += task.first * p.padded * size
-    if n == 1:                                  # whole groups at once, then what is left
+    if n == 1 and post.back == panels_of(p, post.rows):     # whole groups at once, then what is left
         whole = (end - g) // SK_MAX_VECTORS
         product.w_row = SK_MAX_VECTORS * lanes
         p.kernels.line(product, SK_MAX_VECTORS, whole, rows[0], weight + g * inner, SK_MAX_VECTORS * inner,
                        target + g * lanes * size, product.w_row * size, 0)
         g += whole * SK_MAX_VECTORS
-    cdef int64_t first = g, count = (end - g + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS, i
+    cdef int64_t first = g, count = (end - g + SK_MAX_VECTORS - 1) // SK_MAX_VECTORS, i, j, panel, panel_before = 0
     for i in range(count):
         g = first + (count - 1 - i if t & 1 else i) * SK_MAX_VECTORS
         vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
+        panel = back_start(p, post.inner, post.rows, post.heads, post.back, g * lanes)
+        for j in range(n if panel != panel_before else 0):
+            rows[j] += (panel - panel_before) * product.segment * size
+        panel_before = panel
         product.w_row = vectors * lanes
         multiply_rows(c, task, t, n, product, vectors, rows, weight + g * inner, target + g * lanes * size)
 
@@ -100,5 +105,5 @@ cdef void run_posts(CallData *c, Task task, int64_t t, int64_t n, Stage *stage, 
     for k in range(stage.post, stage.post_end):
         for j in range(n):
             rows[j] = grad + (j * task.stride * line + p.posts[k].column * p.width) * p.kernels.size
-        product.length, product.segments = p.posts[k].count * p.width, panels_of(p, p.posts[k].rows)
+        product.length, product.segments = p.posts[k].count * p.width, p.posts[k].back
         run_post(c, task, t, n, p.posts[k], &product, rows)

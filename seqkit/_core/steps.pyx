@@ -23,6 +23,7 @@ from seqkit._core.calls cimport (
     OPERAND_INPUT, OPERAND_STATE, OPERAND_X, CallData, Input, ProgramData, Reduction, Run, Stage, input_row, input_time, panels_of,
     row_at, time_slot, words,
 )
+from seqkit._core.heads cimport panels_together, window, window_start
 from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, sk_await, sk_block, sk_product, sk_publish
 from seqkit._core.places cimport lay_out_places, move_all, place_all
 from seqkit._core.posts cimport clear_padding, run_posts
@@ -178,26 +179,23 @@ cdef int64_t project(CallData *c, Task task, int64_t t0, Scratch *s) noexcept no
     return t
 
 
+cdef char *vector_rows(CallData *c, Task task, int64_t t, int64_t vector) noexcept nogil:
+    """Where the rows of a task begin in a vector, at step t."""
+    cdef int64_t row = (c.batch.offset[t] if c.vector_taped[vector] else 0) + task.first
+    return c.vector[vector] + row * c.program.padded * c.program.kernels.size
+
+
 cdef void set_operands(CallData *c, Task task, int64_t t, int64_t n, Run run, char **rows) noexcept nogil:
     """Where the rows of a state, a vector or a raw input begin."""
-    cdef int64_t j, size = c.program.padded * c.program.kernels.size, start
+    cdef int64_t j, size = c.program.padded * c.program.kernels.size
     cdef char *base
     if run.operand == OPERAND_INPUT:
         for j in range(n):
             rows[j] = input_row(c, task.first + j * task.stride, t, run.index)
         return
-    if run.operand == OPERAND_STATE:
-        base, start = c.state[run.index], time_slot(c, t - 1)
-    else:
-        base, start = c.vector[run.index], c.batch.offset[t] if c.vector_taped[run.index] else 0
+    base = vector_rows(c, task, t, run.index) if run.operand != OPERAND_STATE else c.state[run.index] + (time_slot(c, t - 1) + task.first) * size
     for j in range(n):
-        rows[j] = base + (start + task.first + j * task.stride) * size
-
-
-cdef char *vector_rows(CallData *c, Task task, int64_t t, int64_t vector) noexcept nogil:
-    """Where the rows of a task begin in a vector, at step t."""
-    cdef int64_t row = (c.batch.offset[t] if c.vector_taped[vector] else 0) + task.first
-    return c.vector[vector] + row * c.program.padded * c.program.kernels.size
+        rows[j] = base + j * task.stride * size
 
 
 cdef void reduce(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
@@ -237,6 +235,8 @@ cdef void run_rows(CallData *c, Task task, int64_t n, Stage *stage, Scratch *s, 
     cdef int64_t i, k, m, r0, panels, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
     cdef int64_t end = min(task.panel_end, panels_of(p, stage.longest))
     cdef sk_product product
+    cdef char *windows[SK_MAX_ROWS]
+    cdef char **rows
     cdef char *weights
     cdef char *z
     product.step, product.segments, product.segment, product.z_row, product.bias = 1, 1, 0, line, NULL
@@ -249,30 +249,35 @@ cdef void run_rows(CallData *c, Task task, int64_t n, Stage *stage, Scratch *s, 
             for k in range(stage.run, stage.run_end):
                 panels = panels_of(p, p.runs[k].rows)
                 if p.runs[k].operand != OPERAND_X and m < panels:
-                    product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
+                    product.length, product.w_row = words(p, p.runs[k].window), p.runs[k].count * p.width
                     weights = c.weight[p.runs[k].weight] + m * product.length * product.w_row * size
                     product.ahead = weights_ahead(p, task, &product, weights, panels, m, -1 if down else 1)
-                    p.kernels.product(&product, p.runs[k].count * p.vectors, block.rows, s.operands + (k - stage.run) * capacity + r0,
-                                      weights, z + p.runs[k].column * p.width * size)
+                    rows = window(p, &p.runs[k], m, s.operands + (k - stage.run) * capacity + r0, block.rows, windows)
+                    p.kernels.product(&product, p.runs[k].count * p.vectors, block.rows, rows, weights, z + p.runs[k].column * p.width * size)
             p.pointwise[stage - p.stages](block)
 
 
 cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
     """The same for a single row: several panels at a time, as if they were rows."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size, panel, start, end, turn = -1 if down else 1
+    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width * size, panel, start, end, done, count, turn = -1 if down else 1
     cdef sk_product product
+    cdef char *a
     product.step, product.segments, product.segment = 1, 1, 0
     product.bias = product.ahead = NULL
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
-            product.length, product.w_row = words(p, p.runs[k].inner), p.runs[k].count * p.width
+            product.length, product.w_row = words(p, p.runs[k].window), p.runs[k].count * p.width
             panel, end = product.length * product.w_row * size, min(task.panel_end, panels_of(p, p.runs[k].rows))
-            start = end - 1 if down else task.panel
-            p.kernels.line(
-                &product, p.runs[k].count * p.vectors, end - task.panel, s.operands[(k - stage.run) * s.chunk_rows],
-                c.weight[p.runs[k].weight] + start * panel, turn * panel,
-                columns + start * s.chunk_rows * line + p.runs[k].column * p.width * size, turn * s.chunk_rows * line, 0)
+            done = 0
+            while done < end - task.panel:
+                start = (end - 1 if down else task.panel) + turn * done
+                count = panels_together(p, &p.runs[k], start, turn, end - task.panel - done)
+                a = s.operands[(k - stage.run) * s.chunk_rows] + window_start(p, &p.runs[k], start) * size
+                p.kernels.line(
+                    &product, p.runs[k].count * p.vectors, count, a, c.weight[p.runs[k].weight] + start * panel, turn * panel,
+                    columns + start * s.chunk_rows * line + p.runs[k].column * p.width * size, turn * s.chunk_rows * line, 0)
+                done += count
     block.panel, end = 0, min(task.panel_end, panels_of(p, stage.longest))
     for m from task.panel <= m < end by SK_MAX_ROWS:
         block.first_row = m

@@ -21,6 +21,7 @@ from seqkit._core.calls cimport (
     BLOCK_ROWS, OPERAND_INPUT, OPERAND_STATE, OPERAND_X, BatchData, Call, CallData, ProgramData, Run, add_numbers, input_row,
     panels_of, time_slot,
 )
+from seqkit._core.heads cimport window_start
 from seqkit._core.machine cimport (
     SK_LINE_BYTES, SK_MAX_ROWS, Arena, Watch, address, finish, free_threads, go_on, new_watch, parallel, sk_kernels, sk_product, threads_for,
 )
@@ -130,7 +131,9 @@ cdef void multiply_block(Gradient *g, Share *part, int64_t m, int64_t start, int
     cdef sk_product product
     product.step, product.segments, product.segment, product.length = height, 1, 0, rows
     product.w_row, product.z_row, product.bias = p.columns * p.width, line, NULL
-    for i in range(first_tile(g, part), last_tile(g, part)):
+    cdef int64_t start_of = window_start(p, &g.run, m)      # of what the panel reads of the operand
+    cdef int64_t first = max(first_tile(g, part), start_of // height), last = (start_of + g.run.window + height - 1) // height
+    for i in range(first, min(last, last_tile(g, part))):
         for k in range(height):
             part.tile[k] = part.gathered + (g.before + i - part.begin) * part.tile_bytes + k * size
         sums = g.packed + (m * g.tiles + i) * tile_bytes
@@ -161,6 +164,22 @@ cdef void add_tape(Gradient *runs, int64_t count, Share *part, Watch *watch, int
                     multiply_block(&runs[k], part, m, start, rows, &ahead)
 
 
+cdef void unpack_panel(Gradient *g, int64_t m, int64_t n, int64_t k_first, int64_t k_last) noexcept nogil:
+    """Add numbers [k_first, k_last) of the rows of a panel and column to the user's gradients, head by head."""
+    cdef ProgramData *p = g.backward.program
+    cdef int64_t size = p.kernels.size, line = g.run.count * p.width, high = g.run.rows // g.run.heads, wide = g.run.inner // g.run.heads
+    cdef int64_t first = m * p.width, last, k, end, head
+    cdef char *sums = g.packed + (m * g.tiles * p.kernels.tile_rows * line + n * p.width - first) * size
+    while first < min((m + 1) * p.width, g.run.rows):
+        head = first // high
+        last = min(min((m + 1) * p.width, g.run.rows), (head + 1) * high)
+        k, end = max(k_first, head * wide), min(k_last, (head + 1) * wide)
+        if k < end:
+            p.kernels.unpack_add(g.target[n] + (first * wide + k - head * wide) * size, wide, sums + (k * line + first) * size, line,
+                                 end - k, last - first)
+        first = last
+
+
 cdef void unpack(Gradient *g, int64_t first, int64_t last) noexcept nogil:
     """Add tiles [first, last) to the user's gradients."""
     cdef ProgramData *p = g.backward.program
@@ -172,9 +191,7 @@ cdef void unpack(Gradient *g, int64_t first, int64_t last) noexcept nogil:
                 if count > 0:
                     add_numbers(p, g.target[n], g.packed + (m * g.tiles * height * line + n * p.width) * size, min(g.run.rows - m * p.width, p.width))
                 continue
-            p.kernels.unpack_add(g.target[n] + (m * p.width * k + first * height) * size, k,
-                                 g.packed + ((m * g.tiles + first) * height * line + n * p.width) * size, line,
-                                 count, min(g.run.rows - m * p.width, p.width))
+            unpack_panel(g, m, n, first * height, min(last * height, k))
 
 
 cdef void weight_gradients(void *context, int64_t thread, int64_t threads) noexcept nogil:
@@ -216,6 +233,7 @@ cdef void describe(Gradient *g, Call forward, Call backward, number, int64_t col
     g.forward, g.backward, g.column = &forward.data, &backward.data, column
     if number is None:
         g.run.operand, g.run.inner, g.run.count, g.run.rows = OPERAND_ONE, 1, len(targets), rows
+        g.run.heads = g.run.window = 1
         g.total = rows > 1 and targets[0].size == 1
     else:
         g.run, g.total = forward.data.program.runs[<int64_t>number], False
@@ -247,7 +265,7 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena, Arena sums, bi
         g.before = w.tiles
         w.tiles += g.tiles
         line = panels_of(g.forward.program, g.run.rows) * g.forward.program.width * g.run.count
-        operations += g.backward.batch.rows * g.run.inner * line
+        operations += g.backward.batch.rows * g.run.window * line
         sizes.append(line * size)
         packed += sizes[n] + 64
     threads = threads_for(operations, free_threads(threads))

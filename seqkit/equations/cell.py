@@ -40,6 +40,7 @@ class Parameter:
     size: Size = "units"
     columns: Size = "units"
     initializer: Initializer = "zeros"
+    heads: int = 1
 
     @property
     def dimensions(self) -> tuple[Size, ...]:
@@ -64,12 +65,16 @@ def scalar(*rows: str, initializer: Initializer = "zeros") -> Parameter:
     return Parameter("scalar", rows, 1, initializer=initializer)
 
 
-def matrix(rows: Size = "units", columns: Size = "units", initializer: Initializer = "orthogonal") -> Parameter:
+def matrix(
+    rows: Size = "units", columns: Size = "units", initializer: Initializer = "orthogonal", heads: int = 1
+) -> Parameter:
     """An extra matrix (rows, columns), written ``p.name @ vector`` in the equations.
 
-    Sizes are numbers, "units", or "features" for the number of input features.
+    Sizes are numbers, "units", or "features" for the number of input features.  With `heads`, the matrix has so many
+    equal blocks on its diagonal and zeros elsewhere; the array (rows, columns / heads) holds the blocks on top of each
+    other, and each of them starts from values of its own.
     """
-    return Parameter("matrix", (), rows, columns, initializer)
+    return Parameter("matrix", (), rows, columns, initializer, heads)
 
 
 class Cell:
@@ -86,9 +91,11 @@ class Cell:
     ``step`` returns the new states as a dict; the first state is the output of the layer.  It
     runs unchanged on float64 NumPy arrays, and is traced once for the engine.
 
-    Two more class attributes are optional:
+    More attributes, of the class or of the object, are optional:
 
     * ``biases`` names the gates whose :math:`W x_t` has a bias, all of them unless it is given;
+    * ``heads`` cuts the units into so many groups that see only themselves through U, which then has so many
+      blocks on its diagonal: ``weight_hh`` is (G*H, H / heads);
     * ``api_version`` is the version of this interface that the cell was written for.
 
     Parameters
@@ -119,6 +126,7 @@ class Cell:
     states: ClassVar[tuple[str, ...]]
     biases: ClassVar[tuple[str, ...] | None] = None
     inputs: ClassVar[dict[str, Size]] = {}
+    heads: int = 1
     api_version: ClassVar[int] = 1
 
     arguments: dict[str, Any]

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seqkit._core import lanes
-from seqkit.equations.program import Program
+from seqkit.equations.program import Program, matrix_text
 from seqkit.equations.shapes import Shapes
-from seqkit.equations.sizes import Size
 from seqkit.equations.symbols import REDUCTIONS, Node
 from seqkit.errors import EquationError
 
@@ -28,7 +27,9 @@ Term = tuple[str, str]
 class Run:
     """A product of one operand of `inner` numbers into adjoining columns of a stage, all of `rows` numbers.
 
-    `index` is that of the state or vector; of a raw input, its first feature.
+    `index` is that of the state or vector; of a raw input, its first feature.  Of a matrix with several `heads`, a
+    panel of columns reads a window of the operand only, of `window` numbers, and on the way back a group of vectors
+    of the operand a window of `back` panels.
     """
 
     stage: int
@@ -39,6 +40,9 @@ class Run:
     node: Node | None
     inner: int
     rows: int
+    heads: int
+    window: int
+    back: int
 
 
 @dataclass
@@ -85,6 +89,7 @@ class Layout:
 def lay_out(program: Program, shapes: Shapes, dtype: str, precision: str) -> Layout:
     """Place the columns of a forward program and find its products."""
     _check_groups(program, shapes)
+    _check_heads(program, shapes)
     vectors_of_step = [node for node in program.nodes if node.operation != "input" or reads_pointwise(program, node)]
     longest = max(*shapes.states, *(shapes.size(node.size) for node in vectors_of_step))
     stages = program.stages
@@ -97,7 +102,7 @@ def lay_out(program: Program, shapes: Shapes, dtype: str, precision: str) -> Lay
     runs = [
         run
         for stage, nodes in enumerate(columns)
-        for run in _runs(shapes, stage, nodes, vector_nodes, MAX_VECTORS // vectors)
+        for run in _runs(shapes, stage, nodes, vector_nodes, vectors, lanes(dtype), precision == dtype)
     ]
     return Layout(
         program,
@@ -127,34 +132,63 @@ def _check_groups(program: Program, shapes: Shapes) -> None:
             )
 
 
+def _check_heads(program: Program, shapes: Shapes) -> None:
+    """Blocks on a diagonal are of equal size."""
+    for column in program.columns:
+        for kind, name, position in column.detail:
+            heads = program.heads.get((kind, name), 1)
+            sizes = [shapes.size(node.size) for node in (column, column.operands[position])] if heads > 1 else []
+            if any(size % heads for size in sizes):
+                raise EquationError(
+                    f"{program.name}: {matrix_text(kind, name)} has {heads} heads, which must divide its rows "
+                    f"and its columns; it has {sizes[0]} and {sizes[1]}."
+                )
+
+
 def reads_pointwise(program: Program, leaf: Node) -> bool:
     """Whether anything but a product reads a leaf."""
     readers = [node for node in program.nodes if node.operation != "column" and leaf in node.operands]
     return bool(readers) or leaf in program.results.values()
 
 
-def _runs(shapes: Shapes, stage: int, columns: list[Node], vector_nodes: list[Node], longest: int) -> Iterable[Run]:
-    """Group the terms of a stage's columns by operand, then by neighbourhood and size."""
+def _runs(
+    shapes: Shapes, stage: int, columns: list[Node], vector_nodes: list[Node], vectors: int, lanes: int, parts: bool
+) -> Iterable[Run]:
+    """Group the terms of a stage's columns by operand, then by neighbourhood, size and heads."""
     by_operand: dict[Node | None, list[tuple[int, Term]]] = {}
     for place, column in enumerate(columns):
         for kind, gate, position in column.detail:
             operand = None if kind == "x" else column.operands[position]
             by_operand.setdefault(operand, []).append((place, (kind, gate)))
+    heads = shapes.program.heads
     for operand, terms in by_operand.items():
+        inner = shapes.features if operand is None else shapes.size(operand.size)
+        kind, index = _operand(shapes, operand, vector_nodes)
         while terms:
             run = [terms.pop(0)]
-            size = columns[run[0][0]].size
-            while len(run) < longest and (after := _after(run[-1][0] + 1, size, terms, columns)):
-                terms.remove(after)
-                run.append(after)
-            kind, index = _operand(shapes, operand, vector_nodes)
-            inner = shapes.features if operand is None else shapes.size(operand.size)
-            yield Run(stage, kind, index, run[0][0], tuple(term for _, term in run), operand, inner, shapes.size(size))
+            size, count = columns[run[0][0]].size, heads.get(run[0][1], 1)
+            alike = [t for t in terms if columns[t[0]].size == size and heads.get(t[1], 1) == count]
+            while len(run) < MAX_VECTORS // vectors and (after := [t for t in alike if t[0] == run[-1][0] + 1]):
+                terms.remove(after[0])
+                run.append(after[0])
+            rows = shapes.size(size)
+            # encoded rows and raw inputs are not read in part
+            parted = count if parts and kind != "input" else 1
+            windows = _windows(rows, inner, parted, vectors * lanes, MAX_VECTORS * lanes)
+            yield Run(
+                stage, kind, index, run[0][0], tuple(term for _, term in run), operand, inner, rows, count, *windows
+            )
 
 
-def _after(place: int, size: Size, terms: list[tuple[int, Term]], columns: list[Node]) -> tuple[int, Term] | None:
-    """A term of the column at a place, if it has this size."""
-    return next((term for term in terms if term[0] == place and columns[place].size == size), None)
+def _windows(rows: int, inner: int, heads: int, width: int, group: int) -> tuple[int, int]:
+    """How many numbers of the operand a panel reads at most, and how many panels a group of vectors on the way back."""
+    high, wide = rows // heads, inner // heads
+    forth = max((min(m + width, rows) - 1) // high - m // high + 1 for m in range(0, rows, width))
+    back = max(
+        -(-((min(g + group, inner) - 1) // wide + 1) * high // width) - g // wide * high // width
+        for g in range(0, inner, group)
+    )
+    return forth * wide, back
 
 
 def _operand(shapes: Shapes, node: Node | None, vector_nodes: list[Node]) -> tuple[str, int]:

@@ -39,10 +39,13 @@ def forward_tables(layout: Layout, saved: list[Node]) -> dict[str, Any]:
         writer.send(node, ("saved", i, len(saved)))
     tables = writer.tables()
     runs = [
-        (OPERANDS[run.operand], run.index, run.column, len(run.terms), run.inner, run.rows, weight)
+        (
+            *(OPERANDS[run.operand], run.index, run.column, len(run.terms), run.inner, run.rows),
+            *(weight, run.heads, run.window, run.back),
+        )
         for weight, run in enumerate(layout.runs)
     ]
-    tables["runs"] = _int64(runs, 7)
+    tables["runs"] = _int64(runs, 10)
     for stage, record in enumerate(tables["stages"]):
         numbers = [i for i, run in enumerate(layout.runs) if run.stage == stage]
         record[0], record[1] = len(layout.stage_columns[stage]), layout.first_column[stage]
@@ -78,7 +81,7 @@ def backward_tables(layout: Layout, gradient: Program) -> BackwardTables:
         writer.send(node, ("grad", column, len(columns.nodes)))
     writer.column_sizes = columns.sizes
     posts, post_runs = writer.posts(adjoints)
-    tables = writer.tables() | {"runs": _int64([], 7), "posts": posts, "backward": True, "columns": len(columns.nodes)}
+    tables = writer.tables() | {"runs": _int64([], 10), "posts": posts, "backward": True, "columns": len(columns.nodes)}
     tables["features"] = 0  # it has no products with x
     return BackwardTables(tables, post_runs, parameters, inputs)
 
@@ -164,7 +167,9 @@ class _Writer:
             else:
                 continue
             self.stages[stage].posts.append(len(records))
-            records.append((OPERANDS[target[0]], target[1], first, len(run.terms), run.inner, run.rows))
+            records.append(
+                (OPERANDS[target[0]], target[1], first, len(run.terms), run.inner, run.rows, run.heads, run.back)
+            )
             post_runs.append(number)
         return self._by_stage(records, post_runs)
 
@@ -179,12 +184,12 @@ class _Writer:
 
     def _by_stage(self, records: list[Any], post_runs: list[int]) -> tuple[np.ndarray, list[int]]:
         order = [i for stage in self.stages for i in stage.posts]
-        ordered = [(*records[i], weight) for weight, i in enumerate(order)]
+        ordered = [(*records[i][:6], weight, *records[i][6:]) for weight, i in enumerate(order)]
         start = 0
         for stage in self.stages:
             stage.posts = list(range(start, start + len(stage.posts)))
             start += len(stage.posts)
-        return _int64(ordered, 7), [post_runs[i] for i in order]
+        return _int64(ordered, 9), [post_runs[i] for i in order]
 
     # ---- instructions -----------------------------------------------------------------------
 
@@ -211,7 +216,7 @@ class _Writer:
             "masks": len(layout.masks) + len(layout.randoms),
             "noises": len(layout.randoms),
             "inputs": _int64([layout.shapes.inputs[name] for name in self.inputs], 2),
-            "posts": _int64([], 7),
+            "posts": _int64([], 9),
             "code": np.array(code, np.int32).reshape(-1, 5),
             "slots": _int64([(SLOTS[kind], index, columns) for kind, index, columns in self.slots], 3),
             "stages": self._stage_records(),

@@ -45,6 +45,8 @@ class Program:
         Of a gradient: the values of the forward program that it reads.
     biases : tuple of str
         The gates whose input part has a bias.
+    heads : dict
+        How many blocks are on the diagonal of a matrix, where there are several: by ("U", gate) or ("matrix", name).
     """
 
     name: str
@@ -61,6 +63,7 @@ class Program:
     input_grads: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     saved: list[Node] = field(default_factory=list)
     biases: tuple[str, ...] = ()
+    heads: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def stages(self) -> dict[Node, int]:
@@ -123,6 +126,7 @@ def _lines(program: Program) -> Iterable[str]:
         yield f"d {name}[{row}] += {' + '.join(labels[node] for node in parts)}"
     for name, parts in program.input_grads.items():
         yield f"d {name}[t] = {' + '.join(labels[node] for node in parts)}"
+    yield from heads_text(program)
     if program.saved:
         yield "saved by the forward pass: " + ", ".join(
             node.name or labels.get(node, node.operation) for node in program.saved
@@ -175,6 +179,20 @@ def call_text(node: Node, operands: Iterable[str]) -> str:
     return f"{node.operation}({', '.join([*operands, *groups])})"
 
 
+def matrix_text(kind: str, name: str) -> str:
+    """A matrix in the notation of the equations."""
+    return f"U_{name}" if kind == "U" else name
+
+
+def heads_text(program: Program) -> list[str]:
+    """A line that says which matrices have several heads; none where none has."""
+    by_count: dict[int, list[str]] = {}
+    for (kind, name), count in sorted(program.heads.items()):
+        by_count.setdefault(count, []).append(matrix_text(kind, name))
+    texts = [f"{', '.join(names)} with {count} blocks on the diagonal" for count, names in sorted(by_count.items())]
+    return [f"where {'; '.join(texts)}"] if texts else []
+
+
 def column_terms(node: Node, labels: dict[Node, str], biases: Collection[str]) -> list[str]:
     """The terms of a column; `biases` names the gates that have one."""
     texts = []
@@ -182,6 +200,5 @@ def column_terms(node: Node, labels: dict[Node, str], biases: Collection[str]) -
         if kind == "x":
             texts += [f"W_{gate} x[t]", f"b_{gate}"][: 1 + (gate in biases)]
         else:
-            matrix = f"U_{gate}" if kind == "U" else gate
-            texts.append(f"{matrix} {labels[node.operands[position]]}")
+            texts.append(f"{matrix_text(kind, gate)} {labels[node.operands[position]]}")
     return texts

@@ -19,13 +19,15 @@ from seqkit.equations.trace import trace
 
 
 class _Matrix:
-    """``U.f``: multiplies a batch of vectors (B, H)."""
+    """``U.f``: multiplies a batch of vectors (B, H), each head by its block."""
 
-    def __init__(self, weight: np.ndarray) -> None:
-        self.weight = weight
+    def __init__(self, weight: np.ndarray, heads: int = 1) -> None:
+        self.weight, self.heads = weight, heads
 
     def __matmul__(self, vector: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(vector, (*vector.shape[:-1], self.weight.shape[1])) @ self.weight.T
+        vector = np.broadcast_to(vector, (*vector.shape[:-1], self.heads * self.weight.shape[1]))
+        parts = zip(np.split(vector, self.heads, axis=-1), np.split(self.weight, self.heads), strict=True)
+        return np.concatenate([part @ block.T for part, block in parts], axis=-1)
 
 
 def shapes_of(cell: Cell, params: Mapping[str, np.ndarray]) -> Shapes:
@@ -35,14 +37,15 @@ def shapes_of(cell: Cell, params: Mapping[str, np.ndarray]) -> Shapes:
 
 def namespaces(cell: Cell, params: Mapping[str, np.ndarray], shapes: Shapes) -> tuple[Any, Any]:
     """The U and p of ``step``, from a layer's parameters."""
-    u = SimpleNamespace(**{gate: _Matrix(params["weight_hh"][rows]) for gate, rows in shapes.recurrent_gates.items()})
+    weight, rows_of = params["weight_hh"], shapes.recurrent_gates
+    u = SimpleNamespace(**{gate: _Matrix(weight[rows], cell.heads) for gate, rows in rows_of.items()})
     p = SimpleNamespace()
     for name, declared in cell.parameters().items():
         value: Any = params[name]
         if declared.kind == "scalar" and declared.rows:
             value = value[:, None]
         if declared.kind == "matrix":
-            value = _Matrix(value)
+            value = _Matrix(value, declared.heads)
         elif declared.rows:
             value = SimpleNamespace(**dict(zip(declared.rows, value, strict=True)))
         setattr(p, name, value)

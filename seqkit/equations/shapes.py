@@ -62,9 +62,13 @@ class Shapes:
             ([sizes[gate] for gate in gates_of(program, kind)], len(params[name]))
             for kind, name in (("x", "weight_ih"), ("U", "weight_hh"))
         ]
-        known.append(([sizes[states[0]]], params["weight_hh"].shape[1]))
+        heads = next((count for (kind, _), count in program.heads.items() if kind == "U"), 1)
+        known.append(([sizes[states[0]]], heads * params["weight_hh"].shape[1]))
         for name, parameter in declared.items():
-            known += [([size], n) for size, n in zip(parameter.dimensions, params[name].shape, strict=True)]
+            *shape, last = params[name].shape
+            known += [
+                ([size], n) for size, n in zip(parameter.dimensions, (*shape, parameter.heads * last), strict=True)
+            ]
         for parts, total in known:
             if units := parts.count("units"):
                 others = sum(features if size == "features" else int(size) for size in parts if size != "units")

@@ -7,7 +7,7 @@ from functools import partial
 
 from seqkit.equations.cell import Cell
 from seqkit.equations.derive import derive
-from seqkit.equations.program import SIGNS, Program, call_text, column_terms, leaf_text
+from seqkit.equations.program import SIGNS, Program, call_text, column_terms, heads_text, leaf_text
 from seqkit.equations.symbols import Node
 from seqkit.equations.trace import trace
 
@@ -35,7 +35,7 @@ def describe_equations(cell: Cell) -> str:
     write = partial(_text, named, program.biases)
     lines = [f"{named[node]}[t] = {write(node, top=True)}" for node in program.nodes if node in named]
     lines += [f"{name}[t] = {write(node)}" for name, node in program.results.items() if named.get(node) != name]
-    return "\n".join(lines)
+    return "\n".join(lines + heads_text(program))
 
 
 def describe_program(cell: Cell) -> str:

@@ -172,6 +172,9 @@ def _check_declarations(cell: Cell, title: str) -> None:
             f"{title}: biases must be a tuple of gates, of {', '.join(cell.gates)}, or None for all; "
             f"got {cell.biases!r}."
         )
+    for owner, heads in [("the cell", cell.heads), *((name, p.heads) for name, p in cell.parameters().items())]:
+        if type(heads) is not int or heads < 1:
+            raise EquationError(f"{title}: heads of {owner} must be a positive integer, got {heads!r}.")
 
 
 def _sizes(cell: Cell, title: str) -> dict[str, Size]:
@@ -269,9 +272,18 @@ def _with_columns(
     stages = program.stages
     columns = [node for node in kept if node.operation == "column"]
     read = {gate for column in columns for kind, gate, _ in column.detail if kind == "x"}
+    program.heads = _heads(cell, columns)
     program.biases = tuple(gate for gate in cell.gates if gate in read and cell.has_bias(gate))
     program.columns = sorted(columns, key=lambda node: (stages[node], *_column_order(node)))
     return program
+
+
+def _heads(cell: Cell, columns: list[Node]) -> dict[tuple[str, str], int]:
+    """The matrices that have several heads."""
+    own = {name: declared.heads for name, declared in cell.parameters().items()}
+    terms = {(kind, name) for column in columns for kind, name, _ in column.detail if kind != "x"}
+    heads = {term: cell.heads if term[0] == "U" else own[term[1]] for term in terms}
+    return {term: count for term, count in heads.items() if count > 1}
 
 
 def _sums(nodes: list[Node], results: set[Node]) -> dict[Node, list[Node]]:

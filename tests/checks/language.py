@@ -95,6 +95,34 @@ class Groups(Cell):
         return {"h": h, "c": tanh(0.6 * s.c + total(mean(x.a, n) * s.h, 2 * n))}
 
 
+class Heads(Cell):
+    """Units in groups that see only themselves through U, and matrices with other numbers of groups, one of them not
+    square, in one sum with a full matrix and in a later stage."""
+
+    gates, states = ("f", "n", "k"), ("h", "m")
+
+    def __init__(self, heads: int = 2, others: int = 1, wide: int = 6, **options: Any) -> None:
+        super().__init__(**options)
+        self.heads, self.others, self.wide = heads, others, wide
+
+    def sizes(self) -> dict[str, Any]:
+        return {"m": self.wide}
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {
+            "full": matrix(),
+            "V": matrix(heads=self.others),
+            "up": matrix(self.wide, "units", heads=self.heads),
+            "down": matrix("units", self.wide, heads=self.heads),
+        }
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        f = sigmoid(x.f + U.f @ s.h + p.full @ s.h)
+        n = tanh(x.n + U.n @ (f * s.h) + p.V @ s.h + p.down @ s.m)
+        h = (1 - f) * s.h + f * n
+        return {"h": h, "m": 0.5 * s.m + tanh(p.up @ (h * tanh(x.k + U.k @ s.h)))}
+
+
 class Exponential(Cell):
     """The sLSTM of Beck et al. (2024): exponential gates, kept in range by a running maximum m, and a normaliser n.
 

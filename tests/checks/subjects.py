@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checks.data import Make, fill
-from checks.language import LANGUAGE, Groups
+from checks.language import LANGUAGE, Groups, Heads
 from checks.random_cells import RandomCell
 from checks.zoo import ZOO
 from seqkit import catalog, registry
@@ -15,6 +15,9 @@ from seqkit.recurrent import Recurrent
 
 # Below, at and above one vector of any instruction set and one panel; features likewise.
 SIZES = ((1, 1), (3, 5), (7, 2), (16, 1), (17, 5), (33, 17), (65, 3))
+
+# Units, heads of U, heads of another matrix, numbers of another state: heads below, at, across and above panels.
+HEADS = ((6, 6, 1, 12), (12, 3, 2, 3), (32, 2, 4, 64), (66, 2, 11, 8), (80, 5, 1, 20), (128, 4, 2, 32), (150, 2, 3, 70))
 
 
 def maker(target: str | type[Cell], units: int, inputs: int, **fixed: Any) -> Make:
@@ -83,6 +86,9 @@ def zoo() -> Iterator[tuple[str, Make]]:
         yield name, maker(cell, (5, 18)[n % 2], 3, go_backwards=n % 2 == 1)
     for units, groups in ((6, 1), (12, 2), (60, 1), (66, 11), (120, 4), (162, 27)):
         yield f"Groups-{groups}-of-{units}", maker(Groups, units, 2, groups=groups)
+    for n, (units, heads, others, wide) in enumerate(HEADS):
+        options = {"heads": heads, "others": others, "wide": wide}
+        yield f"Heads-{heads}-of-{units}", maker(Heads, units, 2, go_backwards=n % 2 == 1, **options)
 
 
 def variants() -> Iterator[tuple[str, Make]]:
