@@ -1,0 +1,32 @@
+"""The cells of this package as PyTorch modules that loop over time, each written from its paper.
+
+They are the oracle of ``tests/test_torch.py`` and the opponents of ``benchmarks/zoo.py``.  As a
+careful user would, they multiply input and state once for all gates that see them.
+"""
+
+from torch_loops.gated import JANET, MGU, RAN, UGRNN, MinimalRNN
+from torch_loops.light import SRU, IndRNN, MinGRU, MinLSTM, QRNN
+from torch_loops.loop import Loop
+from torch_loops.lstms import NAS, MultiplicativeLSTM
+from torch_loops.normalised import LayerNormGRU, LayerNormLSTM, LiGRU
+from torch_loops.oscillators import LEM, CoRNN
+
+LOOPS: dict[str, type[Loop]] = {
+    "mgu": MGU,
+    "minimal_rnn": MinimalRNN,
+    "ugrnn": UGRNN,
+    "ran": RAN,
+    "indrnn": IndRNN,
+    "sru": SRU,
+    "qrnn": QRNN,
+    "min_gru": MinGRU,
+    "min_lstm": MinLSTM,
+    "li_gru": LiGRU,
+    "layer_norm_lstm": LayerNormLSTM,
+    "layer_norm_gru": LayerNormGRU,
+    "multiplicative_lstm": MultiplicativeLSTM,
+    "nas": NAS,
+    "janet": JANET,
+    "lem": LEM,
+    "cornn": CoRNN,
+}
