@@ -70,6 +70,7 @@ FUNCTIONS: dict[str, tuple[Any, Callable[[np.ndarray], np.ndarray], Any, float]]
     "softplus": (softplus, exact_softplus, None, 5.0),
     "log": (equations.log, np.log, (0.0, 1e30), 3.0),
     "sqrt": (equations.sqrt, np.sqrt, (0.0, 1e30), 0.5),
+    "floor": (equations.floor, np.floor, (-1e4, 1e4), 0.0),
 }
 
 
@@ -94,6 +95,7 @@ SPECIAL = {
     "softplus": {"inf": np.inf, "-inf": 0.0, "max": "max", "-max": 0.0, 1e4: 1e4, -1e4: 0.0},
     "log": {0.0: -np.inf, "inf": np.inf, "-inf": np.nan, -1.0: np.nan, "subnormal": -np.inf, 1.0: 0.0},
     "sqrt": {0.0: 0.0, "inf": np.inf, "-inf": np.nan, -1.0: np.nan, "subnormal": 0.0, 4.0: 2.0},
+    "floor": {0.0: 0.0, "inf": np.inf, "-inf": -np.inf, "max": "max", "-max": "-max", -1.0: -1.0, -0.5: -1.0, 2.5: 2.0},
     "relu": {0.0: 0.0, "inf": np.inf, "-inf": 0.0, "max": "max", "-max": 0.0, -1.0: 0.0},
 }
 

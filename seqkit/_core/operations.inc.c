@@ -37,6 +37,7 @@ OPERATION(where, FN(select)(x != 0, y, w))
 OPERATION(muladd, FMA(x, y, w))
 OPERATION(mulsub, FMA(x, y, -w))
 OPERATION(negmuladd, FMA(-x, y, w))
+OPERATION(floor, FN(vfloor)(x))
 #undef OPERATION
 
 /* ---- where operands lie ---------------------------------------------------------------------- */

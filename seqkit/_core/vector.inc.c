@@ -100,6 +100,14 @@ INLINE vec FN(vsoftplus)(vec x) /* max(x, 0) + log1p(exp(-|x|)) */
     return FN(vmax)(x, (vec){}) + FN(log_series)(u / (u + 2), LOG1P_TERMS);
 }
 
+INLINE vec FN(vfloor)(vec x) /* the greatest whole number not above x */
+{
+    const REAL whole = (REAL)1 / (sizeof(REAL) == 4 ? (REAL)0x1p-23 : (REAL)0x1p-52); /* has no places after the point */
+    ivec sign = (ivec)FN(splat)(-(REAL)0);
+    vec nearest = (vec)((ivec)(FN(vabs)(x) + whole - whole) | ((ivec)x & sign));
+    return FN(select)(FN(vabs)(x) < whole, nearest - FN(select)(nearest > x, FN(splat)(1), (vec){}), x);
+}
+
 INLINE vec FN(vsqrt)(vec x)
 {
     vec y;

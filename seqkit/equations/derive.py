@@ -254,9 +254,9 @@ def _(s: _Derivation, node: Node, d: Node) -> None:
     s._add(node.operands[0], s.op("mul", s.recorder.node("total", d, detail=node.detail), chosen))
 
 
-@_rule("greater", "greater_equal")
+@_rule("greater", "greater_equal", "floor")
 def _(s: _Derivation, node: Node, d: Node) -> None:
-    """A comparison is constant almost everywhere."""
+    """Comparisons and whole numbers are constant almost everywhere."""
 
 
 def _differentiable(node: Node) -> bool:

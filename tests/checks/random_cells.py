@@ -10,6 +10,7 @@ from seqkit.equations import (
     Parameter,
     clip,
     exp,
+    floor,
     gelu,
     largest,
     log,
@@ -106,6 +107,7 @@ class RandomCell(Cell):
                 lambda: clip(a, -0.5, 0.5),
                 lambda: abs(a - 0.1),
                 lambda: where(a <= 0.1, 0.3, b),
+                lambda: a - floor(3 * a),
             ]
         return draw.choice(choices)()
 
