@@ -26,10 +26,16 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("cornn", {"dt": 0.5, "gamma": 1.1, "epsilon": 0.9, "implicit": True}),
     ("min_gru", {"log_space": True}),
     ("min_lstm", {"log_space": True}),
+    ("fast_grnn", {"rank_w": 2, "rank_u": 3}),
+    ("lstmp", {"projection": 4}),
+    ("slstm", {"exponential_forget": True}),
+    ("slstm", {"heads": 3}),
+    ("group_norm_slstm", {"heads": 3}),
+    ("phased_lstm", {"open_ratio": 0.4, "leak": 0.1, "longest": 5.0}),
 ]
 
 
 def features_of(cell: Cell, features: int) -> int:
     """Features of the whole input where W multiplies `features`: the raw inputs follow them."""
-    raw = getattr(cell, "inputs", {}).values()
-    return features + sum(features if size == "features" else size for size in raw)
+    raw = sum(features if size == "features" else int(size) for size in cell.inputs.values())
+    return raw if "features" in cell.inputs.values() else features + raw

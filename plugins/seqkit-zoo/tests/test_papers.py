@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import seqkit
 from cells import CELLS, features_of
+from seqkit.equations.reference import shapes_of
 from seqkit.layer import Layer
 
 BATCH, TIME, FEATURES, UNITS = 3, 20, 4, 6
@@ -44,14 +45,20 @@ def sigmoid(v: np.ndarray) -> np.ndarray:
 
 def projected(layer: Layer, x: np.ndarray) -> dict[str, np.ndarray]:
     """W x of every gate that reads the input, without bias."""
-    gates = layer.execution.input_gates
-    return dict(zip(gates, np.split(x @ np.asarray(layer.params["weight_ih"]).T, len(gates), axis=-1), strict=True))
+    weight = np.asarray(layer.params["weight_ih"])
+    return {gate: x @ weight[rows].T for gate, rows in shapes_of(layer.cell, layer.params).input_gates.items()}
 
 
 def biases(layer: Layer) -> dict[str, np.ndarray]:
     """The bias of every gate that has one."""
-    gates = [gate for gate in layer.execution.input_gates if layer.cell.has_bias(gate)]
-    return dict(zip(gates, np.split(np.asarray(layer.params["bias"]), len(gates)), strict=True))
+    bias = np.asarray(layer.params["bias"])
+    return {gate: bias[rows] for gate, rows in shapes_of(layer.cell, layer.params).biases.items()}
+
+
+def recurrent(layer: Layer) -> dict[str, np.ndarray]:
+    """U of every gate that has one."""
+    weight = np.asarray(layer.params["weight_hh"])
+    return {gate: weight[rows] for gate, rows in shapes_of(layer.cell, layer.params).recurrent_gates.items()}
 
 
 def close(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-12) -> None:
@@ -145,7 +152,7 @@ def test_janet_is_an_lstm_with_nothing_but_the_forget_gate() -> None:
     layer, x = built("janet", beta=0.0), inputs()
     f, c = layer.trace(x, ["kept"])["kept"], None
     before = np.zeros((BATCH, UNITS))
-    U = np.split(np.asarray(layer.params["weight_hh"]), 2)[1]
+    U = recurrent(layer)["c"]
     part = projected(layer, x)["c"] + biases(layer)["c"]
     for t in range(TIME):
         c = f[:, t] * before + (1 - f[:, t]) * np.tanh(part[:, t] + before @ U.T)
@@ -176,13 +183,116 @@ def test_multiplicative_lstm_has_a_recurrent_matrix_for_every_input() -> None:
     layer, x = built("multiplicative_lstm"), inputs(time=1)
     h, c = np.random.default_rng(5).normal(size=(2, BATCH, UNITS))
     parts, b = projected(layer, x[:, 0]), biases(layer)
-    U = dict(zip(layer.execution.recurrent_gates, np.split(np.asarray(layer.params["weight_hh"]), 5), strict=True))
+    U = recurrent(layer)
     seen = {
         gate: np.stack([(U[gate] @ np.diag(parts["m"][n]) @ U["m"]) @ h[n] for n in range(BATCH)]) + parts[gate] + b[gate]
         for gate in "ifgo"
     }
     cell = sigmoid(seen["f"]) * c + sigmoid(seen["i"]) * seen["g"]
     close(layer(x, state=(h, c))[:, 0], np.tanh(cell * sigmoid(seen["o"])))
+
+
+def test_lstmp_without_a_projection_is_an_lstm() -> None:
+    """W_hr the identity."""
+    lstmp, lstm = built("lstmp", projection=UNITS), seqkit.LSTM(UNITS, return_sequences=True)
+    lstm.build(FEATURES, dtype="float64")
+    lstmp.params["weight_hr"] = np.eye(UNITS)
+    for name in ("weight_ih", "weight_hh", "bias"):
+        lstm.params[name] = lstmp.params[name]
+    close(lstmp(inputs()), lstm(inputs()))
+
+
+@pytest.mark.parametrize("attention", [0.0, 1.0])
+def test_augru_with_attention_is_a_gru_and_without_stands_still(attention: float) -> None:
+    layer, gru = built("augru"), seqkit.GRU(UNITS, return_sequences=True)
+    gru.build(FEATURES, dtype="float64")
+    for name in ("weight_ih", "weight_hh", "bias"):
+        r, u, n = np.split(np.asarray(layer.params[name]), 3)
+        gru.params[name] = np.concatenate([r, -u, n])  # our GRU's z is the share of the old: 1 - u
+    x, h = inputs(), np.random.default_rng(3).normal(size=(BATCH, UNITS))
+    y = layer(np.concatenate([x, np.full((BATCH, TIME, 1), attention)], axis=-1), state=(h,))
+    close(y, gru(x, state=(h,)) if attention else np.repeat(h[:, None], TIME, axis=1))
+
+
+def test_gru_d_with_nothing_missing_and_no_gaps_is_a_gru() -> None:
+    layer, gru = built("gru_d"), seqkit.GRU(UNITS, return_sequences=True, reset_after=False)
+    gru.build(FEATURES, dtype="float64")
+    set_params(layer, shift=np.vstack([layer.params["shift"][:3], np.full(UNITS, -1.0)]))  # b_gamma: no decay at gap 0
+    p, x = layer.params, inputs()
+    U, sign = recurrent(layer), {"r": 1, "z": -1, "n": 1}  # our GRU's z is the share of the old
+    gru.params["weight_ih"] = np.concatenate([sign[g] * p[f"W_{g}"] for g in "rzn"])
+    gru.params["weight_hh"] = np.concatenate([sign[g] * U[g] for g in "rzn"])
+    mask_part = [sign[g] * (p["shift"][k] + p[f"V_{g}"].sum(axis=1)) for k, g in enumerate("rzn")]
+    gru.params["bias"] = np.concatenate(mask_part)
+    close(layer(np.concatenate([x, np.ones_like(x), np.zeros_like(x)], axis=-1)), gru(x))
+
+
+def test_gru_d_never_looks_at_what_is_missing() -> None:
+    layer, x = built("gru_d"), inputs()
+    rng = np.random.default_rng(7)
+    mask, gap = (rng.random(x.shape) < 0.5).astype(float), rng.exponential(size=x.shape)
+    y = layer(np.concatenate([np.where(mask > 0, x, np.nan), mask, gap], axis=-1))
+    assert np.isfinite(y).all()
+    close(y, layer(np.concatenate([x, mask, gap], axis=-1)), 0.0)
+
+
+def test_gru_d_forgets_a_value_over_a_long_gap() -> None:
+    """With everything missing for long, the imputed value is the mean and the state has decayed."""
+    layer = built("gru_d")
+    set_params(layer, decay=[[1.0] * FEATURES, [0.0] * FEATURES], W_gap=1.0)
+    x = np.concatenate([inputs(time=2), np.ones((BATCH, 2, FEATURES)), np.zeros((BATCH, 2, FEATURES))], axis=-1)
+    x[:, 1, FEATURES : 2 * FEATURES], x[:, 1, 2 * FEATURES :] = 0.0, 1e3
+    traced = layer.trace(x, ["value", "h"])
+    close(traced["value"][:, 1], np.broadcast_to(layer.params["mean"], (BATCH, FEATURES)))
+    other = x.copy()
+    other[:, 0, :FEATURES] += 1.0
+    close(layer(other)[:, 1], layer(x)[:, 1])
+
+
+def test_phased_lstm_is_closed_but_for_a_share_of_its_period() -> None:
+    """Without a leak, states change only at times when the phase is below r (the paper's figure 1)."""
+    ratio, period = 0.25, 8.0
+    layer = built("phased_lstm", open_ratio=ratio, leak=0.0)
+    set_params(layer, period=period, shift=1.5)
+    t = np.arange(TIME) + 0.25
+    x = np.concatenate([inputs(), np.broadcast_to(t[:, None], (BATCH, TIME, 1))], axis=-1)
+    phase = ((t - 1.5) % period) / period
+    y = layer(x)
+    changed = (np.diff(np.concatenate([np.zeros((BATCH, 1, UNITS)), y], axis=1), axis=1) != 0).all(axis=(0, 2))
+    assert (changed == (phase < ratio)).all()
+    rising = np.where(phase < ratio / 2, 2 * phase / ratio, 2 - 2 * phase / ratio)
+    close(layer.trace(x, ["k"])["k"][0, :, 0], np.where(phase < ratio, rising, 0.0))
+
+
+def test_phased_lstm_that_is_wide_open_is_an_lstm() -> None:
+    layer, lstm = built("phased_lstm", open_ratio=2.0), seqkit.LSTM(UNITS, return_sequences=True)
+    lstm.build(FEATURES, dtype="float64")
+    for name in ("weight_ih", "weight_hh", "bias"):
+        lstm.params[name] = layer.params[name]
+    set_params(layer, period=np.float64(2**40), shift=-(2.0**40 - 1e-9 * 2.0**40))  # phase next to 1: k = 2 phase / r
+    x = np.concatenate([inputs(), np.zeros((BATCH, TIME, 1))], axis=-1)
+    close(layer(x), lstm(inputs()), 1e-7)
+
+
+def test_fast_grnn_with_full_rank_factors_is_the_one_without() -> None:
+    x, full = inputs(), built("fast_grnn")
+    low = built("fast_grnn", rank_w=FEATURES, rank_u=UNITS)
+    set_params(low, weight_ih=np.eye(FEATURES), W1=full.params["weight_ih"])
+    set_params(low, U2=np.eye(UNITS), U1=full.params["weight_hh"])
+    for name in ("zeta", "nu", "biases"):
+        low.params[name] = full.params[name]
+    close(low(x), full(x))
+
+
+def test_fast_grnn_is_a_gated_residual_network_at_its_limits() -> None:
+    """zeta = 1 and nu = 0: a network with one gate, whose update is 1 - z."""
+    layer, ugrnn = built("fast_grnn"), seqkit.Recurrent(CELLS["ugrnn"], UNITS, return_sequences=True)
+    ugrnn.build(FEATURES, dtype="float64")
+    set_params(layer, zeta=1e3, nu=-1e3)
+    for name in ("weight_ih", "weight_hh"):
+        ugrnn.params[name] = np.concatenate([layer.params[name]] * 2)
+    ugrnn.params["bias"] = np.asarray(layer.params["biases"])[::-1].ravel()
+    close(layer(inputs()), ugrnn(inputs()))
 
 
 # ---- bounds and limits ---------------------------------------------------------------------------
@@ -236,7 +346,7 @@ def test_lem_with_shut_gates_stands_still_and_with_open_ones_is_a_simple_network
     bias[:2] = 1e3
     set_params(layer, bias=bias.ravel())
     parts = projected(layer, x)
-    U = dict(zip(layer.execution.recurrent_gates, np.split(np.asarray(layer.params["weight_hh"]), 4), strict=True))
+    U = recurrent(layer)
     y = state[0]
     for t in range(TIME):
         z = np.tanh(parts["z"][:, t] + bias[2] + y @ U["z"].T)
@@ -295,6 +405,26 @@ def test_nas_has_twice_the_matrices_of_an_lstm() -> None:
         assert nas[key].size == 2 * lstm[key].size
 
 
+def test_slstm_is_a_mean_of_inputs_with_exponential_weights() -> None:
+    """Unstabilised, with log weights: h = o sum_j w_j z_j / sum_j w_j, w_j = exp(i_j) prod f_k (equations 8 to 10)."""
+    layer, x = built("slstm"), inputs(scale=3.0)
+    traced = layer.trace(x, ["log_i", "forget", "z", "o"])
+    passed = np.cumsum(-np.logaddexp(0, -traced["forget"]), axis=1)  # sums of log sigmoid
+    log_w = traced["log_i"] - passed
+    weights = np.exp(log_w - log_w.max(axis=1, keepdims=True))
+    close(layer(x), traced["o"] * np.cumsum(weights * traced["z"], axis=1) / np.cumsum(weights, axis=1), 1e-9)
+
+
+def test_slstm_survives_gates_beyond_the_range_of_exp() -> None:
+    layer, x = built("slstm"), inputs()
+    for shift in (-2000.0, 2000.0):  # of log i: shifts all weights, and the result by nothing
+        bias = np.array(layer.params["bias"])
+        y = layer(x)
+        layer.params["bias"] = bias + np.repeat([shift, 0, 0, 0], UNITS)
+        close(layer(x), y, 1e-9)
+        layer.params["bias"] = bias
+
+
 # ---- sizes ---------------------------------------------------------------------------------------
 
 H, I = 7, 3  # noqa: E741
@@ -317,6 +447,13 @@ COUNTS: dict[str, Callable[[], int]] = {
     "chrono_lstm": lambda: 4 * H * (I + H + 1),
     "lem": lambda: 4 * H * (I + H + 1),  # an LSTM's
     "cornn": lambda: H * (I + 2 * H + 1),
+    "fast_grnn": lambda: H * (I + H + 2) + 2,
+    "lstmp": lambda: 4 * H * (I + 32 + 1) + 32 * H,
+    "slstm": lambda: 4 * H * (I + H + 1),
+    "group_norm_slstm": lambda: 4 * H * (I + H + 1) + 2 * H,
+    "augru": lambda: 3 * H * (I + H + 1),  # a GRU's
+    "phased_lstm": lambda: 4 * H * (I + H + 1) + 2 * H,
+    "gru_d": lambda: 3 * H * (I + H + I + 1) + H * (I + 1) + 3 * I,
 }
 
 

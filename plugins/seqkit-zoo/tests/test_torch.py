@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import seqkit
-from cells import CELLS, VARIANTS
+from cells import CELLS, VARIANTS, features_of
 
 torch = pytest.importorskip("torch")
 torch_loops = pytest.importorskip("torch_loops")
@@ -28,6 +28,16 @@ def drawn(layer: Any) -> None:
     with layer.params.editing() as arrays:
         for array in arrays.values():
             array += rng.normal(0, 0.3, array.shape)
+
+
+def drawn_inputs(layer: Any, rng: np.random.Generator) -> np.ndarray:
+    """Random sequences; masks are 0 or 1, what is missing is 0."""
+    x = rng.normal(size=(len(LENGTHS), LENGTHS.max(), layer.input_size))
+    if "mask" in layer.cell.inputs:
+        x[..., FEATURES : 2 * FEATURES] = rng.random((*x.shape[:2], FEATURES)) < 0.6
+        x[..., :FEATURES] *= x[..., FEATURES : 2 * FEATURES]
+        x[..., 2 * FEATURES :] = np.abs(x[..., 2 * FEATURES :])
+    return x
 
 
 def in_torch(loop: Any, x: np.ndarray, state: tuple[np.ndarray, ...], dy: np.ndarray, dstate: Any) -> dict[str, Any]:
@@ -64,13 +74,12 @@ def in_seqkit(layer: Any, x: np.ndarray, state: Any, dy: np.ndarray, dstate: Any
 @pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in CELLS), *VARIANTS])
 def test_cell_is_its_paper(name: str, options: dict[str, Any]) -> None:
     layer = seqkit.Recurrent(CELLS[name], UNITS, return_sequences=True, **options)
-    features = FEATURES + sum(getattr(layer.cell, "inputs", {}).values())
-    layer.build(features, seed=2, dtype="float64")
+    layer.build(features_of(layer.cell, FEATURES), seed=2, dtype="float64")
     drawn(layer)
     rng = np.random.default_rng(3)
-    x = rng.normal(size=(len(LENGTHS), LENGTHS.max(), features))
-    y, cache = layer.forward(x, LENGTHS)
-    state = tuple(rng.normal(0, 0.5, s.shape) for s in cache.state)
+    x, earlier = drawn_inputs(layer, rng), drawn_inputs(layer, rng)
+    y, cache = layer.forward(earlier)
+    state = cache.state  # one that the cell can be in
     dy = rng.normal(size=y.shape) * (np.arange(LENGTHS.max()) < LENGTHS[:, None])[..., None]
     dstate = tuple(rng.normal(size=s.shape) for s in state)
     loop = torch_loops.LOOPS[name](dict(layer.params), **options)

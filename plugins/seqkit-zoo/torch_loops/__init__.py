@@ -4,10 +4,11 @@ They are the oracle of ``tests/test_torch.py`` and the opponents of ``benchmarks
 careful user would, they multiply input and state once for all gates that see them.
 """
 
-from torch_loops.gated import JANET, MGU, RAN, UGRNN, MinimalRNN
+from torch_loops.gated import JANET, MGU, RAN, UGRNN, FastGRNN, MinimalRNN
 from torch_loops.light import SRU, IndRNN, MinGRU, MinLSTM, QRNN
 from torch_loops.loop import Loop
-from torch_loops.lstms import NAS, MultiplicativeLSTM
+from torch_loops.lstms import LSTMP, NAS, SLSTM, ChronoLSTM, GroupNormSLSTM, MultiplicativeLSTM
+from torch_loops.measured import AUGRU, GRUD, PhasedLSTM
 from torch_loops.normalised import LayerNormGRU, LayerNormLSTM, LiGRU
 from torch_loops.oscillators import LEM, CoRNN
 
@@ -27,6 +28,14 @@ LOOPS: dict[str, type[Loop]] = {
     "multiplicative_lstm": MultiplicativeLSTM,
     "nas": NAS,
     "janet": JANET,
+    "chrono_lstm": ChronoLSTM,
     "lem": LEM,
     "cornn": CoRNN,
+    "fast_grnn": FastGRNN,
+    "lstmp": LSTMP,
+    "slstm": SLSTM,
+    "group_norm_slstm": GroupNormSLSTM,
+    "augru": AUGRU,
+    "phased_lstm": PhasedLSTM,
+    "gru_d": GRUD,
 }

@@ -77,3 +77,19 @@ class JANET(Loop):
         (c,) = state
         s, candidate = (x + F.linear(c, U)).chunk(2, -1)
         return (torch.sigmoid(s) * c + (1 - torch.sigmoid(s - self.beta)) * torch.tanh(candidate),)
+
+
+class FastGRNN(Loop):
+    """Kusupati et al., 2018, section 3.2."""
+
+    rank_w = rank_u = None
+
+    def inputs(self, x: Tensor) -> Tensor:
+        projected = F.linear(x, self.weight_ih)
+        return F.linear(projected, self.W1) if self.rank_w else projected
+
+    def step(self, x: Tensor, U: Any, *state: Tensor) -> tuple[Tensor, ...]:
+        (h,) = state
+        both = x + (F.linear(F.linear(h, self.U2), self.U1) if self.rank_u else F.linear(h, U))
+        z, candidate = torch.sigmoid(both + self.biases[0]), torch.tanh(both + self.biases[1])
+        return ((torch.sigmoid(self.zeta) * (1 - z) + torch.sigmoid(self.nu)) * candidate + z * h,)
