@@ -36,8 +36,9 @@ def arrays(features: int) -> tuple[np.ndarray, np.ndarray]:
 
 def prepare(library: str, name: str, threads: int, hoisted: bool) -> Callable[[], object]:
     """One training pass."""
-    import seqkit
     from cells import CELLS, features_of
+
+    import seqkit
 
     layer = seqkit.Recurrent(CELLS[name], UNITS, return_sequences=True)
     layer.build(features_of(layer.cell, UNITS), seed=0)

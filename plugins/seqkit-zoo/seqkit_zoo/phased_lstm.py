@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
+import math
 from typing import Any, ClassVar
 
-import numpy as np
-
-from seqkit.equations import Cell, Parameter, floor, vector, where
+from seqkit.equations import Cell, Parameter, exp, floor, vector, where
 from seqkit.equations.sizes import Size
 from seqkit.initializers import uniform
 from seqkit.options import fraction, positive_number
@@ -27,8 +25,8 @@ class PhasedLSTM(Cell):
               c_t &= k_t \odot \tilde c + (1 - k_t) \odot c_{t-1}                                   \\
               h_t &= k_t \odot \tilde h + (1 - k_t) \odot h_{t-1}
 
-    The input's last feature is the time t of the step.  Periods :math:`\tau` and shifts s are learned;
-    the paper's optional peephole weights are left out.
+    The input's last feature is the time t of the step.  Learned are shifts s and
+    :math:`\log \tau`, so that periods stay above 0; the paper's optional peephole weights are left out.
 
     Parameters
     ----------
@@ -74,12 +72,12 @@ class PhasedLSTM(Cell):
 
     def parameters(self) -> dict[str, Parameter]:
         """Period and shift of every unit."""
-        periods = partial(_log_uniform, low=self.shortest, high=self.longest)
-        return {"period": vector(initializer=periods), "shift": vector(initializer=uniform(0.0, self.longest))}
+        periods = uniform(math.log(self.shortest), math.log(self.longest))
+        return {"log_period": vector(initializer=periods), "shift": vector(initializer=uniform(0.0, self.longest))}
 
     def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
         """One step."""
-        turns = (x.time - p.shift) / p.period
+        turns = (x.time - p.shift) * exp(-p.log_period)
         phase = turns - floor(turns)
         opening = 2 / self.open_ratio * phase
         k = where(opening < 1, opening, where(opening < 2, 2 - opening, self.leak * phase))
@@ -89,7 +87,3 @@ class PhasedLSTM(Cell):
         o = self.recurrent_activation(x.o + U.o @ s.h)
         c = f * s.c + i * g
         return {"h": k * (o * self.activation(c)) + (1 - k) * s.h, "c": k * c + (1 - k) * s.c}
-
-
-def _log_uniform(shape: tuple[int, ...], rng: np.random.Generator, low: float, high: float) -> np.ndarray:
-    return np.exp(rng.uniform(np.log(low), np.log(high), shape))

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import seqkit
 from cells import CELLS, features_of
+
+import seqkit
 from seqkit.equations.reference import shapes_of
 from seqkit.layer import Layer
 
@@ -185,7 +186,9 @@ def test_multiplicative_lstm_has_a_recurrent_matrix_for_every_input() -> None:
     parts, b = projected(layer, x[:, 0]), biases(layer)
     U = recurrent(layer)
     seen = {
-        gate: np.stack([(U[gate] @ np.diag(parts["m"][n]) @ U["m"]) @ h[n] for n in range(BATCH)]) + parts[gate] + b[gate]
+        gate: np.stack([(U[gate] @ np.diag(parts["m"][n]) @ U["m"]) @ h[n] for n in range(BATCH)])
+        + parts[gate]
+        + b[gate]
         for gate in "ifgo"
     }
     cell = sigmoid(seen["f"]) * c + sigmoid(seen["i"]) * seen["g"]
@@ -253,7 +256,7 @@ def test_phased_lstm_is_closed_but_for_a_share_of_its_period() -> None:
     """Without a leak, states change only at times when the phase is below r (the paper's figure 1)."""
     ratio, period = 0.25, 8.0
     layer = built("phased_lstm", open_ratio=ratio, leak=0.0)
-    set_params(layer, period=period, shift=1.5)
+    set_params(layer, log_period=np.log(period), shift=1.5)
     t = np.arange(TIME) + 0.25
     x = np.concatenate([inputs(), np.broadcast_to(t[:, None], (BATCH, TIME, 1))], axis=-1)
     phase = ((t - 1.5) % period) / period
@@ -269,7 +272,7 @@ def test_phased_lstm_that_is_wide_open_is_an_lstm() -> None:
     lstm.build(FEATURES, dtype="float64")
     for name in ("weight_ih", "weight_hh", "bias"):
         lstm.params[name] = layer.params[name]
-    set_params(layer, period=np.float64(2**40), shift=-(2.0**40 - 1e-9 * 2.0**40))  # phase next to 1: k = 2 phase / r
+    set_params(layer, log_period=40 * np.log(2), shift=-(2.0**40 - 1e-9 * 2.0**40))  # phase next to 1: k = 2 phase / r
     x = np.concatenate([inputs(), np.zeros((BATCH, TIME, 1))], axis=-1)
     close(layer(x), lstm(inputs()), 1e-7)
 

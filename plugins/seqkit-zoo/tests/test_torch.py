@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import seqkit
 from cells import CELLS, VARIANTS, features_of
+
+import seqkit
 
 torch = pytest.importorskip("torch")
 torch_loops = pytest.importorskip("torch_loops")

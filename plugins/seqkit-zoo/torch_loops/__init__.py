@@ -5,7 +5,7 @@ careful user would, they multiply input and state once for all gates that see th
 """
 
 from torch_loops.gated import JANET, MGU, RAN, UGRNN, FastGRNN, MinimalRNN
-from torch_loops.light import SRU, IndRNN, MinGRU, MinLSTM, QRNN
+from torch_loops.light import QRNN, SRU, IndRNN, MinGRU, MinLSTM
 from torch_loops.loop import Loop
 from torch_loops.lstms import LSTMP, NAS, SLSTM, ChronoLSTM, GroupNormSLSTM, MultiplicativeLSTM
 from torch_loops.measured import AUGRU, GRUD, PhasedLSTM

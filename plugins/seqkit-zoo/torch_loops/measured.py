@@ -61,12 +61,11 @@ class PhasedLSTM(Loop):
     open_ratio, leak = 0.05, 0.001
 
     def inputs(self, x: Tensor) -> Tensor:
-        phase = torch.remainder(x[..., -1:] - self.shift, self.period) / self.period
+        period = torch.exp(self.log_period)
+        phase = torch.remainder(x[..., -1:] - self.shift, period) / period
         half = self.open_ratio / 2
         rising, falling = phase / half, 2 - phase / half
-        openness = torch.where(
-            phase < half, rising, torch.where(phase < self.open_ratio, falling, self.leak * phase)
-        )
+        openness = torch.where(phase < half, rising, torch.where(phase < self.open_ratio, falling, self.leak * phase))
         return torch.cat([F.linear(x[..., :-1], self.weight_ih, self.bias), openness], -1)
 
     def step(self, x: Tensor, U: Any, *state: Tensor) -> tuple[Tensor, ...]:

@@ -49,9 +49,7 @@ class LayerNormGRU(Loop):
     def inputs(self, x: Tensor) -> Tensor:
         units = self.gain_x.shape[1]
         parts = F.linear(x, self.weight_ih)
-        gates = F.layer_norm(
-            parts[..., : 2 * units], (2 * units,), self.gain_x[:2].flatten(), self.shift[:2].flatten()
-        )
+        gates = F.layer_norm(parts[..., : 2 * units], (2 * units,), self.gain_x[:2].flatten(), self.shift[:2].flatten())
         candidate = F.layer_norm(parts[..., 2 * units :], (units,), self.gain_x[2], self.shift[2])
         return torch.cat([gates, candidate], -1)
 
