@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqkit.equations import Cell
+from seqkit.equations import Cell, OppositeOf
+from seqkit.equations.cell import Initializer
 from seqkit.recurrent import Recurrent
 
 
@@ -27,7 +28,7 @@ class LSTMCell(Cell):
         super().__init__(**options)
         self.unit_forget_bias = unit_forget_bias
 
-    def initial_bias(self, gate: str) -> float:
+    def initial_bias(self, gate: str) -> Initializer | OppositeOf:
         """1 for the forget gate, if asked for."""
         return float(self.unit_forget_bias and gate == "f")
 

@@ -48,4 +48,6 @@ class ChronoLSTM(LSTMCell):
 
     def initial_bias(self, gate: str) -> Initializer | OppositeOf:
         """Chrono for the forget gate, its opposite for the input gate."""
-        return {"f": chrono(self.longest), "i": OppositeOf("f")}.get(gate, 0.0)
+        if gate == "i":
+            return OppositeOf("f")
+        return chrono(self.longest) if gate == "f" else 0.0

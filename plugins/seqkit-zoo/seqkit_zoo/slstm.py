@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from seqkit.equations import Cell, exp, maximum, minimum, softplus, where
 from seqkit.options import positive_integer
@@ -45,7 +45,7 @@ class SLSTM(Cell):
 
     name = "slstm"
     gates = ("i", "f", "z", "o")
-    states = ("h", "c", "n", "m")
+    states: ClassVar[tuple[str, ...]] = ("h", "c", "n", "m")
 
     def __init__(self, heads: int = 1, exponential_forget: bool = False, **options: Any) -> None:
         super().__init__(**options)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import seqkit
 from cells import CELLS, VARIANTS
+
+import seqkit
 from seqkit.testing import parametrize_layer_checks
 
 CLASSES = [cell for name, cell in CELLS.items() if name != "phased_lstm"]

@@ -42,8 +42,6 @@ class CoRNN(Loop):
     def step(self, x: Tensor, U: Any, *state: Tensor) -> tuple[Tensor, ...]:
         y, z = state
         drive = self.dt * (torch.tanh(x + F.linear(torch.cat([z, y], -1), U)) - self.gamma * y)
-        if self.implicit:
-            z = (z + drive) / (1 + self.dt * self.epsilon)
-        else:
-            z = z + drive - self.dt * self.epsilon * z
+        damping = self.dt * self.epsilon
+        z = (z + drive) / (1 + damping) if self.implicit else (1 - damping) * z + drive
         return y + self.dt * z, z
