@@ -182,6 +182,8 @@ def _runs(
 
 def _windows(rows: int, inner: int, heads: int, width: int, group: int) -> tuple[int, int]:
     """How many numbers of the operand a panel reads at most, and how many panels a group of vectors on the way back."""
+    if heads == 1:
+        return inner, -(-rows // width)
     high, wide = rows // heads, inner // heads
     forth = max((min(m + width, rows) - 1) // high - m // high + 1 for m in range(0, rows, width))
     back = max(
