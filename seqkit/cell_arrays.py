@@ -47,25 +47,26 @@ def initial_arrays(
     rng : Generator
         Source of the numbers; drawn from for each gate in turn.
     """
-    inputs, recurrent = shapes.input_gates, shapes.recurrent_gates
+    title, inputs, recurrent = cell.name or type(cell).__name__, shapes.input_gates, shapes.recurrent_gates
     arrays = {
-        "weight_ih": _blocks(methods[0], inputs, shapes.features, rng),
-        "weight_hh": _blocks(methods[1], recurrent, shapes.states[0], rng, cell.heads),
+        "weight_ih": _blocks(methods[0], inputs, shapes.features, rng, f"{title}: weight_ih"),
+        "weight_hh": _blocks(methods[1], recurrent, shapes.states[0], rng, f"{title}: weight_hh", cell.heads),
     }
     if shapes.biases:
         drawn = [initializers.get(methods[2])((1, size), rng).ravel() for size in map(_count, shapes.biases.values())]
         arrays["bias"] = np.concatenate(drawn) + np.concatenate(_own_biases(cell, shapes.biases, rng))
     for name, parameter in cell.parameters().items():
-        owner, shape = f"{cell.name or type(cell).__name__}: {name}", shapes.shape(parameter.dimensions)
-        arrays[name] = _by_heads(parameter.initializer, parameter.heads, shape, rng, owner)
+        shape = shapes.shape(parameter.dimensions)
+        arrays[name] = _by_heads(parameter.initializer, parameter.heads, shape, rng, f"{title}: {name}")
     return arrays
 
 
 def _blocks(
-    method: str, gates: Mapping[str, slice], columns: int, rng: np.random.Generator, heads: int = 1
+    method: str, gates: Mapping[str, slice], columns: int, rng: np.random.Generator, owner: str, heads: int = 1
 ) -> np.ndarray:
     """The rows of all gates, drawn gate by gate and head by head."""
-    drawn = [_by_heads(method, heads, (_count(rows), columns), rng, method) for rows in gates.values()]
+    initializers.require_room((sum(map(_count, gates.values())), columns // heads), owner)
+    drawn = [_by_heads(method, heads, (_count(rows), columns), rng, owner) for rows in gates.values()]
     return np.concatenate([np.zeros((0, columns // heads)), *drawn])
 
 

@@ -230,7 +230,7 @@ def values(initializer: Any, shape: Shape, rng: np.random.Generator, owner: str)
     Traceback (most recent call last):
     seqkit.errors.ShapeError: demo: the initializer gave shape (3,), expected (2,).
     """
-    require(_COPIES * math.prod(shape), f"{owner}: initial values of shape {shape}")
+    require_room(shape, owner)
     if isinstance(initializer, Real) and not isinstance(initializer, bool):
         return np.full(shape, float(initializer))
     if isinstance(initializer, str):
@@ -246,17 +246,9 @@ def values(initializer: Any, shape: Shape, rng: np.random.Generator, owner: str)
     return found
 
 
-def blocks(name: str, count: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """`count` matrices of one shape on top of each other, each drawn by itself.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> blocks("ones", 3, (2, 4), np.random.default_rng(0)).shape
-    (6, 4)
-    """
-    require(_COPIES * count * math.prod(shape), f"{count} matrices of shape {shape}")
-    return np.concatenate([np.zeros((0, shape[1])), *(get(name)(shape, rng) for _ in range(count))])
+def require_room(shape: Shape, owner: str) -> None:
+    """Raise MemoryError if parameters of a shape, and what training keeps beside them, take more than there is."""
+    require(_COPIES * math.prod(shape), f"{owner}: initial values of shape {shape}")
 
 
 def _matrix(shape: Shape, name: str) -> tuple[int, int]:
