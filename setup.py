@@ -17,7 +17,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 sys.path.insert(0, str(Path(__file__).parent))
-from seqkit.build import CORE, FLAGS, HEADERS, MACROS, BuildCore, compiled_extension
+from seqkit.build import FLAGS, MACROS
+from seqkit.build.core import CORE, HEADERS, BuildCore, compiled_cells
 
 DIRECTIVES = {
     "language_level": 3,
@@ -68,6 +69,6 @@ extensions = [
     for path in sorted(Path(__file__).parent.joinpath(CORE).glob("*.pyx"))
 ]
 setup(
-    ext_modules=[*cythonize(extensions, compiler_directives=DIRECTIVES), compiled_extension()],
+    ext_modules=[*cythonize(extensions, compiler_directives=DIRECTIVES), compiled_cells()],
     cmdclass={"build_ext": BuildCore},
 )

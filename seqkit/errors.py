@@ -44,6 +44,10 @@ class PluginError(SeqkitError, ImportError):
     """A plugin is broken, or two plugins claim one name."""
 
 
+class PluginWarning(UserWarning):
+    """A plugin works, but not as it was meant to."""
+
+
 class DataError(SeqkitError, ValueError):
     """A data file or data set cannot be used as it is."""
 

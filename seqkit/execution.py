@@ -9,6 +9,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from seqkit.equations.zoneout import Zoneout
 from seqkit.errors import ConfigError
 from seqkit.layer import State
 from seqkit.masks import Masks
+from seqkit.native import kernels_of
 from seqkit.packing import bias_places
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.rows import Rows
@@ -98,7 +100,12 @@ class Execution:
 
     def forward_program(self, saved: list[Node]) -> _core.Program:
         """The forward program that keeps `saved` values on its tape."""
-        return _core.Program(forward_tables(self.layout, saved))
+        return self.bound(forward_tables(self.layout, saved))
+
+    def bound(self, tables: dict[str, Any]) -> _core.Program:
+        """A program with the kernels that were compiled for it."""
+        kernels = kernels_of(self.cell)
+        return _core.Program(tables, kernels.table, kernels.problem)
 
     @cached_property
     def gradient(self) -> _Gradient:
@@ -266,7 +273,7 @@ class _Gradient:
         self.program = derive(execution.program)
         self.forward_program = execution.forward_program(self.program.saved)
         lowered = backward_tables(execution.layout, self.program)
-        self.backward_program = _core.Program(lowered.tables)
+        self.backward_program = execution.bound(lowered.tables)
         self.post_runs = lowered.post_runs
         self.parameter_columns = lowered.parameter_columns
         self.input_columns = lowered.input_columns

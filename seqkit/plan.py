@@ -34,7 +34,9 @@ class Plan:
     stages : int
         Rounds of products in a step; later ones wait for all units.
     pointwise : str
-        How the pointwise part runs: "compiled" with the package, or "interpreted", to the same bits.
+        How the pointwise part runs: "compiled" when a package was built, or "interpreted", to the same bits.
+    kernels : str
+        Whose compiled kernels run it, or why it has none.
     tape_bytes, work_bytes : int
         Memory kept for a backward pass, and memory that the next call uses again.
     why : str
@@ -53,6 +55,7 @@ class Plan:
     panel: int
     stages: int
     pointwise: str
+    kernels: str
     tape_bytes: int
     work_bytes: int
     why: str
@@ -60,7 +63,7 @@ class Plan:
     def __str__(self) -> str:
         return (
             f"{self.isa} {self.dtype}, {self.lanes} lanes; products in {self.precision} by {self.instruction} "
-            f"({self.kernel}), pointwise part {self.pointwise}; panels of {self.panel} units, {self.stages} stage(s)\n"
+            f"({self.kernel}), pointwise part {self.pointwise}: {self.kernels}; panels of {self.panel} units, {self.stages} stage(s)\n"
             f"{self.threads} thread(s) share {self.split}, tasks {' + '.join(map(str, self.tasks))}: {self.why}\n"
             f"memory: tape {self.tape_bytes / 2**20:.2f} MiB, working {self.work_bytes / 2**20:.2f} MiB"
         )
@@ -85,11 +88,22 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
         tuple(tasks),
         tables["vectors"] * lanes,
         len(tables["stages"]),
-        "compiled" if all(all(call.program.compiled) for call in calls) else "interpreted",
+        *_pointwise([call.program for call in calls]),
         sum(tape for tape, _ in sizes),
         sum(work for _, work in sizes) + threads * share,
         _why(split, allowed, batch),
     )
+
+
+def _pointwise(programs: Sequence[_core.Program]) -> tuple[str, str]:
+    """How the pointwise part runs, and whose kernels run it or why it has none."""
+    providers = {provider for program in programs for provider in program.providers}
+    if None not in providers:
+        return "compiled", f"kernels of {' and '.join(sorted(map(str, providers)))}"
+    if _core.POINTWISE == "interpreted":
+        return "interpreted", "SEQKIT_POINTWISE=interpreted"
+    problems = [program.problem for program in programs if program.problem]
+    return "interpreted", problems[0] if problems else "no kernels were compiled for these equations"
 
 
 def _kernel(rows: int, precision: str, tables: Mapping[str, Any]) -> str:

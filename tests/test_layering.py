@@ -23,7 +23,7 @@ FLOORS = (
     ("available", "discovery"),
     ("options", "pools", "arena_pool", "parameters", "generators", "counter", "sequences", "equations"),
     ("data", "checkpoint", "plan"),
-    ("activations", "initializers", "steps", "rows", "streams", "packing"),
+    ("activations", "initializers", "steps", "rows", "streams", "packing", "native"),
     ("layer", "masks", "cell_arrays"),
     ("sequence_layer", "execution", "importing"),
     ("state_pool", "segments"),

@@ -11,6 +11,7 @@ from seqkit._core.dropping import drop
 from seqkit._core.engine import pipeline_pays, plan, run
 from seqkit._core.gather import gather_padded, scatter_add
 from seqkit._core.input_gradient import input_gradient
+from seqkit._core.kernel_tables import ABI, POINTWISE, KernelTable
 from seqkit._core.machine import (
     OPERATIONS,
     REDUCTIONS,
@@ -33,15 +34,18 @@ from seqkit._core.updates import RULES, Update, first_non_finite
 from seqkit._core.weights import add_weight_gradients
 
 __all__ = [
+    "ABI",
     "LIMITS",
     "OPERANDS",
     "OPERATIONS",
+    "POINTWISE",
     "REDUCTIONS",
     "RULES",
     "SLOTS",
     "Arena",
     "Batch",
     "Call",
+    "KernelTable",
     "Noise",
     "Packing",
     "Product",

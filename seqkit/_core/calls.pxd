@@ -1,6 +1,7 @@
 from libc.stdint cimport int32_t, int64_t
 
-from seqkit._core.machine cimport Arena, sk_instruction, sk_kernels, sk_noise, sk_pointwise, sk_slot
+from seqkit._core.machine cimport Arena, sk_kernels, sk_noise
+from seqkit._core.pointwise cimport sk_instruction, sk_pointwise
 
 cdef struct Slot:       # where a value of the program lies, before addresses are known
     int64_t kind, index, columns
@@ -88,8 +89,9 @@ cdef struct CallData:       # one direction of one layer on one batch, every add
 cdef class Program:
     cdef ProgramData data
     cdef readonly object tables
-    cdef readonly tuple compiled
-    cdef int bind_pointwise(self, dict kernels) except -1
+    cdef readonly str problem
+    cdef readonly tuple providers   # of the kernel of every stage: name and version of a package; None: interpreted
+    cdef int bind_pointwise(self, list tables) except -1
 
 cdef class Batch:
     cdef BatchData data

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit._core.kernel_tables import KernelTable
 from seqkit._core.machine import Arena
 from seqkit._core.noise import Noise
 
@@ -14,8 +15,9 @@ Place = tuple[np.ndarray, np.ndarray, int]
 
 class Program:
     tables: dict[str, Any]
-    compiled: tuple[bool, ...]
-    def __init__(self, tables: dict[str, Any]) -> None: ...
+    problem: str
+    providers: tuple[str | None, ...]
+    def __init__(self, tables: dict[str, Any], own: KernelTable | None = ..., problem: str = ...) -> None: ...
 
 class Batch:
     def __init__(

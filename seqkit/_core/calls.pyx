@@ -6,28 +6,25 @@ b. Where an inference call alternates two time slots of state, a taped call keep
    tape is the state buffer.  The tape row of (t, sorted row b) is offset[t] + b.
 c. What backward needs lies in the tape arena, everything else in the working arena, which the
    next call uses again.
-d. The pointwise part of a stage has a kernel that was compiled with the package, where the table
-   of compiled kernels knows its name; else it is interpreted, to the same bits.
+d. The pointwise part of a stage has a compiled kernel, where a table of the cell's package or of seqkit
+   (`kernel_tables.pyx`) knows its name; else it is interpreted, to the same bits.
    SEQKIT_POINTWISE=interpreted does without compiled kernels, for tests.
 e. Sums over the tape are made of sums over *blocks*, the last block first: as many whole steps as
    have BLOCK_ROWS rows together, or a part of a longer step.  Where blocks begin depends on nothing
    but the lengths, so a tape that is made piece by piece, at bounds of blocks, has the same sums.
 """
 
-import os
-from importlib import import_module
-
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from seqkit._core.machine cimport SK_COMPILED, Arena, address, kernels_of, sk_aligned, sk_pointwise
-
-from seqkit._core.machine import isa
+from seqkit._core.kernel_tables cimport KernelTable
+from seqkit._core.machine cimport Arena, address, kernels_of, sk_aligned
 from seqkit._core.noise cimport Noise
-from seqkit.errors import BuildError
+from seqkit._core.pointwise cimport sk_instruction, sk_pointwise
+
+from seqkit._core.kernel_tables import BUILT_IN
 
 SLOTS = {
     name: kind
@@ -39,30 +36,16 @@ OPERANDS = {name: kind for kind, name in enumerate(["x", "state", "vector", "car
 LIMITS = {"states": 8, "vector_count": 64, "masks": 16, "inputs": 16, "weights": 64}  # sizes of the arrays in CallData
 
 
-def _use_compiled():
-    wanted = os.environ.get("SEQKIT_POINTWISE", "")
-    if wanted not in ("", "compiled", "interpreted"):
-        raise BuildError(f"SEQKIT_POINTWISE={wanted!r} is not known; use 'compiled' (the default) or 'interpreted'.")
-    return wanted != "interpreted"
-
-
-def _compiled_kernels(str dtype):
-    """Compiled pointwise kernels by name; none in a package that is just being built."""
-    try:
-        return import_module("seqkit._core.compiled").kernels(isa, dtype)
-    except ModuleNotFoundError:
-        return {}
-
-
-COMPILED = {dtype: _compiled_kernels(dtype) if _use_compiled() else {} for dtype in ("float32", "float64")}
-
-
 cdef class Program:
-    """Tables of a lowered program; seqkit.equations.lower makes and documents them."""
+    """Tables of a lowered program; seqkit.equations.lower makes and documents them.
 
-    def __cinit__(self, dict tables):
+    Kernels are looked for in `own`, the table of the cell's package, and then in that of seqkit; `problem` says
+    why a package that should have a table has none.
+    """
+
+    def __cinit__(self, dict tables, KernelTable own=None, str problem=""):
         cdef ProgramData *d = &self.data
-        self.tables = tables  # keeps the arrays below alive
+        self.tables, self.problem = tables, problem  # the tables keep the arrays below alive
         d.kernels = kernels_of(tables["precision"])
         d.features, d.vectors = tables["features"], tables["vectors"]
         d.width = d.vectors * d.kernels.lanes
@@ -83,22 +66,26 @@ cdef class Program:
         if d.constants is NULL:
             raise MemoryError()
         memcpy(d.constants, address(tables["constants"]), nbytes)
-        self.bind_pointwise(COMPILED[tables["dtype"]])
+        self.bind_pointwise([table for table in (own, BUILT_IN) if table is not None])
 
-    cdef int bind_pointwise(self, dict kernels) except -1:
-        """Find the kernel of every stage."""
+    cdef int bind_pointwise(self, list tables) except -1:
+        """Find the kernel of every stage, and who provides it."""
         cdef ProgramData *d = &self.data
+        cdef KernelTable table
+        cdef sk_pointwise found
         cdef int64_t stage
-        names = self.tables["kernels"]
-        self.compiled = tuple([name in kernels for name in names])
+        self.providers = ()
         d.pointwise = <sk_pointwise *>malloc(max(1, d.stage_count) * sizeof(sk_pointwise))
         if d.pointwise is NULL:
             raise MemoryError()
-        for stage in range(d.stage_count):
-            if self.compiled[stage]:
-                d.pointwise[stage] = <sk_pointwise>PyCapsule_GetPointer(kernels[names[stage]], SK_COMPILED)
-            else:
-                d.pointwise[stage] = d.kernels.pointwise
+        for stage, name in enumerate(self.tables["kernels"]):
+            d.pointwise[stage], provider = d.kernels.pointwise, None
+            for table in tables:
+                found = table.find(self.tables["dtype"], name)
+                if found is not NULL:
+                    d.pointwise[stage], provider = found, table.package
+                    break
+            self.providers += (provider,)
 
     def __dealloc__(self):
         free(self.data.constants)

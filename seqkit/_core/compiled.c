@@ -1,13 +1,12 @@
-/* The Python module of compiled pointwise kernels: `kernels(isa, dtype)` gives them by name.
+/* A Python module of compiled pointwise kernels: its attribute `kernels` is a capsule, see pointwise.h.
  *
- * Linked with the objects that the build makes of the generated source (see seqkit/build.py), one
- * for each instruction set; seqkit._core.calls asks for kernels when it makes a program.
+ * Linked with the objects that the build makes of the generated source (seqkit/build/kernels.py), one
+ * for each instruction set.  SK_INIT is the name of its PyInit function; SK_PACKAGE and SK_BUILT_AGAINST are strings.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "kernels.h"
-#include <string.h>
+#include "pointwise.h"
 
 #define TABLES(isa) extern const sk_compiled compiled_##isa##_f32[], compiled_##isa##_f64[];
 #define ENTRY(isa) {#isa, compiled_##isa##_f32, compiled_##isa##_f64},
@@ -18,42 +17,23 @@ TABLES(avx2)
 TABLES(avx512)
 #endif
 
-static const struct {
-    const char *isa;
-    const sk_compiled *f32, *f64;
-} tables[] = {
+static const sk_kernel_set sets[] = {
 #ifdef SK_X86
     ENTRY(avx512) ENTRY(avx2)
 #endif
-    ENTRY(base)
+    ENTRY(base) {0},
 };
 
-static PyObject *named(const sk_compiled *kernels)
-{
-    PyObject *found = PyDict_New();
-    for (; found && kernels->name; kernels++) {
-        PyObject *pointer = PyCapsule_New((void *)kernels->run, SK_COMPILED, NULL);
-        if (!pointer || PyDict_SetItemString(found, kernels->name, pointer) < 0) Py_CLEAR(found);
-        Py_XDECREF(pointer);
-    }
-    return found;
-}
+static const sk_kernel_module kernels = {SK_ABI, SK_PACKAGE, SK_BUILT_AGAINST, sets};
 
-static PyObject *kernels(PyObject *module, PyObject *arguments)
-{
-    const char *isa, *dtype;
-    if (!PyArg_ParseTuple(arguments, "ss", &isa, &dtype)) return NULL;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (!strcmp(tables[i].isa, isa)) return named(strcmp(dtype, "float64") ? tables[i].f32 : tables[i].f64);
-    return PyDict_New();
-}
-
-static PyMethodDef methods[] = {
-    {"kernels", kernels, METH_VARARGS, "kernels(isa, dtype): compiled pointwise kernels by name, as capsules."},
-    {0},
-};
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "compiled", "Pointwise kernels generated from equations when the package was built.", -1, methods,
+    PyModuleDef_HEAD_INIT, "kernels", "Pointwise kernels generated from equations when the package was built.", -1,
 };
 
-PyMODINIT_FUNC PyInit_compiled(void) { return PyModule_Create(&definition); }
+PyMODINIT_FUNC SK_INIT(void)
+{
+    PyObject *module = PyModule_Create(&definition), *capsule = PyCapsule_New((void *)&kernels, SK_CAPSULE, NULL);
+    if (!module || !capsule || PyModule_AddObjectRef(module, "kernels", capsule) < 0) Py_CLEAR(module);
+    Py_XDECREF(capsule);
+    return module;
+}

@@ -5,7 +5,7 @@
  */
 #ifndef SEQKIT_KERNELS_H
 #define SEQKIT_KERNELS_H
-#include <stdint.h>
+#include "pointwise.h"
 
 #if defined SK_X86 && (__GNUC__ >= 11 || __clang_major__ >= 12) /* compilers that know it */
 #define SK_AVX_VNNI
@@ -42,36 +42,6 @@ enum {
 #undef X
     SK_REDUCTION_COUNT
 };
-
-typedef struct {
-    int32_t operation, target, a, b, c; /* slots */
-} sk_instruction;
-
-/* Where a value of the program lies: element (panel p, row r) is at base + p*panel + r*row.
- * A block that starts at row r0 begins at base + p*panel + r0*block. */
-typedef struct {
-    char *base;
-    int64_t panel, row, block;
-} sk_slot;
-
-typedef struct {
-    const sk_instruction *code;
-    int64_t count;
-    const sk_slot *slots;
-    int64_t panel, first_row, rows, vectors; /* this block; vectors per panel */
-    int64_t units;                           /* of the layer: where rows of user arrays end */
-    char *const *user_rows;                  /* rows of y or dy, NULL: skip or zero */
-    int64_t by_panel;                        /* a single row: its panels stand in for rows, from first_row on */
-} sk_block;
-
-typedef void (*sk_pointwise)(const sk_block *block);
-
-/* A compiled kernel: does what the interpreter does with one list of instructions.  Tables end with name NULL. */
-typedef struct {
-    const char *name;
-    sk_pointwise run;
-} sk_compiled;
-#define SK_COMPILED "seqkit.pointwise" /* name of the capsules that hold their addresses */
 
 /* A mask: which units are dropped, and what the others are multiplied by (noise.inc.c). */
 typedef struct {

@@ -1,4 +1,6 @@
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t
+
+from seqkit._core.pointwise cimport sk_pointwise
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -9,20 +11,6 @@ cdef extern from "kernels.h" nogil:
     int64_t SK_TASK_ROWS
     int SK_PEAK_CHAINS
     int SK_READ_SUMS
-    ctypedef struct sk_instruction:
-        int32_t operation, target, a, b, c
-    ctypedef struct sk_slot:
-        char *base
-        int64_t panel, row, block
-    ctypedef struct sk_block:
-        const sk_instruction *code
-        int64_t count
-        const sk_slot *slots
-        int64_t panel, first_row, rows, vectors, units
-        char **user_rows
-        int64_t by_panel
-    ctypedef void (*sk_pointwise)(const sk_block *) noexcept nogil
-    const char *SK_COMPILED
     ctypedef struct sk_noise:
         uint32_t[2] key
         uint32_t threshold

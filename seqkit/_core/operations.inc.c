@@ -1,7 +1,7 @@
 /* What the interpreter and the compiled kernels (seqkit/equations/emit.py) share, so that both give
  * the same bits: the operations, where operands lie, and rows of user arrays.
  */
-#include "kernels.h"
+#include "pointwise.h"
 #include <string.h>
 
 /* ---- operations: on as many of x, y and w as they have operands ------------------------------ */

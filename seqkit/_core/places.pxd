@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from seqkit._core.calls cimport CallData
-from seqkit._core.machine cimport sk_slot
+from seqkit._core.pointwise cimport sk_slot
 
 cdef enum:      # what the place of a value moves with
     STILL, STATE_BEFORE, STATE_AFTER, COLUMN_ROW, TAPE_ROW, CARRY_BEFORE, CARRY_AFTER, CLOCKS

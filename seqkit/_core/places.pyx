@@ -11,7 +11,8 @@ from seqkit._core.calls cimport (
     CARRY_IN, CARRY_OUT, COLUMN, CONSTANT, GRAD, INPUT, NEXT, PARAMETER, PREVIOUS, SAVED, TEMP, VECTOR, CallData, ProgramData, Slot,
     time_slot,
 )
-from seqkit._core.machine cimport SK_MAX_ROWS, sk_slot
+from seqkit._core.machine cimport SK_MAX_ROWS
+from seqkit._core.pointwise cimport sk_slot
 
 
 cdef int64_t lay_out_places(Places *places, CallData *c, char *memory) noexcept nogil:

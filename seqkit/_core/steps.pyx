@@ -24,8 +24,9 @@ from seqkit._core.calls cimport (
     row_at, time_slot, words,
 )
 from seqkit._core.heads cimport panels_together, window, window_start
-from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, sk_await, sk_block, sk_product, sk_publish
+from seqkit._core.machine cimport SK_L2_BYTES, SK_MAX_ROWS, sk_await, sk_product, sk_publish
 from seqkit._core.places cimport lay_out_places, move_all, place_all
+from seqkit._core.pointwise cimport sk_block
 from seqkit._core.posts cimport clear_padding, run_posts
 from seqkit._core.tasks cimport Task, task_rows
 

@@ -128,6 +128,8 @@ class Cell:
     inputs: ClassVar[dict[str, Size]] = {}
     heads: int = 1
     api_version: ClassVar[int] = 1
+    kernels: ClassVar[str] = ""
+    """Name of the extension module with compiled kernels of the cell's package, see :mod:`seqkit.build`."""
 
     arguments: dict[str, Any]
     """What the constructor was given, by name, so that a file can say how to make the cell again."""

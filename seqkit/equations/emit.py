@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqkit._core import OPERATIONS, SLOTS
+from seqkit.errors import BuildError
 
 OPERATION_NAMES = {code: name for name, code in OPERATIONS.items()}
 SLOT_KINDS = {code: kind for kind, code in SLOTS.items()}
@@ -76,12 +77,39 @@ def kernel_name(tables: dict[str, Any], stage: int) -> str:
     return _name(_body(tables, stage))
 
 
-def kernel_file(programs: Iterable[dict[str, Any]]) -> str:
-    """C source of the kernels of all stages of programs given by their tables."""
-    bodies = [_body(tables, stage) for tables in programs for stage in range(len(tables["stages"]))]
-    named = {_name(body): body for body in bodies}
+def kernels(tables: dict[str, Any]) -> dict[str, str]:
+    """C source of the kernels of all stages of a program, by name."""
+    bodies = [_body(tables, stage) for stage in range(len(tables["stages"]))]
+    return {_name(body): KERNEL.format(name=_name(body), body=body) for body in bodies}
+
+
+def kernel_file(programs: Iterable[dict[str, Any]], written: Mapping[str, str] | None = None) -> str:
+    """C source of the kernels of all stages of programs given by their tables.
+
+    Parameters
+    ----------
+    programs : iterable of dict
+        Tables of programs.
+    written : mapping of str to str, optional
+        Files with kernels written by hand, by the names of the kernels that they take the place of.
+
+    Raises
+    ------
+    BuildError
+        If a kernel was written by hand that none of the programs has.
+    """
+    named: dict[str, str] = {}
+    for tables in programs:
+        named |= kernels(tables)
+    for name, path in (written or {}).items():
+        if name not in named:
+            raise BuildError(
+                f"{path} has the kernel {name}, which none of the cells has, as their equations or the way they are "
+                f"lowered have changed; python -m seqkit.build prints those they have."
+            )
+        named[name] = f'#include "{path}"\n\n'
     return FILE.format(
-        kernels="".join(KERNEL.format(name=name, body=body) for name, body in named.items()),
+        kernels="".join(named.values()),
         entries="\n".join(f'    {{"{name}", FN(run_{name})}},' for name in named),
     )
 

@@ -61,15 +61,19 @@ def take_kernels(library: str) -> None:
     spec = importlib.util.spec_from_file_location("compiled", library)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    for dtype in calls.COMPILED:
-        calls.COMPILED[dtype] = module.kernels(_core.isa, dtype)
+    calls.BUILT_IN = _core.KernelTable(module)
 
 
 def main(names: list[str], library: str | None = None) -> None:
     """Print which instruction set runs, whether everything is compiled, and the digests."""
     if library:
         take_kernels(library)
-    compiled = {done for _, layer in layers(names) for program in programs(layer) for done in program.compiled}
+    compiled = {
+        provider is not None
+        for _, layer in layers(names)
+        for program in programs(layer)
+        for provider in program.providers
+    }
     print(json.dumps({"isa": _core.isa, "compiled": sorted(compiled), "digests": dict(digests(names))}))
 
 
