@@ -175,9 +175,9 @@ static void FN(write_rows)(const sk_block *b, FN(operand) source)
         }                                                                               \
     break;
 
-static void FN(pointwise)(const sk_block *block)
+INLINE void FN(interpret)(const sk_block *block, const int64_t vectors)
 {
-    const int64_t rows = block->rows, vectors = block->vectors;
+    const int64_t rows = block->rows;
     for (int64_t n = 0; n < block->count; n++) {
         const sk_instruction *i = block->code + n;
         FN(operand) t = FN(locate)(block, i->target), a = FN(locate)(block, i->a);
@@ -190,6 +190,15 @@ static void FN(pointwise)(const sk_block *block)
         case SK_write_rows: FN(write_rows)(block, a); break;
         }
     }
+}
+
+/* Most panels are of one vector; then a row needs no loop. */
+static void FN(pointwise)(const sk_block *block)
+{
+    if (block->vectors == 1)
+        FN(interpret)(block, 1);
+    else
+        FN(interpret)(block, block->vectors);
 }
 
 /* ---- moving numbers between the user's layout and the kernels' ---------------------------- */
