@@ -44,7 +44,9 @@ def _load(module: str) -> Kernels:
     try:
         return Kernels(KernelTable(import_module(module)))
     except BuildError as error:
-        problem = f"{error}. Its cells are interpreted: slower, to the same bits; rebuild {package} to have them compiled."
+        problem = (
+            f"{error}. Its cells are interpreted: slower, to the same bits; rebuild {package} to have them compiled."
+        )
     except (Exception, SystemExit) as error:
         problem = (
             f"the compiled kernels {module} cannot be imported ({type(error).__name__}: {error}). "

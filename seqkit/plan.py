@@ -63,7 +63,8 @@ class Plan:
     def __str__(self) -> str:
         return (
             f"{self.isa} {self.dtype}, {self.lanes} lanes; products in {self.precision} by {self.instruction} "
-            f"({self.kernel}), pointwise part {self.pointwise}: {self.kernels}; panels of {self.panel} units, {self.stages} stage(s)\n"
+            f"({self.kernel}); panels of {self.panel} units, {self.stages} stage(s)\n"
+            f"pointwise part {self.pointwise}: {self.kernels}\n"
             f"{self.threads} thread(s) share {self.split}, tasks {' + '.join(map(str, self.tasks))}: {self.why}\n"
             f"memory: tape {self.tape_bytes / 2**20:.2f} MiB, working {self.work_bytes / 2**20:.2f} MiB"
         )

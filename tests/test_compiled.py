@@ -132,7 +132,12 @@ def compile_kernels(text: str, folder: Path) -> str:
     (folder / "mutant.inc.c").write_text(text)
     library = folder / "compiled.so"
     sources = [str(CORE / "compiled.c"), str(CORE / "kernels_base.c")]
-    macros = ["-DSK_INIT=PyInit_compiled", '-DSK_PACKAGE="mutant"', '-DSK_BUILT_AGAINST="none"', '-DSK_BODY="mutant.inc.c"']
+    macros = [
+        "-DSK_INIT=PyInit_compiled",
+        '-DSK_PACKAGE="mutant"',
+        '-DSK_BUILT_AGAINST="none"',
+        '-DSK_BODY="mutant.inc.c"',
+    ]
     options = [f"-I{CORE}", f"-I{folder}", f"-I{sysconfig.get_path('include')}", *macros]
     command = ["gcc", "-shared", "-fPIC", *build.FLAGS, "-O1", *options, *sources, "-o", str(library)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,7 +1,8 @@
 """The compiled kernels.  Everything else about the package is in pyproject.toml."""
 
-from seqkit.build import BuildKernels, KernelExtension
 from setuptools import setup
+
+from seqkit.build import BuildKernels, KernelExtension
 
 kernels = KernelExtension(
     "seqkit_indrnn_native._kernels",
