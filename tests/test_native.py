@@ -150,7 +150,8 @@ def test_a_missing_module_says_what_to_do() -> None:
     with pytest.warns(PluginWarning) as noted:
         layer_of("not_there._kernels").build(2)
     assert str(noted[0].message) == (
-        "the compiled kernels not_there._kernels cannot be imported (ModuleNotFoundError: No module named 'not_there'). "
+        "the compiled kernels not_there._kernels cannot be imported (ModuleNotFoundError: No module named "
+        "'not_there'). "
         "The cells of not_there are interpreted: slower, to the same bits; reinstall it to have them compiled."
     )
 
