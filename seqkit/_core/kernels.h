@@ -25,7 +25,8 @@
 #define SK_OPERATIONS(X)                                                                            \
     X(copy) X(neg) X(abs) X(sqrt) X(exp) X(log) X(softplus) X(sigmoid) X(tanh) X(relu) X(add)       \
     X(sub) X(mul) X(div) X(maximum) X(minimum) X(greater) X(greater_equal) X(sigmoid_grad)          \
-    X(tanh_grad) X(relu_grad) X(where) X(muladd) X(mulsub) X(negmuladd) X(floor)
+    X(tanh_grad) X(relu_grad) X(where) X(muladd) X(mulsub) X(negmuladd) X(floor)                    \
+    X(mul_sigmoid_grad) X(mul_tanh_grad)
 #define SK_ROW_OPERATIONS(X) X(read_rows) X(write_rows) /* between a slot and rows of the user */
 
 #define SK_REDUCTIONS(X) X(mean) X(total) X(largest) X(first_largest) /* over the units of a row (reduce.inc.c) */

@@ -166,28 +166,31 @@ static void FN(write_rows)(const sk_block *b, FN(operand) source)
     }
 }
 
-#define EACH(RESULT)                                                                    \
-    for (int64_t r = 0; r < rows; r++, t.at += t.row, a.at += a.row, b.at += b.row, c.at += c.row) \
-        for (int64_t v = 0; v < vectors; v++) {                                         \
-            const vec x = ((const vec *)a.at)[v];                                       \
-            const vec y = ((const vec *)b.at)[v], w = ((const vec *)c.at)[v];           \
-            ((vec *)t.at)[v] = (RESULT);                                                \
-        }                                                                               \
-    break;
+/* What an operation does not read is not even located: the compiler leaves it out. */
+#define EACH(RESULT)                                                                                        \
+    {                                                                                                       \
+        FN(operand) t = FN(locate)(block, i->target), a = FN(locate)(block, i->a);                          \
+        FN(operand) b = FN(locate)(block, i->b), c = FN(locate)(block, i->c);                               \
+        for (int64_t r = 0; r < rows; r++, t.at += t.row, a.at += a.row, b.at += b.row, c.at += c.row)      \
+            for (int64_t v = 0; v < vectors; v++) {                                                         \
+                const vec x = ((const vec *)a.at)[v];                                                       \
+                const vec y = ((const vec *)b.at)[v], w = ((const vec *)c.at)[v];                           \
+                ((vec *)t.at)[v] = (RESULT);                                                                \
+            }                                                                                               \
+        break;                                                                                              \
+    }
 
 INLINE void FN(interpret)(const sk_block *block, const int64_t vectors)
 {
     const int64_t rows = block->rows;
     for (int64_t n = 0; n < block->count; n++) {
         const sk_instruction *i = block->code + n;
-        FN(operand) t = FN(locate)(block, i->target), a = FN(locate)(block, i->a);
-        FN(operand) b = FN(locate)(block, i->b), c = FN(locate)(block, i->c);
         switch (i->operation) {
 #define X(name) case SK_##name: EACH(FN(name)(x, y, w))
             SK_OPERATIONS(X)
 #undef X
-        case SK_read_rows: FN(read_rows)(block, t); break;
-        case SK_write_rows: FN(write_rows)(block, a); break;
+        case SK_read_rows: FN(read_rows)(block, FN(locate)(block, i->target)); break;
+        case SK_write_rows: FN(write_rows)(block, FN(locate)(block, i->a)); break;
         }
     }
 }

@@ -38,6 +38,8 @@ OPERATION(muladd, FMA(x, y, w))
 OPERATION(mulsub, FMA(x, y, -w))
 OPERATION(negmuladd, FMA(-x, y, w))
 OPERATION(floor, FN(vfloor)(x))
+OPERATION(mul_sigmoid_grad, (x * y) * (w * (1 - w)))
+OPERATION(mul_tanh_grad, (x * y) * FMA(-w, w, FN(splat)(1)))
 #undef OPERATION
 
 /* ---- where operands lie ---------------------------------------------------------------------- */

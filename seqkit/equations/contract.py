@@ -1,4 +1,5 @@
-"""Contraction: products that are only added become fused multiply-adds.
+"""Contraction: products that are only added become fused multiply-adds, and those that are only
+multiplied by the derivative of a gate one operation with it.
 
 Decided here, once for the interpreter and for compiled kernels; the C compiler contracts nothing.
 """
@@ -21,9 +22,9 @@ class Work:
 
 
 def contract(program: Program) -> dict[Node, Work]:
-    """The work of every node: its own operation, or a multiply-add in place of a sum and a product.
+    """The work of every node: its own operation, or one that takes a product in, such as a multiply-add.
 
-    A product is taken into the sum if nothing else of the program uses it and both belong to one
+    A product is taken in if nothing else of the program uses it and both belong to one
     stage.  Of two products that is the one known last: the other is computed meanwhile.
     """
     stages = program.stages
@@ -42,6 +43,8 @@ def contract(program: Program) -> dict[Node, Work]:
             if products:
                 product = max(products, key=lambda product: max(known[factor] for factor in product.operands))
                 work[node] = _fused(node, product)
+        elif node.operation in ("sigmoid_grad", "tanh_grad") and fusible(node, node.operands[0]):
+            work[node] = Work(f"mul_{node.operation}", (*node.operands[0].operands, node.operands[1]))
     return work
 
 
