@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from seqkit.testing import parametrize_layer_checks
 from seqkit_indrnn_native import IndRNN
 
 import seqkit
 from seqkit.native import kernels_of
+from seqkit.testing import parametrize_layer_checks
 
 OURS = "seqkit-indrnn-native 0.1.0"
 compiled = pytest.mark.skipif(kernels_of(IndRNN).table is None, reason="no compiled kernels are in use")
