@@ -85,13 +85,14 @@ def programs(cell: Cell) -> Iterator[Lowered]:
     from seqkit.equations import derive, trace
     from seqkit.equations.layout import lay_out
     from seqkit.equations.lower import backward_tables, forward_tables
+    from seqkit.equations.shapes import Shapes
 
     for masked, drawn in itertools.product((False, True), zoned_out(cell.states)):
         program = trace(cell, masked, dict.fromkeys(drawn))
-        layout, gradient = lay_out(program, 1, "float32", "float32"), derive(program)
+        layout, gradient = lay_out(program, Shapes(program, 1, 1), "float32", "float32"), derive(program)
         if not drawn:
-            yield Lowered("inference", forward_tables(layout, 1, []))
-        yield Lowered("training", forward_tables(layout, 1, gradient.saved))
+            yield Lowered("inference", forward_tables(layout, []))
+        yield Lowered("training", forward_tables(layout, gradient.saved))
         yield Lowered("gradient", backward_tables(layout, gradient).tables)
 
 
