@@ -9,7 +9,7 @@ INLINE void FN(independent_rows)(const sk_block *block, const int64_t vectors)
 {
     const FN(operand) u = FN(locate)(block, 0), before = FN(locate)(block, 1);
     const FN(operand) sum = FN(locate)(block, 2), after = FN(locate)(block, 4);
-    vec weight[4]; /* the most vectors that a panel has */
+    vec weight[4] = {}; /* the most vectors that a panel has */
     UNROLL for (int64_t v = 0; v < vectors; v++) weight[v] = ((vec *)u.at)[v];
     for (int64_t r = 0; r < block->rows; r++) {
         int64_t units;
