@@ -28,6 +28,13 @@ def learned_states(option: str, states: Sequence[str], owner: str) -> tuple[str,
     return by_name(names, option, f"{owner}: initial_state")
 
 
+def sizes_of_states(cell: Cell, units: int) -> tuple[int, ...]:
+    """Sizes of the states of a layer that is not built; 0 where one follows from the input."""
+    declared = cell.sizes()
+    sizes = [declared.get(state, "units") for state in cell.states]
+    return tuple(size if isinstance(size, int) else units if size == "units" else 0 for size in sizes)
+
+
 def initial_arrays(
     cell: Cell,
     shapes: Shapes,

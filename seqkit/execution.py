@@ -135,7 +135,7 @@ class Execution:
         columns = [[(name, part.start or 0) for name, part in run] for run in runs]
         declared = self.cell.parameters()
         rows = [(name, row, self.shapes.size(declared[name].size)) for name, row in self.layout.parameter_rows]
-        return _core.Packing(self.inference, columns, bias_places(self.layout, self._width), rows)
+        return _core.Packing(self.inference, columns, bias_places(self.layout), rows)
 
     def block(self, arrays: Mapping[str, np.ndarray], term: tuple[str, str]) -> np.ndarray:
         """The (N, K) part of the parameters (or gradients) that a term of a run multiplies."""
@@ -150,14 +150,6 @@ class Execution:
         blocks = {(kind, gate): (key, rows[gate]) for kind, (key, rows) in gates.items() for gate in rows}
         matrices = {term[1] for run in self.layout.runs for term in run.terms if term[0] == "matrix"}
         return blocks | {("matrix", name): (name, slice(None)) for name in matrices}
-
-    @cached_property
-    def _width(self) -> int:
-        return self.layout.vectors * _core.lanes(self.dtype.name)
-
-    @cached_property
-    def _padded(self) -> int:
-        return -(-self.layout.widest // self._width) * self._width
 
     def new_states(self, batch: int) -> State:
         """Room for the states of a batch, (B, N) each."""
@@ -243,13 +235,14 @@ class Execution:
         return {name: values[nodes.index(known[name])][..., :size] for name, size in sizes.items()}
 
     def _read_tape(self, forward: Forward, count: int, reverse: bool) -> np.ndarray:
-        """The `count` saved values of a call as (count, B, T, the largest N), at the time of their input."""
+        """The `count` saved values of a call as (count, B, T, room for the largest N), at the time of their input."""
         lengths, order, time = forward.x.lengths, np.argsort(-forward.x.lengths, kind="stable"), forward.x.time
-        rows, panels = int(lengths.sum()), self._padded // self._width
-        tape = np.empty((panels, rows, count, self._width), self.dtype)
+        layout, rows = self.layout, int(lengths.sum())
+        panels = layout.panels(layout.widest)
+        tape = np.empty((panels, rows, count, layout.width), self.dtype)
         forward.call.copy_saved(tape)
-        values = tape.transpose(2, 1, 0, 3).reshape(count, rows, self._padded)[:, :, : self.layout.widest]
-        found = np.zeros((count, len(lengths), time, self.layout.widest), self.dtype)
+        values = tape.transpose(2, 1, 0, 3).reshape(count, rows, panels * layout.width)
+        found = np.zeros((count, len(lengths), time, panels * layout.width), self.dtype)
         row = 0
         for t in range(time):
             active = order[: np.count_nonzero(lengths > t)]
@@ -293,7 +286,8 @@ class _Gradient:
         others += len(there["inputs"]) + len(back["inputs"])
         step = there["states"] + there["saved"] + vectors + back["columns"]
         sequence = 3 * there["states"] + vectors + back["vector_count"] + others
-        row = self.execution._padded * self.execution.dtype.itemsize
+        layout = self.execution.layout
+        row = layout.panels(layout.widest) * layout.width * self.execution.dtype.itemsize
         return step * row, sequence * row
 
     def backward(

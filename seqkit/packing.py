@@ -10,7 +10,7 @@ import numpy as np
 from seqkit.equations.layout import Layout
 
 
-def bias_places(layout: Layout, width: int) -> np.ndarray:
+def bias_places(layout: Layout) -> np.ndarray:
     """Where the numbers that columns start from lie in the bias (N,), counted from 1; 0 stands for a 0.
 
     Returns
@@ -18,7 +18,7 @@ def bias_places(layout: Layout, width: int) -> np.ndarray:
     ndarray of int64, (terms, columns * P)
         [stage][panel][column][width]; a column starts from the sum over the terms.
     """
-    gates, panels = layout.shapes.biases, -(-layout.widest // width)
+    gates, width, panels = layout.shapes.biases, layout.width, layout.panels(layout.widest)
     read = [
         [gate for kind, gate, _ in column.detail if kind == "x" and gate in gates]
         for stage in layout.stage_columns

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqkit import _core, initializers
-from seqkit.cell_arrays import initial_arrays, learned_states
+from seqkit.cell_arrays import initial_arrays, learned_states, sizes_of_states
 from seqkit.counter import Counter
 from seqkit.equations import Cell, make_cell
 from seqkit.errors import ConfigError, SeqkitError
@@ -166,9 +166,7 @@ class Recurrent(SequenceLayer):
         """Sizes of the states; one that follows from the input is known once the layer is built."""
         if "execution" in vars(self):
             return self.execution.shapes.states
-        declared = self.cell.sizes()
-        sizes = [declared.get(state, "units") for state in self.cell.states]
-        return tuple(size if isinstance(size, int) else self.units if size == "units" else 0 for size in sizes)
+        return sizes_of_states(self.cell, self.units)
 
     @property
     def returns_sequences(self) -> bool:
@@ -183,9 +181,7 @@ class Recurrent(SequenceLayer):
         self._counter = Counter(seed) if self._rates else None
         methods = self.kernel_initializer, self.recurrent_initializer, self.bias_initializer
         arrays = initial_arrays(self.cell, self.execution.shapes, methods, rng)
-        return arrays | {
-            name: np.zeros(size) for name, size in zip(self._learned, self.state_sizes, strict=bool(self._learned))
-        }
+        return arrays | {name: np.zeros(size) for name, size in zip(self._learned, self.state_sizes, strict=False)}
 
     @cached_property
     def _training(self) -> Execution:
@@ -246,11 +242,7 @@ class Recurrent(SequenceLayer):
 
     def _room(self, rows: Rows) -> Rows | np.ndarray:
         """Where the output goes."""
-        return rows.new(self.output_size) if self.return_sequences else self._last(len(rows.lengths))
-
-    def _last(self, batch: int) -> np.ndarray:
-        """Where the last outputs go."""
-        return np.zeros((batch, self.output_size), self.dtype)
+        return rows.new(self.output_size) if self.return_sequences else rows.last(self.output_size)
 
     def _calls(self, rows: Rows, training: bool) -> list[_core.Call]:
         return [self.bind_forward(rows, self._room(rows), None, training).forward.call]

@@ -67,6 +67,10 @@ class Rows:
         shape = (len(self.lengths), self.time, features)
         return self.of_view(np.empty(shape, dtype) if self.full else np.zeros(shape, dtype))
 
+    def last(self, features: int) -> np.ndarray:
+        """Room for one row of every sequence, 0 where it has no step."""
+        return np.zeros((len(self.lengths), features), self.array.dtype)
+
     def of_view(self, array: np.ndarray) -> Rows:
         """The rows of another padded array of the same sequences, with contiguous features."""
         starts = starts_of(len(array), array.strides[0])

@@ -176,8 +176,9 @@ def test_features_of_the_input() -> None:
 def test_a_stage_of_small_vectors_computes_no_more_panels_than_it_needs() -> None:
     layer = seqkit.Recurrent(Projected, 130, projection=5).build(4)
     tables = layer.execution.inference.tables
-    assert tables["stages"][:, 12].tolist() == [130, 5]
-    assert tables["runs"][:, 4:6].tolist() == [[4, 130], [5, 130], [130, 5]]
+    panels = layer.execution.layout.panels(130)
+    assert tables["stages"][:, 12].tolist() == [panels, 1]
+    assert tables["runs"][:, 4:7].tolist() == [[4, 130, panels], [5, 130, panels], [130, 5, 1]]
 
 
 # ---- text ------------------------------------------------------------------------------------------

@@ -13,21 +13,21 @@ cdef struct Stage:      # half-open ranges into the program's lists
     int64_t run, run_end
     int64_t post, post_end
     int64_t clear, clear_end
-    int64_t longest         # vector that its pointwise part computes
+    int64_t panels          # that its pointwise part computes
 
 cdef struct Run:        # `count` adjoining columns += operand @ packed weight
-    int64_t operand, index, column, count, inner, rows, weight      # numbers of the operand, of each column
+    int64_t operand, index, column, count, inner, rows, panels, weight      # inner: of the operand; rows: of each column
     int64_t heads, window, back     # numbers of the operand that a panel reads, panels that a group reads on the way back
 
 cdef struct Reduction:  # vectors[target] = what `kind` makes of the first `size` numbers of vectors[source], group by group
     int64_t target, source, kind, groups, size
 
 cdef struct Post:       # target rows += grad columns @ packed transposed weight
-    int64_t target, index, column, count, inner, rows, weight       # numbers of the target, of each column
-    int64_t heads, back
+    int64_t target, index, column, count, inner, panels, weight     # numbers of the target, panels of each column
+    int64_t rows, heads, back       # see Run
 
-cdef struct Clear:      # a gradient column that products read whole, and its numbers
-    int64_t column, size
+cdef struct Clear:      # a gradient column that products read whole: its last panel, and how many numbers that has
+    int64_t column, panel, numbers
 
 cdef struct Input:      # a raw input: `size` features of x that the pointwise part reads, or one for all units
     int64_t first, size

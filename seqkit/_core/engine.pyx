@@ -13,7 +13,7 @@ c. Threads look now and then whether Ctrl-C was pressed.
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData, panels_of, words
+from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData, words
 from seqkit._core.machine cimport (
     SK_L2_BYTES, SK_TASK_ROWS, Arena, Watch, end_share, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
 )
@@ -100,7 +100,7 @@ cdef int64_t row_operations(ProgramData *p) noexcept nogil:
     """Rough number of multiply-adds of one step of one sequence."""
     cdef int64_t k, total = p.columns * p.padded * p.panels if p.backward else 0
     for k in range(p.run_count):
-        total += p.runs[k].count * words(p, p.runs[k].window) * panels_of(p, p.runs[k].rows)
+        total += p.runs[k].count * words(p, p.runs[k].window) * p.runs[k].panels
     return p.width * total
 
 
@@ -125,7 +125,7 @@ cdef int64_t recurrent_operations(ProgramData *p) noexcept nogil:
     """Multiply-adds of one step of one sequence that wait for the step before; as many weights are read for them."""
     cdef int64_t k, operations = p.padded * p.columns * p.padded if p.backward else 0
     for k in range(p.run_count):
-        operations += p.runs[k].count * panels_of(p, p.runs[k].rows) * p.width * words(p, p.runs[k].window) if p.runs[k].operand != OPERAND_X else 0
+        operations += p.runs[k].count * p.runs[k].panels * p.width * words(p, p.runs[k].window) if p.runs[k].operand != OPERAND_X else 0
     return operations
 
 

@@ -22,7 +22,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from seqkit._core.calls cimport Program, ProgramData, Run, panels_of, words
+from seqkit._core.calls cimport Program, ProgramData, Run, words
 from seqkit._core.heads cimport back_start, window_start
 from seqkit._core.machine cimport SK_MAX_VECTORS, Arena, address, free_threads, parallel, threads_for
 
@@ -103,7 +103,7 @@ cdef void transpose_head(ProgramData *p, Column *c, int64_t m, int64_t first, in
     cdef int64_t inner = run.back * run.count * p.width, g = k_first // group * group, k, width, panel
     while g < k_last:
         width, k = min(up(run.inner, lanes) - g, group), max(g, k_first)
-        panel = m - back_start(p, run.inner, run.rows, run.heads, run.back, g)
+        panel = m - back_start(p, run, g)
         p.kernels.pack(
             c.transposed + (g * inner + ((panel * run.count + c.place - m) * p.width + first) * width + k - g) * size, width,
             c.source + (first * wide + k - k_first) * size, 1, wide, last - first, min(g + width, k_last) - k, min(g + width, k_last) - k)
@@ -118,7 +118,7 @@ cdef void pack_panels(void *context, int64_t thread, int64_t threads) noexcept n
     cdef Job *w = <Job *>context
     cdef int64_t i, panels = w.program.panels, total = w.count * panels
     for i in range(total * thread // threads, total * (thread + 1) // threads):
-        if i % panels >= panels_of(w.program, w.columns[i // panels].run.rows):
+        if i % panels >= w.columns[i // panels].run.panels:
             continue
         pack_panel(w.program, &w.columns[i // panels], i % panels, w.memory + thread * w.share)
         if w.columns[i // panels].transposed is not NULL:
@@ -172,7 +172,7 @@ cdef class Weights:
         cdef int64_t n, k
         arrays = []
         for n in range(p.run_count):
-            k = p.runs[n].back * up(p.runs[n].inner, p.kernels.lanes) if back else panels_of(p, p.runs[n].rows) * words(p, p.runs[n].window)
+            k = p.runs[n].back * up(p.runs[n].inner, p.kernels.lanes) if back else p.runs[n].panels * words(p, p.runs[n].window)
             arrays.append(aligned(k * p.runs[n].count * p.width, self.program.tables["dtype"]))
         return arrays
 

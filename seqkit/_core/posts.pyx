@@ -13,7 +13,7 @@ c. The tape is far larger than the caches, and a step finds nothing of it there:
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from seqkit._core.calls cimport TARGET_CARRY, CallData, Clear, Post, ProgramData, Stage, panels_of
+from seqkit._core.calls cimport TARGET_CARRY, CallData, Clear, Post, ProgramData, Stage
 from seqkit._core.heads cimport back_start
 from seqkit._core.machine cimport SK_MAX_VECTORS, sk_product
 from seqkit._core.tasks cimport Task
@@ -21,17 +21,15 @@ from seqkit._core.tasks cimport Task
 cdef void clear_padding(CallData *c, Task task, int64_t t, int64_t n, Stage *stage) noexcept nogil:
     """Zero what lies past the end of gradients in their last panels, which products read whole."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, j, last, valid, size = p.kernels.size
+    cdef int64_t k, j, size = p.kernels.size
     cdef char *grad
     cdef Clear clear
     for k in range(stage.clear, stage.clear_end):
         clear = p.clears[k]
-        last = panels_of(p, clear.size) - 1
-        valid = clear.size - last * p.width
-        if valid < p.width and task.panel <= last < task.panel_end:
-            grad = c.grad + (last * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
+        if task.panel <= clear.panel < task.panel_end:
+            grad = c.grad + (clear.panel * c.batch.rows + c.batch.offset[t] + task.first) * p.columns * p.width * size
             for j in range(n):
-                memset(grad + ((j * task.stride * p.columns + clear.column) * p.width + valid) * size, 0, (p.width - valid) * size)
+                memset(grad + ((j * task.stride * p.columns + clear.column) * p.width + clear.numbers) * size, 0, (p.width - clear.numbers) * size)
 
 
 cdef void fetch_step(CallData *c, Task task, int64_t t, sk_product *product, char *tape, int64_t columns) noexcept nogil:
@@ -76,7 +74,7 @@ cdef void run_post(CallData *c, Task task, int64_t t, int64_t n, Post post, sk_p
     if post.target == TARGET_CARRY:
         target = c.carry[post.index] + (t & 1) * c.batch.size * p.padded * size
     target += task.first * p.padded * size
-    if n == 1 and post.back == panels_of(p, post.rows):     # whole groups at once, then what is left
+    if n == 1 and post.back == post.panels:     # whole groups at once, then what is left
         whole = (end - g) // SK_MAX_VECTORS
         product.w_row = SK_MAX_VECTORS * lanes
         p.kernels.line(product, SK_MAX_VECTORS, whole, rows[0], weight + g * inner, SK_MAX_VECTORS * inner,
@@ -86,7 +84,7 @@ cdef void run_post(CallData *c, Task task, int64_t t, int64_t n, Post post, sk_p
     for i in range(count):
         g = first + (count - 1 - i if t & 1 else i) * SK_MAX_VECTORS
         vectors = min(total - g, <int64_t>SK_MAX_VECTORS)
-        panel = back_start(p, post.inner, post.rows, post.heads, post.back, g * lanes)
+        panel = back_start(p, &post, g * lanes)
         for j in range(n if panel != panel_before else 0):
             rows[j] += (panel - panel_before) * product.segment * size
         panel_before = panel

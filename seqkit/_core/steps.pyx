@@ -20,7 +20,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from seqkit._core.calls cimport (
-    OPERAND_INPUT, OPERAND_STATE, OPERAND_X, CallData, Input, ProgramData, Reduction, Run, Stage, input_row, input_time, panels_of,
+    OPERAND_INPUT, OPERAND_STATE, OPERAND_X, CallData, Input, ProgramData, Reduction, Run, Stage, input_row, input_time,
     row_at, time_slot, words,
 )
 from seqkit._core.heads cimport panels_together, window, window_start
@@ -112,7 +112,7 @@ cdef char *weights_ahead(ProgramData *p, Task task, sk_product *product, char *w
 cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scratch *s, char *columns, char *bias) noexcept nogil:
     """Start the columns of one stage: bias and products with x."""
     cdef ProgramData *p = c.program
-    cdef int64_t k, m, panels, size = p.kernels.size, line = stage.columns * p.width
+    cdef int64_t k, m, size = p.kernels.size, line = stage.columns * p.width
     cdef sk_product product
     cdef char *weights
     cdef Run run
@@ -121,19 +121,18 @@ cdef void project_stage(CallData *c, Task task, Stage *stage, int64_t rows, Scra
         start_products(p, stage, bias + m * line * size, columns + m * s.chunk_rows * line * size, rows)
         for k in range(stage.run, stage.run_end):
             run = p.runs[k]
-            panels = panels_of(p, run.rows)
-            if run.operand != OPERAND_X or m >= panels:
+            if run.operand != OPERAND_X or m >= run.panels:
                 continue
             product.length, product.w_row = words(p, run.inner), run.count * p.width
             product.bias = bias + (m * line + run.column * p.width) * size
             weights = c.weight[run.weight] + m * product.length * product.w_row * size
             if rows > 1:
-                product.ahead = weights_ahead(p, task, &product, weights, panels, m, 1)
+                product.ahead = weights_ahead(p, task, &product, weights, run.panels, m, 1)
                 p.kernels.product(&product, run.count * p.vectors, rows, s.x_rows, weights,
                                   columns + (m * s.chunk_rows * line + run.column * p.width) * size)
             elif m == task.panel:               # a single row: all panels at once
                 p.kernels.line(
-                    &product, run.count * p.vectors, min(task.panel_end, panels) - m, s.x_rows[0], weights, product.length * product.w_row * size,
+                    &product, run.count * p.vectors, min(task.panel_end, run.panels) - m, s.x_rows[0], weights, product.length * product.w_row * size,
                     columns + (m * s.chunk_rows * line + run.column * p.width) * size, s.chunk_rows * line * size, line * size)
 
 
@@ -233,8 +232,8 @@ cdef void run_stage(CallData *c, Task task, int64_t t, int64_t n, int64_t number
 cdef void run_rows(CallData *c, Task task, int64_t n, Stage *stage, Scratch *s, char *columns, sk_block *block, bint down) noexcept nogil:
     """Products and interpreter, panel by panel, on blocks that stay in L1."""
     cdef ProgramData *p = c.program
-    cdef int64_t i, k, m, r0, panels, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
-    cdef int64_t end = min(task.panel_end, panels_of(p, stage.longest))
+    cdef int64_t i, k, m, r0, size = p.kernels.size, line = stage.columns * p.width, capacity = s.chunk_rows
+    cdef int64_t end = min(task.panel_end, stage.panels)
     cdef sk_product product
     cdef char *windows[SK_MAX_ROWS]
     cdef char **rows
@@ -248,11 +247,10 @@ cdef void run_rows(CallData *c, Task task, int64_t n, Stage *stage, Scratch *s, 
             block.rows = min(n - r0, <int64_t>SK_MAX_ROWS)
             z = columns + (m * capacity + r0) * line * size
             for k in range(stage.run, stage.run_end):
-                panels = panels_of(p, p.runs[k].rows)
-                if p.runs[k].operand != OPERAND_X and m < panels:
+                if p.runs[k].operand != OPERAND_X and m < p.runs[k].panels:
                     product.length, product.w_row = words(p, p.runs[k].window), p.runs[k].count * p.width
                     weights = c.weight[p.runs[k].weight] + m * product.length * product.w_row * size
-                    product.ahead = weights_ahead(p, task, &product, weights, panels, m, -1 if down else 1)
+                    product.ahead = weights_ahead(p, task, &product, weights, p.runs[k].panels, m, -1 if down else 1)
                     rows = window(p, &p.runs[k], m, s.operands + (k - stage.run) * capacity + r0, block.rows, windows)
                     p.kernels.product(&product, p.runs[k].count * p.vectors, block.rows, rows, weights, z + p.runs[k].column * p.width * size)
             p.pointwise[stage - p.stages](block)
@@ -269,7 +267,7 @@ cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *colum
     for k in range(stage.run, stage.run_end):
         if p.runs[k].operand != OPERAND_X:
             product.length, product.w_row = words(p, p.runs[k].window), p.runs[k].count * p.width
-            panel, end = product.length * product.w_row * size, min(task.panel_end, panels_of(p, p.runs[k].rows))
+            panel, end = product.length * product.w_row * size, min(task.panel_end, p.runs[k].panels)
             done = 0
             while done < end - task.panel:
                 start = (end - 1 if down else task.panel) + turn * done
@@ -279,7 +277,7 @@ cdef void run_line(CallData *c, Task task, Stage *stage, Scratch *s, char *colum
                     &product, p.runs[k].count * p.vectors, count, a, c.weight[p.runs[k].weight] + start * panel, turn * panel,
                     columns + start * s.chunk_rows * line + p.runs[k].column * p.width * size, turn * s.chunk_rows * line, 0)
                 done += count
-    block.panel, end = 0, min(task.panel_end, panels_of(p, stage.longest))
+    block.panel, end = 0, min(task.panel_end, stage.panels)
     for m from task.panel <= m < end by SK_MAX_ROWS:
         block.first_row = m
         block.rows = min(end - m, <int64_t>SK_MAX_ROWS)

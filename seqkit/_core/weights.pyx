@@ -160,7 +160,7 @@ cdef void add_tape(Gradient *runs, int64_t count, Share *part, Watch *watch, int
         for m in range(c.program.panels):
             ahead = c.grad + ((m + 1) * batch.rows + start) * c.program.columns * c.program.width * c.program.kernels.size
             for k in range(count):
-                if m < panels_of(c.program, runs[k].run.rows):
+                if m < runs[k].run.panels:
                     multiply_block(&runs[k], part, m, start, rows, &ahead)
 
 
@@ -185,7 +185,7 @@ cdef void unpack(Gradient *g, int64_t first, int64_t last) noexcept nogil:
     cdef ProgramData *p = g.backward.program
     cdef int64_t m, n, size = p.kernels.size, height = p.kernels.tile_rows, line = g.run.count * p.width, k = g.run.inner
     cdef int64_t count = min(last * height, k) - first * height
-    for m in range(panels_of(p, g.run.rows)):
+    for m in range(g.run.panels):
         for n in range(g.run.count):
             if g.total:
                 if count > 0:
@@ -233,6 +233,7 @@ cdef void describe(Gradient *g, Call forward, Call backward, number, int64_t col
     g.forward, g.backward, g.column = &forward.data, &backward.data, column
     if number is None:
         g.run.operand, g.run.inner, g.run.count, g.run.rows = OPERAND_ONE, 1, len(targets), rows
+        g.run.panels = panels_of(forward.data.program, rows)
         g.run.heads = g.run.window = 1
         g.total = rows > 1 and targets[0].size == 1
     else:
@@ -264,7 +265,7 @@ def add_weight_gradients(list runs, int64_t threads, Arena arena, Arena sums, bi
             w.masked = max(w.masked, (BLOCK_ROWS * g.forward.program.features * g.forward.program.kernels.size + 63) // 64 * 64)
         g.before = w.tiles
         w.tiles += g.tiles
-        line = panels_of(g.forward.program, g.run.rows) * g.forward.program.width * g.run.count
+        line = g.run.panels * g.forward.program.width * g.run.count
         operations += g.backward.batch.rows * g.run.window * line
         sizes.append(line * size)
         packed += sizes[n] + 64

@@ -85,6 +85,15 @@ class Layout:
     randoms: list[str]
     vector_nodes: list[Node]
 
+    @property
+    def width(self) -> int:
+        """Numbers of a panel."""
+        return self.vectors * lanes(self.dtype)
+
+    def panels(self, numbers: int) -> int:
+        """Panels that hold a vector."""
+        return -(-numbers // self.width)
+
 
 def lay_out(program: Program, shapes: Shapes, dtype: str, precision: str) -> Layout:
     """Place the columns of a forward program and find its products."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit._core import LIMITS, OPERANDS, OPERATIONS, SLOTS, lanes
+from seqkit._core import LIMITS, OPERANDS, OPERATIONS, SLOTS
 from seqkit._core import REDUCTIONS as KINDS
 from seqkit.equations.contract import Work, contract
 from seqkit.equations.emit import kernel_name
@@ -41,11 +41,11 @@ def forward_tables(layout: Layout, saved: list[Node]) -> dict[str, Any]:
     runs = [
         (
             *(OPERANDS[run.operand], run.index, run.column, len(run.terms), run.inner, run.rows),
-            *(weight, run.heads, run.window, run.back),
+            *(layout.panels(run.rows), weight, run.heads, run.window, run.back),
         )
         for weight, run in enumerate(layout.runs)
     ]
-    tables["runs"] = _int64(runs, 10)
+    tables["runs"] = _int64(runs, 11)
     for stage, record in enumerate(tables["stages"]):
         numbers = [i for i, run in enumerate(layout.runs) if run.stage == stage]
         record[0], record[1] = len(layout.stage_columns[stage]), layout.first_column[stage]
@@ -81,7 +81,7 @@ def backward_tables(layout: Layout, gradient: Program) -> BackwardTables:
         writer.send(node, ("grad", column, len(columns.nodes)))
     writer.column_sizes = columns.sizes
     posts, post_runs = writer.posts(adjoints)
-    tables = writer.tables() | {"runs": _int64([], 10), "posts": posts, "backward": True, "columns": len(columns.nodes)}
+    tables = writer.tables() | {"runs": _int64([], 11), "posts": posts, "backward": True, "columns": len(columns.nodes)}
     tables["features"] = 0  # it has no products with x
     return BackwardTables(tables, post_runs, parameters, inputs)
 
@@ -120,7 +120,7 @@ class _Stage:
     code: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     reductions: list[tuple[int, ...]] = field(default_factory=list)
     posts: list[int] = field(default_factory=list)
-    clears: list[tuple[int, int]] = field(default_factory=list)
+    clears: list[tuple[int, int, int]] = field(default_factory=list)
     longest: int = 1
 
 
@@ -167,9 +167,8 @@ class _Writer:
             else:
                 continue
             self.stages[stage].posts.append(len(records))
-            records.append(
-                (OPERANDS[target[0]], target[1], first, len(run.terms), run.inner, run.rows, run.heads, run.back)
-            )
+            place = OPERANDS[target[0]], target[1], first, len(run.terms), run.inner, self.layout.panels(run.rows)
+            records.append((*place, run.rows, run.heads, run.back))
             post_runs.append(number)
         return self._by_stage(records, post_runs)
 
@@ -189,7 +188,7 @@ class _Writer:
         for stage in self.stages:
             stage.posts = list(range(start, start + len(stage.posts)))
             start += len(stage.posts)
-        return _int64(ordered, 9), [post_runs[i] for i in order]
+        return _int64(ordered, 10), [post_runs[i] for i in order]
 
     # ---- instructions -----------------------------------------------------------------------
 
@@ -202,7 +201,7 @@ class _Writer:
         self._check_limits()
         code = [instruction for stage in self.stages for instruction in stage.code]
         layout = self.layout
-        width = layout.vectors * lanes(layout.dtype)
+        width = layout.width
         tables: dict[str, Any] = {
             "dtype": layout.dtype,
             "precision": layout.precision,
@@ -216,12 +215,12 @@ class _Writer:
             "masks": len(layout.masks) + len(layout.randoms),
             "noises": len(layout.randoms),
             "inputs": _int64([layout.shapes.inputs[name] for name in self.inputs], 2),
-            "posts": _int64([], 9),
+            "posts": _int64([], 10),
             "code": np.array(code, np.int32).reshape(-1, 5),
             "slots": _int64([(SLOTS[kind], index, columns) for kind, index, columns in self.slots], 3),
             "stages": self._stage_records(),
             "reductions": _int64([reduction for stage in self.stages for reduction in stage.reductions], 5),
-            "clears": _int64([clear for stage in self.stages for clear in stage.clears], 2),
+            "clears": _int64([clear for stage in self.stages for clear in stage.clears], 3),
             "constants": np.repeat(np.array(self.constants, layout.dtype), width),
             "numbers": tuple(self.constants),
         }
@@ -233,7 +232,7 @@ class _Writer:
             posts = (s.posts[0], s.posts[-1] + 1) if s.posts else (0, 0)
             end = first + len(s.reductions)
             ranges = (code, code + len(s.code), first, end, 0, 0, *posts, clear, clear + len(s.clears))
-            records.append((0, 0, *ranges, s.longest))
+            records.append((0, 0, *ranges, self.layout.panels(s.longest)))
             code, first, clear = code + len(s.code), end, clear + len(s.clears)
         return _int64(records, 13)
 
@@ -299,7 +298,7 @@ class _Writer:
     def _write_node(self, stage: _Stage, node: Node, operands: list[int], free: list[int]) -> None:
         targets = [target for target in self.targets.get(node, []) if target[0] != "y"]
         stage.longest = max(stage.longest, self._reach(node))
-        stage.clears += [(target[1], self.column_sizes[target[1]]) for target in targets if target[0] == "grad"]
+        stage.clears += [end for kind, place, _ in targets if kind == "grad" for end in self._end_of_column(place)]
         if node.operation in REDUCTIONS:
             self.place[node] = ("vector", self.vectors.index(node), 0)
             source = self.vectors.index(node.operands[0])
@@ -319,6 +318,11 @@ class _Writer:
             self._emit(stage, "copy", self._slot(target), [self._slot(self.place[node])])
         if ("y", 0, 0) in self.targets.get(node, []):
             self._emit(stage, "write_rows", self._slot(self.place[node]), [self._slot(self.place[node])])
+
+    def _end_of_column(self, column: int) -> list[tuple[int, int, int]]:
+        """(Column, its last panel, numbers in it) of a gradient column that does not fill its last panel."""
+        panel, numbers = divmod(self.column_sizes[column], self.layout.width)
+        return [(column, panel, numbers)] if numbers else []
 
     def _reach(self, node: Node) -> int:
         """How many numbers of a value are computed: of a single number that is kept, as many as anybody may read."""

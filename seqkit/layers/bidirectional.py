@@ -216,7 +216,7 @@ class Bidirectional(SequenceLayer):
         return None, [self._room(rows, size) for size in sizes]
 
     def _room(self, rows: Rows, features: int) -> Any:
-        return rows.new(features) if self.returns_sequences else np.zeros((len(rows.lengths), features), self.dtype)
+        return rows.new(features) if self.returns_sequences else rows.last(features)
 
     def _merge(self, a: Any, b: Any) -> Any:
         if self.merge_mode is None:
