@@ -41,6 +41,9 @@ class Plan:
         Memory kept for a backward pass, and memory that the next call uses again.
     why : str
         The reason for the split.
+    whole : str
+        What keeps threads from sharing the units of one sequence, "" where nothing does: reductions need a
+        vector whole, with all its units.
     """
 
     isa: str
@@ -59,6 +62,7 @@ class Plan:
     tape_bytes: int
     work_bytes: int
     why: str
+    whole: str
 
     def __str__(self) -> str:
         return (
@@ -76,6 +80,7 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
     threads, tasks, share, shared = _core.plan(list(calls), allowed)
     tables = calls[0].program.tables
     precision, lanes, sizes = tables["precision"], _core.lanes(tables["dtype"]), [call.nbytes() for call in calls]
+    whole = _whole(tables)
     split = "none" if threads == 1 else "directions" if len(calls) > 1 else shared
     return Plan(
         _core.isa,
@@ -92,7 +97,8 @@ def plan_calls(calls: Sequence[_core.Call], batch: int) -> Plan:
         *_pointwise([call.program for call in calls]),
         sum(tape for tape, _ in sizes),
         sum(work for _, work in sizes) + threads * share,
-        _why(split, allowed, batch),
+        _why(split, allowed, batch, whole),
+        whole,
     )
 
 
@@ -116,10 +122,19 @@ def _kernel(rows: int, precision: str, tables: Mapping[str, Any]) -> str:
     return f"tile {height} x {vectors}"
 
 
-def _why(split: str, allowed: int, batch: int) -> str:
+def _whole(tables: Mapping[str, Any]) -> str:
+    """What a step needs all units for, beside products."""
+    names = {code: name for name, code in _core.REDUCTIONS.items()}
+    kinds = dict.fromkeys(names[kind] for _, _, kind, _, _ in tables["reductions"].tolist())
+    return f"{' and '.join(kinds)} over units" if kinds else ""
+
+
+def _why(split: str, allowed: int, batch: int, whole: str) -> str:
     if split == "none":
         if allowed == 1:
             return "one thread is allowed"
+        if batch == 1 and whole:
+            return f"{whole}: threads cannot share the units of one sequence"
         return "the units of one sequence are too little work to share" if batch == 1 else "too little work to share"
     return {
         "directions": "each direction on its own threads, which never wait for each other",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import seqkit
 from seqkit import _core
+from seqkit.equations import layer_norm, sigmoid, tanh
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,28 @@ def test_kernel() -> None:
             assert seqkit.LSTM(64).plan((batch, 5, 3)).kernel == f"tile {height} x {vectors}"
         assert seqkit.GRU(64).plan((1, 5, 3)).kernel == "line"
         assert seqkit.GRU(64).plan((tall, 5, 3)).kernel == f"tile {tall} x 3"
+
+
+def test_what_needs_all_units_is_not_shared() -> None:
+    """A mean over units, and a number of one vector that another vector needs."""
+
+    class Normal(seqkit.Cell):
+        gates, states = ("h",), ("h",)
+
+        def step(self, x: Any, U: Any, s: Any, p: Any) -> Any:
+            return {"h": tanh(layer_norm(x.h + U.h @ s.h))}
+
+    class Gate(seqkit.Cell):
+        gates, states = ("h", "one"), ("h",)
+
+        def sizes(self) -> Any:
+            return {"one": 1}
+
+        def step(self, x: Any, U: Any, s: Any, p: Any) -> Any:
+            return {"h": tanh(x.h + U.h @ s.h) * sigmoid(x.one)}
+
+    with seqkit.threads(2):
+        for cell, whole in ((Normal, "mean over units"), (Gate, "total over units"), (seqkit.LSTM(1).cell, "")):
+            plan = seqkit.Recurrent(cell, 512).plan((1, 100, 64))
+            assert (plan.whole, plan.split) == (whole, "units" if not whole else "none")
+            assert whole in plan.why

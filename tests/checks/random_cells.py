@@ -28,6 +28,7 @@ from seqkit.equations import (
     vector,
     where,
 )
+from seqkit.equations.sizes import Size
 
 
 class RandomCell(Cell):
@@ -115,3 +116,60 @@ class RandomCell(Cell):
         if draw.random() < 0.15:
             return getattr(s, draw.choice(self.states))
         return tanh(draw.choice(values)) * 0.7 + 0.2 * tanh(draw.choice(values))
+
+
+class RandomSizes(Cell):
+    """Equations that `seed` decides, over vectors of four sizes: units, features, one number and another, `width`;
+    with raw inputs, rectangular matrices, and reductions of any of them."""
+
+    def __init__(self, seed: int = 0, width: int = 7, **options: Any) -> None:
+        super().__init__(**options)
+        draw = random.Random(seed)
+        self.seed, self.width = seed, width
+        every: list[Size] = ["units", width, "features", 1]
+        kinds = draw.sample(every, draw.randint(1, 4))  # a state of each, so that everything reaches one
+        self.gates = tuple("abcd"[: draw.randint(1, 4)])  # type: ignore[misc]
+        self.states = tuple("hmqs"[: len(kinds)])  # type: ignore[misc]
+        self.inputs = {name: draw.choice(kinds) for name in ("r", "t", "u")[: draw.randint(0, 3)]}  # type: ignore[misc]
+        self.drawn = {gate: draw.choice(kinds) for gate in self.gates} | dict(zip(self.states, kinds, strict=True))
+        pairs = [(draw.choice(kinds), draw.choice(kinds)) for _ in range(draw.randint(1, 4))]
+        self.declared: dict[str, Parameter] = {f"M{n}": matrix(*pair) for n, pair in enumerate(pairs)}
+        self.declared |= {f"v{n}": vector(size=draw.choice(kinds)) for n in range(draw.randint(0, 2))}
+
+    def sizes(self) -> dict[str, Size]:
+        return self.drawn
+
+    def parameters(self) -> dict[str, Parameter]:
+        return self.declared
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
+        """The same draws for symbols and for arrays, so the same equations."""
+        draw = random.Random(self.seed + 1)
+        output = self.drawn[self.states[0]]
+        values = [(self.drawn[state], getattr(s, state)) for state in self.states]
+        values += [(size, getattr(x, name)) for name, size in self.inputs.items()]
+        values += [(one.size, getattr(p, name)) for name, one in self.declared.items() if name[0] == "v"]
+        matrices = [(self.drawn[gate], output, getattr(U, gate)) for gate in self.gates]
+        matrices += [(one.size, one.columns, getattr(p, name)) for name, one in self.declared.items() if name[0] == "M"]
+
+        def some(size: Any) -> Any:
+            """A value of this size, or a single number."""
+            return draw.choice([value for kind, value in values if kind in (size, 1)])
+
+        for gate in self.gates:
+            size = self.drawn[gate]
+            values.append((size, tanh(getattr(x, gate) + some(size))))
+        for rows, columns, one in matrices:
+            values.append((rows, sigmoid(one @ some(columns))))
+        for _ in range(draw.randint(3, 10)):
+            size, a = draw.choice(values)
+            b = some(size)
+            values.append((size, draw.choice([a * b, a - 0.5 * b, tanh(a) + b, a / (1.5 + b * b)])))
+            if draw.random() < 0.3 and size != 1:
+                values.append((size, mean(values[-1][1]) * exp(-a * a)))
+        results = {}
+        for state in self.states:
+            size = self.drawn[state]
+            total_ = sum((0.4 * tanh(value) for kind, value in values if kind in (size, 1)), 0.1 * getattr(s, state))
+            results[state] = tanh(total_)
+        return results

@@ -111,6 +111,21 @@ class OneNumber(Cell):
         return {"h": tanh(x.n + U.n @ s.h + p.spread @ level) * (1 + 0.1 * p.slope), "level": level}
 
 
+class Shared(Cell):
+    """Gates and a state of one computed number, which are there for vectors of two sizes and for U."""
+
+    gates, states = ("n", "f", "k"), ("h", "memory", "level")
+
+    def sizes(self) -> dict[str, Size]:
+        return {"f": 1, "level": 1, "memory": 19, "k": 19}
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Step:
+        f = sigmoid(x.f + U.f @ s.h)
+        level = f * s.level + 0.2 * (1 - f)
+        memory = f * s.memory + tanh(x.k + U.k @ (s.h * level)) * s.level
+        return {"h": tanh(x.n + f * (U.n @ s.h) + U.n @ level), "memory": memory, "level": level}
+
+
 class NothingPastTheEnd(Cell):
     """Infinite or NaN where a smaller vector lies in room for a larger one."""
 
@@ -202,5 +217,5 @@ class OnlyOneNumber(Cell):
         return {"h": where(s.before > 0.1, h, root * h) + root, "before": x.gap, "root": root}
 
 
-SIZED = {cell.__name__: cell for cell in (Projected, LowRank, WiderState, OneNumber, NothingPastTheEnd)}
+SIZED = {cell.__name__: cell for cell in (Projected, LowRank, WiderState, OneNumber, Shared, NothingPastTheEnd)}
 RAW = {cell.__name__: cell for cell in (Attention, Decay, Mixed, OnlyOneNumber)}
