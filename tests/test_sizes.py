@@ -6,19 +6,28 @@ Legend: B batch, T time, F features that W multiplies, I features of x, H units,
 from __future__ import annotations
 
 import pickle
+import sys
+import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from checks import CHECKS
 from checks.data import Data, Make, fill, run
+from checks.random_cells import RandomSizes
 from checks.sized import RAW, SIZED, Attention, Decay, Mixed, Projected
 from checks.subjects import maker, repeatable
 from checks.written import cell_of
 
 import seqkit
+import seqkit.equations.derive
+import seqkit.equations.layout
+from seqkit import execution, recurrent
 from seqkit.equations import Cell, describe_equations, matrix, run_reference, scalar, sigmoid, tanh, trace, vector
 from seqkit.errors import EquationError, ShapeError
+
+derive, layout = sys.modules["seqkit.equations.derive"], sys.modules["seqkit.equations.layout"]
 
 F = 3
 UNITS = (5, 33)  # below one vector, across panels
@@ -37,10 +46,15 @@ def sized(name: str, units: int, **options: Any) -> Make:
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("units", UNITS)
 @pytest.mark.parametrize("name", CELLS)
-def test_cell(name: str, units: int, check: str) -> None:
-    CHECKS[check](sized(name, units))
+def test_cell(name: str, check: str) -> None:
+    CHECKS[check](sized(name, 33))
+
+
+@pytest.mark.parametrize("check", ["check_reference", "check_gradients", "check_nan_in_padding", "check_steps"])
+@pytest.mark.parametrize("name", CELLS)
+def test_small_cell(name: str, check: str) -> None:
+    CHECKS[check](sized(name, 5))
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -271,3 +285,121 @@ def test_single_numbers_go_with_every_size() -> None:
                 seqkit.Recurrent(cell, units, return_sequences=True).build(5, dtype=dtype)  # noqa: B023
             )
         )
+
+
+# ---- mutants -----------------------------------------------------------------------------------------
+
+
+def no_clears(tables: Any) -> None:
+    tables["clears"] = tables["clears"][:0]
+    tables["stages"][:, 10:12] = 0
+
+
+def reductions_of_all_room(tables: Any) -> None:
+    tables["reductions"][:, 4] = tables["widest"]
+
+
+def one_panel(tables: Any) -> None:
+    tables["stages"][:, 12] = 1
+
+
+def first_features(tables: Any) -> None:
+    tables["inputs"][:, 0] = 0
+
+
+TABLES: dict[str, tuple[Any, str, str]] = {
+    "the ends of gradients are not cleared": (no_clears, "NothingPastTheEnd", "check_gradients"),
+    "reductions read on": (reductions_of_all_room, "WiderState", "check_reference"),
+    "stages stop after a panel": (one_panel, "Projected", "check_reference"),
+    "raw inputs are the first features": (first_features, "Attention", "check_reference"),
+}
+
+
+@pytest.mark.parametrize("mutant", TABLES)
+def test_tables_that_are_wrong(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, name, check = TABLES[mutant]
+    forward, backward = execution.forward_tables, execution.backward_tables
+
+    def wrong_forward(*arguments: Any) -> Any:
+        tables = forward(*arguments)
+        change(tables)
+        return tables
+
+    def wrong_backward(*arguments: Any) -> Any:
+        lowered = backward(*arguments)
+        change(lowered.tables)
+        return lowered
+
+    monkeypatch.setattr(execution, "forward_tables", wrong_forward)
+    monkeypatch.setattr(execution, "backward_tables", wrong_backward)
+    with pytest.raises(AssertionError):
+        CHECKS[check](sized(name, 130 if name == "Projected" else 18))
+
+
+LINES: dict[str, tuple[Any, str, str, str]] = {
+    "gradients by vectors of two sizes are added": (
+        derive,
+        "size = gradient.size if node.size == 1 else node.size",
+        "size = node.size",
+        "Mixed",
+    ),
+    "a number takes the gradient of its own unit": (
+        derive,
+        's.recorder.node("total", d, detail=1, size=1)',
+        "d",
+        "Shared",
+    ),
+    "products give raw inputs no gradient": (execution, 'run.operand in ("x", "input")', 'run.operand == "x"', "Mixed"),
+    "the gradient of a raw input is its first part": (
+        execution,
+        "for name, columns in self.input_columns.items() for column in columns",
+        "for name, columns in self.input_columns.items() for column in columns[:1]",
+        "Mixed",
+    ),
+    "what is only multiplied has no place in x": (layout, "shapes.inputs[node.detail][0]", "0", "Mixed"),
+}
+
+
+@pytest.mark.parametrize("mutant", LINES)
+def test_line_that_is_wrong(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, before, after, name = LINES[mutant]
+    text = Path(module.__file__).read_text()
+    assert before in text
+    copy = types.ModuleType(module.__name__)
+    monkeypatch.setitem(sys.modules, module.__name__, copy)  # where dataclasses look for names
+    exec(compile(text.replace(before, after), module.__file__, "exec"), vars(copy))
+    if module is execution:
+        monkeypatch.setattr(recurrent, "Execution", copy.Execution)
+    else:
+        function = {derive: "derive", layout: "lay_out"}[module]
+        monkeypatch.setattr(execution, function, getattr(copy, function))
+    with pytest.raises(AssertionError):
+        CHECKS["check_gradients"](sized(name, 18))
+
+
+# ---- random equations ----------------------------------------------------------------------------
+
+
+def check_random_sizes(seeds: range) -> None:
+    for seed in seeds:
+        units, features = ((1, 1), (5, 3), (17, 2), (33, 5))[seed % 4]
+        fixed = {"seed": seed, "width": (7, 19, 40)[seed % 3]}
+        raw = RandomSizes(**fixed).inputs.values()
+        size = features + sum({"features": features, "units": units}.get(str(one), one) for one in raw)  # type: ignore[misc]
+        make = maker(RandomSizes, units, size, go_backwards=seed % 2 == 1, **fixed)
+        for check in ("check_reference", "check_gradients", "check_nan_in_padding", "check_split_in_time"):
+            try:
+                CHECKS[check](make)
+            except AssertionError as error:
+                raise AssertionError(f"seed {seed}, {check}: {error}") from error
+
+
+@pytest.mark.parametrize("fives", range(3))
+def test_random_sizes(fives: int) -> None:
+    check_random_sizes(range(5 * fives, 5 * fives + 5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fifties", range(1, 7))
+def test_many_random_sizes(fifties: int) -> None:
+    check_random_sizes(range(50 * fifties, 50 * fifties + 50))
