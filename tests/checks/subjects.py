@@ -131,6 +131,7 @@ def regularized() -> Iterator[tuple[str, Make]]:
         yield "-".join([name, *options]), repeatable(maker(name, 18, 5, **options))
     for name in ("OneMatrixTwice", "ThreeStates", "Means"):
         yield f"{name}-every", repeatable(maker(ZOO[name], 5, 3, **every))
+    yield "Heads-every", repeatable(maker(Heads, 12, 3, heads=3, others=2, **every))
     yield "Scalars-every", repeatable(maker(LANGUAGE["Scalars"], 5, 3, **every))
 
 
