@@ -11,7 +11,7 @@ from checks.language import Heads
 
 import seqkit
 from seqkit import _core
-from seqkit.equations import Cell, describe_equations, matrix, sigmoid, tanh
+from seqkit.equations import Cell, describe_equations, matrix, run_reference, sigmoid, tanh
 from seqkit.errors import EquationError
 from seqkit.recurrent import Recurrent
 
@@ -71,6 +71,29 @@ def test_blocks_are_a_full_matrix_with_zeros(units: int, heads: int) -> None:
                 if name in ("grad weight_hh", "grad V"):
                     wanted = blocks_of(wanted, units, heads, 2 if name.endswith("hh") else 1)
                 assert_close(array, wanted, tolerance, f"{name} of {len(lengths)} sequences in {dtype}")
+
+
+class Beside(Cell):
+    """Products of one state with matrices of several heads and of one, in columns beside each other."""
+
+    gates, states = ("a", "b", "c"), ("h",)
+    heads = 4
+
+    def parameters(self) -> Any:
+        return {"full": matrix(), "two": matrix(heads=2)}
+
+    def step(self, x: Any, U: Any, s: Any, p: Any) -> Any:
+        a, b = sigmoid(x.a + p.full @ s.h), tanh(x.b + U.b @ s.h)
+        return {"h": a * s.h + (1 - a) * b * tanh(x.c + p.two @ s.h)}
+
+
+@pytest.mark.parametrize("units", [8, 48, 128])
+def test_heads_beside_each_other(units: int) -> None:
+    layer = fill(Recurrent(Beside, units, return_sequences=True).build(3, dtype="float64"))
+    data = Data.draw(layer)
+    expected, _ = run_reference(layer.cell, layer.params, data.x, data.lengths, data.state)
+    assert_close(layer(data.x, lengths=data.lengths, state=data.state), expected, 1e-13, "y")
+    assert [run_.heads for run_ in layer.execution.layout.runs if run_.operand == "state"] == [1, 4, 2]
 
 
 @pytest.mark.parametrize(("units", "heads"), [(6, 2), (48, 3), (128, 4), (150, 3)])

@@ -33,8 +33,8 @@ from seqkit.equations.sizes import Size
 
 class RandomCell(Cell):
     """Equations that `seed` decides: 1 to 6 gates, of which some have biases, 1 to 4 states, extra matrices,
-    vectors and scalars, products of anything, reductions over `groups` groups of units, and results that are tame
-    enough to be compared."""
+    vectors and scalars, products of anything, reductions over `groups` groups of units, matrices with as many heads,
+    and results that are tame enough to be compared."""
 
     def __init__(self, seed: int = 0, kinks: bool = False, groups: int = 1, **options: Any) -> None:
         super().__init__(**options)
@@ -42,7 +42,9 @@ class RandomCell(Cell):
         self.seed, self.kinks, self.groups = seed, kinks, groups
         self.gates = tuple("abcdef"[: draw.randint(1, 6)])  # type: ignore[misc]
         self.states = tuple("hcmq"[: draw.randint(1, 4)])  # type: ignore[misc]
-        declared = {"V": matrix(), "Q": matrix(), "v": vector(), "w": vector("one", "two")}
+        if draw.random() < 0.5:
+            self.heads = groups
+        declared = {"V": matrix(heads=groups), "Q": matrix(), "v": vector(), "w": vector("one", "two")}
         declared |= {"y": scalar(), "z": scalar("one", "two")}
         self.declared = {name: one for name, one in declared.items() if draw.random() < 0.4}
         if draw.random() < 0.5:
@@ -82,7 +84,7 @@ class RandomCell(Cell):
             return getattr(x, draw.choice(self.gates)) + column if draw.random() < 0.7 else column
         if kind < 0.45:
             reductions = [mean, lambda x, groups: total(x / 8, groups), *([largest] if self.kinks else [])]
-            return draw.choice(reductions)(a, draw.choice([1, self.groups]))
+            return draw.choice(reductions)(a + 0 * values[0], draw.choice([1, self.groups]))  # no single number
         choices = [
             lambda: a + b,
             lambda: a - b,
