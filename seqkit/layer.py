@@ -21,7 +21,8 @@ gradient of doing so.  Whoever keeps to the following works everywhere in seqkit
   none, and leaves its final state there.
 * ``step(x_t, state)`` runs one step of a stream, ``(batch, features)`` in and out, and
   returns ``(y_t, state)``; a layer without state returns ``()``.  ``streams`` needs no more than
-  that, and whoever defines `forward` has a `step`.
+  that, and whoever defines `forward` has a `step`.  That of a layer that needs the whole sequence
+  raises ConfigError.
 * Masks are drawn from counters: ``random_state()`` is a seed and the number of the next row, and nothing else
   decides what is dropped; a batch of B rows takes the next B numbers.
 * ``returns_sequences`` says whether a sequence comes out as a sequence.
@@ -39,7 +40,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqkit.counter import Counter
-from seqkit.errors import ConfigError, NotBuiltError
+from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.options import known_precision
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.pools import LayerPool, Pool
@@ -301,6 +302,9 @@ class Layer(ABC):
         if batch.ndim == 3:
             batch = as_sequences(batch, self.dtype, self.name, self.input_size)
             lengths = as_lengths(lengths, batch.shape[0], batch.shape[1], self.name)
+        elif batch.ndim != 2:
+            expected = "ids (batch, time)" if self.accepts_ids else "(batch, time, features) or (batch, features)"
+            raise ShapeError(f"{self.name}: x has shape {batch.shape}, expected {expected}.")
         y, cache = self.forward(batch, lengths, state, training=training)
         outputs = unpad(y, lengths) if ragged and y.ndim == 3 else y
         return (outputs, final_state(cache)) if return_state else outputs

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.testing.kinds import numbers_of_ids, shapes_of_states, state_of
+from seqkit.layer import final_state
+from seqkit.testing.kinds import numbers_of_ids, shapes_of_states
 
 Make = Callable[..., Any]
 """``make(dtype, **options)``: a fresh, built layer, always with the same parameters for one type."""
@@ -117,7 +118,7 @@ def run(layer: Any, data: Data) -> dict[str, np.ndarray]:
     """Copies of everything that a forward and a backward call give."""
     layer.zero_grads()
     y, cache = forward(layer, data)
-    found = {"y": y.copy()} | named("final", state_of(cache))
+    found = {"y": y.copy()} | named("final", final_state(cache))
     found |= backward(layer, data, cache)
     return found | grads_of(layer)
 
@@ -125,7 +126,7 @@ def run(layer: Any, data: Data) -> dict[str, np.ndarray]:
 def infer(layer: Any, data: Data) -> dict[str, np.ndarray]:
     """Copies of what a call gives that keeps nothing for backward."""
     y, cache = forward(layer, data, training=False)
-    return {"y": y.copy()} | named("final", state_of(cache))
+    return {"y": y.copy()} | named("final", final_state(cache))
 
 
 def grads_of(layer: Any) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqkit.equations import Cell
 from seqkit.errors import SeqkitError
+from seqkit.layer import final_state
 
 
 class NotApplicable(SkipTest):
@@ -71,18 +72,13 @@ def numbers_of_ids(layer: Any) -> int | None:
     return int(getattr(layer, "input_dim", 2)) if layer.accepts_ids else None
 
 
-def state_of(cache: Any) -> tuple[np.ndarray, ...]:
-    """The final state that a cache has; none of a layer without state."""
-    return tuple(getattr(cache, "state", None) or ())
-
-
 def shapes_of_states(layer: Any) -> list[tuple[int, ...]]:
     """The shape of one row of every state that a call takes and leaves behind; a stateful layer starts anew."""
     x = blank(layer, 1, 1)
-    state = state_of(layer.forward(x, training=False)[1])
+    state = final_state(layer.forward(x, training=False)[1])
     if not state:  # perhaps nothing is kept in inference
         numbers = layer.random_state()
-        state = state_of(layer.forward(x)[1])
+        state = final_state(layer.forward(x)[1])
         layer.restore_random_state(numbers)
     if layer.stateful:
         layer.reset_states()
@@ -93,8 +89,3 @@ def names_of_states(layer: Any) -> list[str]:
     """What states are called in messages: as in the equations, or by number."""
     cell = getattr(layer, "cell", None)
     return list(cell.states) if cell else [f"state {n}" for n in range(len(shapes_of_states(layer)))]
-
-
-def reads_backwards(layer: Any) -> bool:
-    """Whether sequences are read from their ends; outputs come in the order of reading."""
-    return bool(getattr(layer, "go_backwards", False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -64,9 +65,15 @@ class Report:
         return {"subject": self.subject, "passed": self.passed, "results": results}
 
     def __str__(self) -> str:
-        order = ("failed", "expected", "not applicable")
-        told = [result for outcome in order for result in self.results if result.outcome == outcome]
-        return "\n".join([self.summary, *(line for result in told for line in lines_of(result))])
+        told = [result for outcome in ("failed", "expected") for result in self.results if result.outcome == outcome]
+        return "\n".join([self.summary, *(line for result in told for line in lines_of(result)), *self._others()])
+
+    def _others(self) -> Iterator[str]:
+        """Checks that do not apply, by reason."""
+        others = [result for result in self.results if result.outcome == "not applicable"]
+        for reason in dict.fromkeys(result.message for result in others):
+            names = ", ".join(result.name for result in others if result.message == reason)
+            yield f"  not applicable, {reason}: {names}"
 
     @property
     def summary(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from unittest import SkipTest
 
@@ -15,6 +15,9 @@ from seqkit.options import by_name
 from seqkit.testing.checks import CHECKS
 from seqkit.testing.report import Report, Result
 from seqkit.testing.subject import Subject, Target
+
+BUILD = "check_build"
+"""The check without which no other one can run."""
 
 
 def check_layer(subject: Target, *, expected_failures: Mapping[str, str] | None = None) -> Report:
@@ -51,18 +54,28 @@ def check_layer(subject: Target, *, expected_failures: Mapping[str, str] | None 
     (True, [])
     """
     source, expected = Subject(subject), known(expected_failures)
-    return Report(source.name, [expect(result, expected) for result in results_of(source, CHECKS)])
+    return Report(source.name, [expect(result, expected) for result in results_of(source, list(CHECKS))])
 
 
-def results_of(subject: Subject, names: Iterable[str]) -> Iterable[Result]:
-    """Run some checks, one after the other."""
-    return (run_check(name, subject) for name in names)
+def results_of(subject: Subject, names: Sequence[str]) -> Iterator[Result]:
+    """Run some checks, one after the other; none more where the layer cannot be built."""
+    for number, name in enumerate(names):
+        result = run_check(name, subject)
+        yield result
+        if result.outcome == "failed" and name == BUILD:
+            yield from without_build(result, names[number + 1 :])
+            return
+
+
+def without_build(build: Result, names: Sequence[str]) -> Iterator[Result]:
+    """What is said of the other checks where the first one failed: nothing can be said of them."""
+    if build.name == BUILD:
+        yield from (Result(name, "not applicable", f"{BUILD} failed") for name in names)
 
 
 def run_check(name: str, subject: Subject) -> Result:
     """Run one check; whatever it raises becomes a result."""
-    check = CHECKS[name]
-    hint = inspect.getdoc(check) or ""
+    check, hint = CHECKS[name], hint_of(name)
     start = time.perf_counter()
     try:
         with np.errstate(all="ignore"):  # NaN is part of the checks
@@ -75,6 +88,11 @@ def run_check(name: str, subject: Subject) -> Result:
     except (Exception, SystemExit) as error:
         result = Result(name, "failed", f"{type(error).__name__}: {first_line(error)} ({place_of(error)})", hint)
     return replace(result, seconds=time.perf_counter() - start)
+
+
+def hint_of(name: str) -> str:
+    """The property that a check is about, and what usually breaks it."""
+    return inspect.getdoc(CHECKS[name]) or ""
 
 
 def first_line(error: BaseException) -> str:

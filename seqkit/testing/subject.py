@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import inspect
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from seqkit import registry
 from seqkit.equations import Cell
-from seqkit.errors import ConfigError
+from seqkit.errors import ConfigError, UnknownLayerError
 from seqkit.layer import Layer
 from seqkit.recurrent import Recurrent
 from seqkit.testing.data import fill
@@ -33,10 +35,10 @@ class Subject:
     Parameters
     ----------
     target : str, Cell class, Layer class or Layer
-        A registered name, a class, or an unbuilt layer, which is only read.  Of a name or a class
-        the number of units and of features is the first that the layer can be built with;
-        arguments of a layer's constructor that have no default are made from their annotation
-        (int, float, Layer).
+        A registered name (or ``module:attribute``), a class, or an unbuilt layer, which is only
+        read.  Of a name or a class the number of units and of features is the first that the layer
+        can be built with; arguments of a layer's constructor that have no default are made from
+        their annotation (int, float, Layer).
 
     Examples
     --------
@@ -51,6 +53,11 @@ class Subject:
             raise ConfigError(f"{target!r} is built already; give a new layer to be checked.")
         self.target = target
 
+    @cached_property
+    def resolved(self) -> type[Cell] | type[Layer] | Layer:
+        """The class or the unbuilt layer."""
+        return resolve(self.target) if isinstance(self.target, str) else self.target
+
     @property
     def name(self) -> str:
         """What the report and pytest call it."""
@@ -58,14 +65,6 @@ class Subject:
             return self.target
         own = self.target.name if "name" in vars(self.target) or isinstance(self.target, Layer) else ""
         return own or getattr(self.target, "__name__", "layer")
-
-    @property
-    def source(self) -> type[Cell] | type[Layer]:
-        """The class that its author wrote."""
-        target = registry.get(self.target) if isinstance(self.target, str) else self.target
-        if isinstance(target, Recurrent) and type(target) is Recurrent:
-            return type(target.cell)
-        return target if isinstance(target, type) else type(target)
 
     def __call__(self, dtype: str, **options: Any) -> Any:
         """A new layer with random parameters."""
@@ -77,11 +76,6 @@ class Subject:
         template = template or self._template[0]
         known = template.config()
         return again(template, **{name: value for name, value in DEFAULTS.items() if name in known} | options)
-
-    @property
-    def input_size(self) -> int:
-        """Number of features that the layers are built for."""
-        return self._template[1]
 
     @cached_property
     def _template(self) -> tuple[Layer, int]:
@@ -100,18 +94,30 @@ class Subject:
 
     def _sizes(self) -> Any:
         """Units and features to try."""
-        if not isinstance(self.target, Layer):
+        if not isinstance(self.resolved, Layer):
             return product(UNITS, FEATURES)
-        shape = self.target.input_shape
+        shape = self.resolved.input_shape
         return product([0], FEATURES if shape is None or shape[-1] is None else [shape[-1]])
 
     def _construct(self, units: int) -> Layer:
-        if isinstance(self.target, Layer):
-            return self.target
-        target = registry.get(self.target) if isinstance(self.target, str) else self.target
+        target = self.resolved
+        if isinstance(target, Layer):
+            return target
         if issubclass(target, Cell):
             return Recurrent(target, units)
         return target(**{name: example(target, name, kind, units) for name, kind in required(target).items()})
+
+
+def resolve(name: str) -> type[Cell] | type[Layer] | Layer:
+    """What a registered name, or ``module:attribute``, leads to."""
+    try:
+        return registry.get(name)
+    except UnknownLayerError:
+        module, _, attribute = name.partition(":")
+        if not attribute or find_spec(module) is None:
+            raise
+        found: type[Cell] | type[Layer] | Layer = getattr(import_module(module), attribute)
+        return found
 
 
 def again(layer: Layer, **options: Any) -> Any:

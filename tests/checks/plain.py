@@ -45,6 +45,10 @@ class PlainRNN(Layer):
     def output_size(self) -> int:
         return self.units
 
+    @property
+    def reads_backwards(self) -> bool:
+        return self.go_backwards
+
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         shapes = {
             "weight_ih": (self.units, self.input_size),

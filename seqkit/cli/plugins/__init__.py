@@ -9,6 +9,7 @@ from seqkit.cli.lazy import LazyGroup
 COMMANDS = {
     "list": "List the layers of installed packages.",
     "new": "Write a package with a new cell or layer.",
+    "check": "Run the conformance checks on a layer.",
 }
 
 

@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from seqkit import _core
+from seqkit.layer import final_state
 from seqkit.testing.data import Data, Make, assert_same_bits, backward, bytes_of, forward, infer, named, run
-from seqkit.testing.kinds import needs, needs_numbers, state_of
+from seqkit.testing.kinds import needs, needs_numbers
 
 DTYPES = ("float32", "float64")
 
@@ -27,10 +28,12 @@ def check_repeated_calls(make: Make) -> None:
     for dtype in DTYPES:
         layer = make(dtype)
         data = Data.draw(layer)
-        expected = run(layer, data)
-        run(layer, Data.draw(layer, [3, 7], seed=4))
-        assert_same_bits(run(layer, data), expected, "the same call again")
-        assert_same_bits(run(make(dtype), data), expected, "the same call of an equal layer")
+        for batch in (data, replace(data, state=())):
+            expected = run(layer, batch)
+            assert_same_bits(run(layer, batch), expected, "the same call again")
+            run(layer, Data.draw(layer, [3, 7], seed=4))
+            assert_same_bits(run(layer, batch), expected, "the same call after another one")
+            assert_same_bits(run(make(dtype), batch), expected, "the same call of an equal layer")
 
 
 def check_threads(make: Make) -> None:
@@ -108,7 +111,7 @@ def check_calls_are_independent(make: Make) -> None:
     opened = [forward(layer, data) for data in batches]
     closed = []
     for data, (y, cache) in zip(batches, opened, strict=True):
-        final = state_of(cache)
+        final = final_state(cache)
         gradients = backward(layer, data, cache)
         closed.append({"y": y} | named("final", final) | gradients)
     for found, whole in zip(closed, expected, strict=True):
@@ -168,11 +171,11 @@ def check_rows_draw_their_own_numbers(make: Make) -> None:
     start = layer.random_state()
     whole, _ = layer.forward(data.x, data.lengths, data.state or None)
     layer.restore_random_state(start)
-    for row in range(4):
-        part = data.rows([row])
+    for rows in ([0], [1, 2], [3]):
+        part = data.rows(rows)
         y, _ = layer.forward(part.x, part.lengths, part.state or None)
-        expected = whole[[row], : y.shape[1]] if y.ndim == 3 else whole[[row]]
-        assert_same_bits({"y": y}, {"y": expected}, f"sequence {row} in a batch of its own")
+        expected = whole[rows, : y.shape[1]] if y.ndim == 3 else whole[rows]
+        assert_same_bits({"y": y}, {"y": expected}, f"sequences {rows} in a batch of their own")
 
 
 def needs_rows(layer: object) -> None:

@@ -25,6 +25,17 @@ def author_class(layer: Any) -> type:
     return type(layer.cell) if type(layer) is Recurrent else type(layer)
 
 
+def check_build(make: Make) -> None:
+    """The layer can be built and run, in float32 and float64.
+
+    A layer of a name or a class is tried with several numbers of units and features; the first error is
+    told.  Where none of them is possible, check an unbuilt layer.
+    """
+    for dtype in ("float32", "float64"):
+        layer = make(dtype)
+        run(layer, Data.draw(layer, [3, 3]))
+
+
 def check_docstring(make: Make) -> None:
     """The class has a docstring of its own: what it computes, with its source."""
     own = author_class(make("float32"))
@@ -35,10 +46,11 @@ def check_registration(make: Make) -> None:
     """The name is an identifier that leads to this class, and the class is for this version of the interface."""
     layer = make("float32")
     own = author_class(layer)
+    needs("name" in vars(own), "its class is not registered")
     try:
         known = registry.get(layer.name)
     except UnknownLayerError:
-        needs(False, f"{own.__name__} is not registered")
+        needs(False, "its class is not registered")
     assert layer.name.isidentifier(), f"the name {layer.name!r} is not an identifier such as 'my_cell'"
     assert known is own, f"{own.__name__} says its name is {layer.name!r}, which leads to {known.__name__}"
     for base in (Cell, registry.Layer):

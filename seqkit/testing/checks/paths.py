@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.layer import final_state
 from seqkit.layers.bidirectional import Bidirectional
 from seqkit.layers.dense import Dense
 from seqkit.model import Sequential
@@ -22,8 +23,6 @@ from seqkit.testing.kinds import (
     needs_sequences,
     needs_states,
     needs_steps,
-    reads_backwards,
-    state_of,
 )
 from seqkit.testing.subject import again
 
@@ -137,7 +136,7 @@ class _Halves:
     def _pieces(self, time: int) -> list[slice]:
         """Steps of both calls in the order of reading."""
         pieces = [slice(0, self.cut), slice(self.cut, time)]
-        return pieces[::-1] if reads_backwards(self.layer) else pieces
+        return pieces[::-1] if self.layer.reads_backwards else pieces
 
     def forward(self, x: Any, lengths: Any = None, state: Any = None, training: bool = True) -> Any:
         parts, caches = [], []
@@ -145,7 +144,7 @@ class _Halves:
             y, cache = self.layer.forward(x[:, piece], None, state, training)
             parts.append(y)
             caches.append(cache)
-            state = state_of(cache)
+            state = final_state(cache)
         return np.concatenate(parts, axis=1), _Caches(caches, state)
 
     def backward(self, dy: Any, cache: Any, dstate: Any = None, input_grad: bool = True) -> Any:

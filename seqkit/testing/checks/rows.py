@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from seqkit.layer import final_state
 from seqkit.testing.data import Data, Make, assert_close, assert_same_bits, forward, part_of, run
-from seqkit.testing.kinds import needs, needs_no_chance, needs_numbers, needs_sequences, state_of
+from seqkit.testing.kinds import needs, needs_no_chance, needs_numbers, needs_sequences
 
 DTYPES = ("float32", "float64")
 OF_ROWS = ("y", "final", "dx", "dinitial")  # results that belong to one sequence
@@ -164,7 +165,7 @@ def check_no_steps(make: Make) -> None:
     expected = (2, 0, layer.output_size) if layer.returns_sequences else (2, layer.output_size)
     assert y.shape == expected, f"y of no steps has shape {y.shape}, not {expected}"
     assert not y.any(), "y of no steps is not 0"
-    for n, (state, final) in enumerate(zip(data.state, state_of(cache), strict=True)):
+    for n, (state, final) in enumerate(zip(data.state, final_state(cache), strict=True)):
         assert (state == final).all(), f"state {n} changes without a step"
     results = run(layer, data)
     assert results.get("dx", data.x).shape == data.x.shape, f"dx has shape {results['dx'].shape}, not {data.x.shape}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.equations import run_reference
+from seqkit.layer import final_state
 from seqkit.testing.checks.paths import turned
 from seqkit.testing.data import Data, Make, assert_close, assert_same_bits, fill, forward, infer, run
 from seqkit.testing.kinds import (
@@ -17,8 +18,6 @@ from seqkit.testing.kinds import (
     needs_equations,
     needs_no_chance,
     needs_option,
-    reads_backwards,
-    state_of,
 )
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}  # of the greatest number, or of 1
@@ -26,7 +25,7 @@ TOLERANCE = {"float64": 1e-12, "float32": 1e-5}  # of the greatest number, or of
 
 def assert_values(layer: Any, data: Data, y: np.ndarray, final: Any, what: str) -> None:
     """The engine's results are these; `y` is at the time of its input."""
-    if reads_backwards(layer):
+    if layer.reads_backwards:
         y = turned(y, data.lengths)
     found, cache = layer.forward(data.x, data.lengths, data.state)
     tolerance = TOLERANCE[layer.dtype.name]
@@ -46,7 +45,7 @@ def check_reference(make: Make) -> None:
         needs_equations(layer)
         needs_no_chance(layer)
         for data in (Data.draw(layer), Data.draw(layer, [9] * 8, seed=2)):
-            y, final = run_reference(layer.cell, layer.params, data.x, data.lengths, data.state, reads_backwards(layer))
+            y, final = run_reference(layer.cell, layer.params, data.x, data.lengths, data.state, layer.reads_backwards)
             assert_values(layer, data, y, final, "reference")
 
 
@@ -81,7 +80,7 @@ def check_last_output(make: Make) -> None:
         for one, upstream in ((layer, dy), (last, data.dy[ends])):
             y, cache = forward(one, data)
             y = np.where(there, y[ends], 0).astype(dtype) if one is layer else y
-            final = state_of(cache)
+            final = final_state(cache)
             dx, dinitial = one.backward(upstream, cache, data.dstate or None)
             results.append([y, *final, dx, *dinitial, *one.grads.values()])
         for n, (whole, short) in enumerate(zip(*results, strict=True)):
@@ -96,12 +95,12 @@ def check_trace(make: Make) -> None:
     y, cache = forward(layer, data, training=False)
     traced = layer.trace(data.x, layer.cell.states, data.lengths, data.state)
     first = layer.cell.states[0]
-    found = turned(traced[first], data.lengths) if reads_backwards(layer) else traced[first]
+    found = turned(traced[first], data.lengths) if layer.reads_backwards else traced[first]
     assert_same_bits({first: found}, {first: y}, "trace")
     for name, final in zip(layer.cell.states, cache.state, strict=True):
         for row, n in enumerate(data.lengths):
             if n:
-                last = traced[name][row, 0 if reads_backwards(layer) else n - 1]
+                last = traced[name][row, 0 if layer.reads_backwards else n - 1]
                 assert_same_bits({name: last}, {name: final[row]}, "last step of trace")
 
 
