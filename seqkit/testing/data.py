@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.layer import final_state
-from seqkit.testing.kinds import numbers_of_ids, shapes_of_states
+from seqkit.testing.kinds import needs, numbers_of_ids, shapes_of_states, vectors_only
 
 Make = Callable[..., Any]
 """``make(dtype, **options)``: a fresh, built layer, always with the same parameters for one type."""
@@ -50,6 +50,7 @@ class Data:
     @classmethod
     def draw(cls, layer: Any, lengths: Any = LENGTHS, time: int | None = None, seed: int = 1) -> Data:
         """Random numbers where the sequences are, 0 in the padding."""
+        needs(not vectors_only(layer), "it takes vectors, not sequences")
         rng = np.random.default_rng(seed)
         lengths = np.array(lengths, np.int64)
         batch, time = len(lengths), int(lengths.max(initial=0)) if time is None else time
@@ -69,6 +70,14 @@ class Data:
         state = states()
         dy = steps(layer.output_size) if layer.returns_sequences else numbers(batch, layer.output_size)
         return cls(x, lengths, state, dy, states())
+
+    @classmethod
+    def vectors(cls, layer: Any, batch: int) -> Data:
+        """Random vectors."""
+        x, dy = (
+            np.random.default_rng(size).normal(size=(batch, size)) for size in (layer.input_size, layer.output_size)
+        )
+        return cls(x.astype(layer.dtype), None, (), dy.astype(layer.dtype), ())
 
     def padded(self, more: int, value: float) -> Data:
         """The same sequences with `more` steps of padding and `value` (of ids, none) in all of it."""

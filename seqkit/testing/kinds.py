@@ -67,6 +67,21 @@ def blank(layer: Any, batch: int, time: int) -> np.ndarray:
     return np.zeros((batch, time, layer.input_size), layer.dtype)
 
 
+def vectors_only(layer: Any) -> bool:
+    """Whether vectors are taken and sequences are not."""
+    x = blank(layer, 1, 1)
+    return not accepts(layer, x) and not layer.accepts_ids and accepts(layer, x[:, 0])
+
+
+def accepts(layer: Any, x: np.ndarray) -> bool:
+    """Whether the layer runs on an input, and doesn't refuse it."""
+    try:
+        layer.forward(x, training=False)
+    except SeqkitError:
+        return False
+    return True
+
+
 def numbers_of_ids(layer: Any) -> int | None:
     """How many ids a layer of ids knows, at least; None where features come in."""
     return int(getattr(layer, "input_dim", 2)) if layer.accepts_ids else None

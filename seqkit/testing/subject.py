@@ -12,14 +12,13 @@ from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from seqkit import registry
 from seqkit.equations import Cell
 from seqkit.errors import ConfigError, UnknownLayerError
 from seqkit.layer import Layer
 from seqkit.recurrent import Recurrent
 from seqkit.testing.data import fill
+from seqkit.testing.kinds import blank, vectors_only
 
 Target = str | type[Cell] | type[Layer] | Layer
 
@@ -85,7 +84,8 @@ class Subject:
             try:
                 template = self._construct(units)
                 layer = self.unbuilt(template).build(features, seed=0)
-                layer.forward(np.zeros((1, 2), np.int64) if layer.accepts_ids else np.zeros((1, 2, features), "f4"))
+                if not vectors_only(layer):
+                    layer.forward(blank(layer, 1, 2))
                 return template, features
             except Exception as error:  # of any kind: the first one is told if nothing helps
                 first = first or error

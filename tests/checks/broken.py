@@ -18,7 +18,7 @@ import seqkit
 from checks.plain import PlainRNN
 from seqkit import _core
 from seqkit.layer import Layer, State, final_state
-from seqkit.sequences import as_sequences, valid_steps
+from seqkit.sequences import as_sequences, as_vectors, valid_steps
 from seqkit.wrapper import Wrapper
 
 BROKEN: dict[type[Layer], str] = {}
@@ -100,7 +100,27 @@ class Scale(Layer):
         return (self.params["weight"] * dy if input_grad else None), ()
 
 
-RIGHT = ("right_plain", "right_wrapper", "right_scale")
+@seqkit.register("right_vectors")
+class Norm(Layer):
+    """y = w |x|^2, of vectors only."""
+
+    def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"weight": rng.normal(size=1)}
+
+    @property
+    def output_size(self) -> int:
+        return 1
+
+    def forward(self, x: Any, lengths: Any = None, state: Any = None, training: bool = True) -> tuple[Any, Any]:
+        x = as_vectors(x, self.dtype, self.name, self.input_size)
+        return self.params["weight"] * (x * x).sum(axis=1, keepdims=True), x
+
+    def backward(self, dy: Any, x: Any, dstate: Any = None, input_grad: bool = True) -> tuple[Any, State]:
+        self.grads["weight"] += (dy * (x * x).sum(axis=1, keepdims=True)).sum()
+        return (2 * self.params["weight"] * dy * x if input_grad else None), ()
+
+
+RIGHT = ("right_plain", "right_wrapper", "right_scale", "right_vectors")
 
 
 # ---- what a layer says of itself -----------------------------------------------------------------
@@ -363,6 +383,14 @@ class OtherVectors(Scale):
     def forward(self, x: Any, *arguments: Any, **options: Any) -> Any:
         y, cache = super().forward(x, *arguments, **options)
         return (2 * y if np.ndim(x) == 2 else y), cache
+
+
+@breaks("check_vectors")
+class HalfAGradient(Norm):
+    """Half of the gradient of a vector."""
+
+    def backward(self, dy: Any, *arguments: Any, **options: Any) -> Any:
+        return super().backward(dy / 2, *arguments, **options)
 
 
 # ---- time ----------------------------------------------------------------------------------------

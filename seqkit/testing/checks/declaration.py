@@ -16,7 +16,7 @@ from seqkit.equations import Cell
 from seqkit.errors import ConfigError, SeqkitError, UnknownLayerError
 from seqkit.recurrent import Recurrent
 from seqkit.testing.data import Data, Make, assert_same_bits, fill, run
-from seqkit.testing.kinds import needs
+from seqkit.testing.kinds import needs, vectors_only
 from seqkit.testing.subject import again
 
 
@@ -33,7 +33,7 @@ def check_build(make: Make) -> None:
     """
     for dtype in ("float32", "float64"):
         layer = make(dtype)
-        run(layer, Data.draw(layer, [3, 3]))
+        run(layer, Data.vectors(layer, 3) if vectors_only(layer) else Data.draw(layer, [3, 3]))
 
 
 def check_docstring(make: Make) -> None:

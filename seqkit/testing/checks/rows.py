@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from seqkit.layer import final_state
+from seqkit.testing.checks.gradients import assert_exact
 from seqkit.testing.data import Data, Make, assert_close, assert_same_bits, forward, part_of, run
-from seqkit.testing.kinds import needs, needs_no_chance, needs_numbers, needs_sequences
+from seqkit.testing.kinds import accepts, needs, needs_no_chance, needs_numbers, vectors_only
 
 DTYPES = ("float32", "float64")
 OF_ROWS = ("y", "final", "dx", "dinitial")  # results that belong to one sequence
@@ -173,18 +174,22 @@ def check_no_steps(make: Make) -> None:
 
 
 def check_vectors(make: Make) -> None:
-    """A layer that takes vectors gives for one what it gives for a sequence of one step."""
+    """A layer that takes vectors has exact gradients of them, the same bits for each in any batch, and does what
+    it does with sequences of one step, where it takes those."""
     layer = make("float64")
     needs_numbers(layer)
-    needs_sequences(layer)
-    data = Data.draw(layer, [1, 1, 1])
-    numbers = layer.random_state()
-    try:
-        y, cache = layer.forward(data.x[:, 0], None)
-    except Exception as error:
-        needs(False, f"it takes no vectors ({error})")
-    layer.restore_random_state(numbers)
-    layer.zero_grads()
-    found = {"y": y[:, None], "dx": layer.backward(data.dy[:, 0], cache)[0][:, None]}
-    expected = run(layer, replace(data, lengths=None))
-    assert_same_bits(found, {name: expected[name] for name in found}, "vectors")
+    data = Data.vectors(layer, 4)
+    needs(accepts(layer, data.x), "it takes sequences, not vectors")
+    assert_exact(layer, data)
+    needs_no_chance(layer)
+    whole = run(layer, data)
+    for row in range(4):
+        one = replace(data, x=data.x[[row]], dy=data.dy[[row]])
+        expected = {name: array[[row]] for name, array in part_of(whole, "y", "dx").items()}
+        assert_same_bits(run(layer, one), expected, "a vector alone")
+    if not vectors_only(layer):
+        steps = run(
+            layer, replace(data, x=data.x[:, None], dy=data.dy[:, None] if layer.returns_sequences else data.dy)
+        )
+        found = {name: array.reshape(array.shape[0], -1) for name, array in part_of(steps, "y", "dx").items()}
+        assert_same_bits(found, part_of(whole, "y", "dx"), "sequences of one step")
