@@ -20,7 +20,7 @@ from seqkit.equations import Cell, tanh
 from seqkit.errors import ConfigError, UnknownLayerError
 from seqkit.layer import Layer
 from seqkit.testing import CHECKS, check_isolated, check_layer
-from seqkit.testing.runner import run_check
+from seqkit.testing.runner import hint_of, run_check
 from seqkit.testing.subject import Subject
 
 
@@ -212,3 +212,12 @@ def test_command_in_json(run: Callable[..., Answer], monkeypatch: pytest.MonkeyP
 def test_command_with_wrong_words(run: Callable[..., Answer]) -> None:
     assert "no check named 'check_x'" in run("plugins", "check", "gru", "--expect", "check_x", code=1).output
     assert "time_limit must be a positive number" in run("plugins", "check", "gru", "--time-limit", "0", code=1).output
+
+
+def test_every_check_is_explained() -> None:
+    """The page lists all checks by the first words of their docstrings."""
+    page = (Path(__file__).parent.parent / "docs" / "testing-a-layer.md").read_text()
+    listed = re.findall(r"^- `(check_\w+)`: (.+)$", page, flags=re.MULTILINE)
+    properties = {name: " ".join(hint_of(name).split("\n\n")[0].split()) for name in CHECKS}
+    assert [name for name, _ in listed] == list(CHECKS)
+    assert {name: text.lower() for name, text in listed} == {name: text.lower() for name, text in properties.items()}

@@ -89,6 +89,8 @@ def numbers_of_ids(layer: Any) -> int | None:
 
 def shapes_of_states(layer: Any) -> list[tuple[int, ...]]:
     """The shape of one row of every state that a call takes and leaves behind; a stateful layer starts anew."""
+    if vectors_only(layer):
+        return []
     x = blank(layer, 1, 1)
     state = final_state(layer.forward(x, training=False)[1])
     if not state:  # perhaps nothing is kept in inference
