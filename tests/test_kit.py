@@ -12,16 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checks.broken import BROKEN, HARMFUL, RIGHT
+from checks.broken import BROKEN, HARMFUL, RIGHT, name_of
 from click.testing import Result as Answer
 
 import seqkit
+from seqkit import registry
 from seqkit.equations import Cell, tanh
 from seqkit.errors import ConfigError, UnknownLayerError
 from seqkit.layer import Layer
 from seqkit.testing import CHECKS, check_isolated, check_layer
 from seqkit.testing.runner import hint_of, run_check
 from seqkit.testing.subject import Subject
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here, and in no other test, the layers have names."""
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    for name, cls in (RIGHT | {name_of(broken): broken for broken in BROKEN}).items():
+        registry.register(name)(cls)
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -72,30 +81,30 @@ def test_layers_that_harm_the_process(harmful: type[Layer], monkeypatch: pytest.
 
 def test_report() -> None:
     """Numbers, the property and a hint for people; the same for programs."""
-    report = check_layer("broken_wrongsign")
-    failure = next(result for result in report.failures if result.name == "check_gradients")
+    report = check_layer("broken_halfagradient")
+    failure = next(result for result in report.failures if result.name == "check_vectors")
     assert not report.passed
     text = str(report)
-    assert text.startswith("broken_wrongsign: ")
-    assert "FAILED check_gradients: gradient of bias for a loss of y: relative error 2.0e+00" in text
-    assert "Usual causes: a sign" in text
+    assert text.startswith("broken_halfagradient: ")
+    assert "FAILED check_vectors: gradient of x for a loss of y: relative error 1.0e+00" in text
+    assert "A layer that takes vectors has exact gradients" in text
     assert "not applicable, it draws no random numbers: check_random_state" in text
     document = json.loads(json.dumps(report.as_dict()))
-    assert document["subject"] == "broken_wrongsign"
+    assert document["subject"] == "broken_halfagradient"
     assert document["passed"] is False
     assert {result["name"] for result in document["results"]} == set(CHECKS)
     assert failure.message in [result["message"] for result in document["results"]]
 
 
 def test_expected_failures() -> None:
-    reasons = {result.name: "the sign is wrong" for result in check_layer("broken_wrongsign").failures}
-    report = check_layer("broken_wrongsign", expected_failures=reasons)
+    reasons = {result.name: "half of it" for result in check_layer("broken_halfagradient").failures}
+    report = check_layer("broken_halfagradient", expected_failures=reasons)
     assert report.passed
     assert f"{len(reasons)} expected" in report.summary
-    report = check_layer("simple_rnn", expected_failures={"check_gradients": "no idea"})
+    report = check_layer("right_scale", expected_failures={"check_gradients": "no idea"})
     assert [result.message for result in report.failures] == ["passes, but is expected to fail: no idea"]
     with pytest.raises(ConfigError, match="no check named 'check_gradient'; did you mean 'check_gradients'"):
-        check_layer("simple_rnn", expected_failures={"check_gradient": ""})
+        check_layer("right_scale", expected_failures={"check_gradient": ""})
 
 
 TESTS = """
@@ -113,7 +122,7 @@ class Wrong(seqkit.Layer):
 def test_wrong(check):
     check()
 
-@parametrize_layer_checks("gru", seqkit.Dense(3), seqkit.Dense(4))
+@parametrize_layer_checks("last_step", seqkit.Dense(3), seqkit.Dense(4))
 def test_right(check):
     check()
 """
@@ -128,7 +137,7 @@ def test_tests_of_pytest(tmp_path: Path) -> None:
     for line in (
         r"XFAIL test_own.py::test_wrong\[Wrong-check_gradients\] - half",
         r"FAILED test_own.py::test_wrong\[Wrong-check_docstring\]",
-        r"PASSED test_own.py::test_right\[gru-check_gradients\]",
+        r"PASSED test_own.py::test_right\[last_step-check_gradients\]",
         r"PASSED test_own.py::test_right\[dense1-check_gradients\]",
         r"PASSED test_own.py::test_right\[dense2-check_gradients\]",
         r"SKIPPED .* it draws no random numbers",
