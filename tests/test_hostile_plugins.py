@@ -255,6 +255,12 @@ def test_what_a_package_registers_takes_no_name_from_others(install: Site, other
     assert [offer.qualified for offer in discovery.find("good")] == ["whole:good"]
 
 
+def test_an_entry_point_without_a_class_claims_no_name(install: Site, others: Callable[[], None]) -> None:
+    install("hostile", CELL, good="hostile")
+    others()
+    assert "must read module:Class" in str(entry_of("hostile:good").error)
+
+
 def test_a_class_with_two_names(install: Site, others: Callable[[], None]) -> None:
     install("hostile", CELL, first="hostile:MGU", second="hostile:MGU")
     assert seqkit.create("first", 3).name == "first"
