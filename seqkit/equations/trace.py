@@ -196,11 +196,12 @@ def _check_parameters(parameters: dict[str, Parameter], title: str) -> None:
 
 def _call_step(cell: Cell, title: str, arguments: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
     """Call step; its local variables give the values their names."""
-    code = getattr(type(cell).step, "__code__", None)
+    steps = [vars(base)["step"] for base in type(cell).__mro__ if "step" in vars(base)]
+    codes = [getattr(step, "__code__", None) for step in steps]  # one may call that of its base class
     local: dict[str, Any] = {}
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is code:
+        if event == "return" and frame.f_code in codes:
             local.update(frame.f_locals)
 
     before = sys.getprofile()

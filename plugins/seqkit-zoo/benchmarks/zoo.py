@@ -26,12 +26,12 @@ BATCH, TIME, UNITS = 32, 100, 128
 LEAST = 0.05  # seconds of a turn: what is shorter is repeated
 
 
-def arrays(features: int) -> tuple[np.ndarray, np.ndarray]:
+def arrays(features: int, outputs: int) -> tuple[np.ndarray, np.ndarray]:
     """Input and gradient of the output; raw inputs, which come last, are positive."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((BATCH, TIME, features), dtype=np.float32)
     x[..., UNITS:] = np.abs(x[..., UNITS:])
-    return x, rng.standard_normal((BATCH, TIME, UNITS), dtype=np.float32)
+    return x, rng.standard_normal((BATCH, TIME, outputs), dtype=np.float32)
 
 
 def prepare(library: str, name: str, threads: int, hoisted: bool) -> Callable[[], object]:
@@ -42,7 +42,7 @@ def prepare(library: str, name: str, threads: int, hoisted: bool) -> Callable[[]
 
     layer = seqkit.Recurrent(CELLS[name], UNITS, return_sequences=True)
     layer.build(features_of(layer.cell, UNITS), seed=0)
-    x, dy = arrays(layer.input_size)
+    x, dy = arrays(layer.input_size, layer.output_size)
     if library == "seqkit":
         seqkit.set_num_threads(threads)
 

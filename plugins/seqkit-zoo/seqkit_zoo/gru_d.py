@@ -59,8 +59,8 @@ class GRUD(Cell):
         decay_h = exp(-relu(p.W_gap @ x.gap + p.shift.gap))
         seen = x.mask * where(x.mask > 0, x.x, 0.0)
         value = seen + (1 - x.mask) * (decay_x * s.last + (1 - decay_x) * p.mean)
-        h = decay_h * s.h
-        r = self.recurrent_activation(p.W_r @ value + U.r @ h + p.V_r @ x.mask + p.shift.r)
-        z = self.recurrent_activation(p.W_z @ value + U.z @ h + p.V_z @ x.mask + p.shift.z)
-        n = self.activation(p.W_n @ value + U.n @ (r * h) + p.V_n @ x.mask + p.shift.n)
-        return {"h": (1 - z) * h + z * n, "last": seen + (1 - x.mask) * s.last}
+        before = decay_h * s.h
+        r = self.recurrent_activation(p.W_r @ value + U.r @ before + p.V_r @ x.mask + p.shift.r)
+        z = self.recurrent_activation(p.W_z @ value + U.z @ before + p.V_z @ x.mask + p.shift.z)
+        n = self.activation(p.W_n @ value + U.n @ (r * before) + p.V_n @ x.mask + p.shift.n)
+        return {"h": (1 - z) * before + z * n, "last": seen + (1 - x.mask) * s.last}
