@@ -36,13 +36,19 @@ SEEDS = range(5)
 
 HEAD = f"""# Gallery
 
-Every registered cell, with what its program prints. Written by `benchmarks/gallery.py`, with the plugins of this repository installed.
+Every registered cell, with what its program prints.
+Written by `benchmarks/gallery.py`, with the plugins of this repository installed.
 
 - *parameters*: for each unit of a layer of H units whose W reads H features.
-- *train*, *infer*: time of the LSTM over that of the cell, so 2 is twice as fast: B{BATCH} T{TIME}, H and I {UNITS}, float32, one thread, in turns in one process (AVX-512). The pointwise part of the built-in cells is compiled, that of the others interpreted.
-- *sunspots*: RMSE of `seqkit fit sunspots --cell NAME --seed 0` to 4 (yearly sunspot numbers, the next year, the last 60 years held out), mean and standard deviation; the same settings for all, chosen for none. The forecast that nothing changes has 32.9. Cells that read more than features have no such column here.
+- *train*, *infer*: time of the LSTM over that of the cell, so 2 is twice as fast: B{BATCH} T{TIME}, H and I {UNITS},
+  float32, one thread, in turns in one process (AVX-512).
+  The pointwise part of the built-in cells is compiled, that of the others interpreted.
+- *sunspots*: RMSE of `seqkit fit sunspots --cell NAME --seed 0` to 4 (yearly sunspot numbers, the next year, the last
+  60 years held out), mean and standard deviation; the same settings for all, chosen for none.
+  The forecast that nothing changes has 32.9. Cells that read more than features have no figure here.
 
-In the equations `x[t]` is the input, `[t-1]` the step before, `W x + b` what a gate takes from the input, `U` a recurrent matrix, `*` the product unit by unit.
+In the equations `x[t]` is the input, `[t-1]` the step before, `W x + b` what a gate takes from the input, `U` a
+recurrent matrix, `*` the product unit by unit.
 """
 
 
@@ -67,7 +73,7 @@ def parameters(name: str) -> str:
     sizes = np.array([32, 64, 128])
     counts = [sum(array.size for array in built(name, int(units)).params.values()) for units in sizes]
     square, linear, rest = (round(c) for c in np.linalg.solve(np.vander(sizes, 3), counts))
-    terms = [f"{square} H".removeprefix("1 ") if square else "", f"{linear}" if linear else "", f"{rest} / H" if rest else ""]
+    terms = [f"{square} H".removeprefix("1 ") * bool(square), f"{linear}" * bool(linear), f"{rest} / H" * bool(rest)]
     return " + ".join(filter(None, terms))
 
 
