@@ -7,7 +7,11 @@ their own heads meets zeros among the weights.  With one head the window is ever
 
 from libc.stdint cimport int64_t
 
-from seqkit._core.calls cimport ProgramData, Run, panels_of
+from seqkit._core.calls cimport Post, ProgramData, Run
+
+ctypedef fused Run_or_post:
+    Run
+    Post
 
 cdef inline int64_t window_start(ProgramData *p, Run *run, int64_t m) noexcept nogil:
     """First number of the operand that panel m reads."""
@@ -33,6 +37,8 @@ cdef inline int64_t panels_together(ProgramData *p, Run *run, int64_t m, int64_t
         count += 1
     return count
 
-cdef inline int64_t back_start(ProgramData *p, int64_t inner, int64_t rows, int64_t heads, int64_t back, int64_t number) noexcept nogil:
+cdef inline int64_t back_start(ProgramData *p, Run_or_post *one, int64_t number) noexcept nogil:
     """First panel that a group of vectors, from this number of the operand on, reads on the way back."""
-    return min(number // (inner // heads) * (rows // heads) // p.width, panels_of(p, rows) - back)
+    if one.back == one.panels:
+        return 0
+    return min(number // (one.inner // one.heads) * (one.rows // one.heads) // p.width, one.panels - one.back)
