@@ -196,3 +196,16 @@ def test_interpreted_means_that_nothing_is_imported(tmp_path: Path) -> None:
 def test_the_plan_says_whose_kernels_run() -> None:
     assert seqkit.LSTM(3).plan((3, 4, 7)).kernels == f"kernels of seqkit {seqkit.__version__}"
     assert layer_of("").plan((3, 4, 7)).kernels == "no kernels were compiled for these equations"
+
+
+def test_sources_of_seqkit_are_none_of_the_package() -> None:
+    """Setuptools refuses absolute paths among them, when an editable install asks after the build."""
+    from setuptools import Distribution
+
+    from seqkit.build import BuildKernels, KernelExtension
+
+    kernels = KernelExtension("outside._kernels", cells=["outside:Cell"])
+    command = BuildKernels(Distribution({"ext_modules": [kernels]}))
+    command.extensions = [kernels]
+    kernels.sources = ["own.c", "/usr/include/compiled.c"]
+    assert command.get_source_files() == ["own.c"]

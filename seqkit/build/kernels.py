@@ -65,6 +65,10 @@ class BuildKernels(build_ext):
         super().build_extensions()
         self.extensions = every
 
+    def get_source_files(self) -> list[str]:
+        """The package's own sources; setuptools takes no others (an editable install asks when all is compiled)."""
+        return [path for path in super().get_source_files() if not os.path.isabs(path)]
+
     def import_path(self) -> list[str]:
         """Where the cells are imported from: the sources of the package, which is not installed yet."""
         root = (self.distribution.package_dir or {}).get("", ".")
