@@ -19,7 +19,7 @@ OPERATION = re.compile(r"^OPERATION\((\w+), (.+)\)$", flags=re.MULTILINE)
 
 # By SK_ABI: digest of the structures, and of everything else that compiled kernels include, operations excepted.
 STRUCTURES = {1: "8d076027f0417385"}
-FUNCTIONS = {1: "55cd37b8b40f182d"}
+FUNCTIONS = {1: "64123c577eed14b1"}
 OPERATIONS: dict[int, dict[str, str]] = {
     1: {
         "copy": "x",
@@ -47,6 +47,9 @@ OPERATIONS: dict[int, dict[str, str]] = {
         "muladd": "FMA(x, y, w)",
         "mulsub": "FMA(x, y, -w)",
         "negmuladd": "FMA(-x, y, w)",
+        "floor": "FN(vfloor)(x)",
+        "mul_sigmoid_grad": "(x * y) * (w * (1 - w))",
+        "mul_tanh_grad": "(x * y) * FMA(-w, w, FN(splat)(1))",
     },
 }
 ADVICE = "raise SK_ABI in seqkit/_core/pointwise.h, and add an entry for it to this file"
