@@ -275,3 +275,6 @@ def test_a_plugin_cannot_replace_a_built_in_layer(install: Site) -> None:
     assert registry.spec(layer)["package"] == "usurper"
     assert type(registry.from_spec(registry.spec(layer)).cell) is sys.modules["usurper"].MGU
     assert registry.spec(seqkit.LSTM(3))["package"] == "seqkit"
+    elsewhere = {**registry.spec(layer), "package": "usurper-of-old"}
+    with pytest.raises(UnknownLayerError, match=r"layer 'lstm' is provided by usurper-of-old 1.0, which is not loaded"):
+        registry.from_spec(elsewhere)
