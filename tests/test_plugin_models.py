@@ -67,6 +67,13 @@ def test_a_file_records_packages_and_versions(saved: np.ndarray, path: Path) -> 
     assert found[3:] == [("mgu", "seqkit-demo", "1.0", 4)] * 2
 
 
+def test_training_is_known_again_by_what_does_not_change_with_versions(saved: np.ndarray) -> None:
+    """Fingerprints of training hold the text of layers."""
+    text = repr(seqkit.Bidirectional(seqkit.create("mgu", 4)))
+    assert text.startswith("Bidirectional(Recurrent(units=4, ")
+    assert "version" not in text
+
+
 def test_a_file_imports_nothing(saved: np.ndarray, path: Path) -> None:
     with pytest.raises(LoadError) as caught:
         seqkit.load(path)
@@ -260,6 +267,11 @@ def test_excluded_packages_are_listed(
     ]
     assert {entry.name for entry in catalog.entries()} == {"a", *registry.BUILT_IN}
     assert "second" not in sys.modules
+
+
+def test_names_that_play_tricks_on_a_terminal_are_written_out(run: Callable[..., Result], install: Site) -> None:
+    install("first", CELL, text="l\u0455tm\x1b[2J = first:MGU")
+    assert "'first:l\\u0455tm\\x1b[2J'" in run("plugins", "list").stdout
 
 
 # ---- the command line ----------------------------------------------------------------------------
