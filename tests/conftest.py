@@ -164,7 +164,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
 @pytest.fixture
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers or installs is forgotten after it."""
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    own = {name: cls for name, cls in registry._registered.items() if name in registry.BUILT_IN}
+    monkeypatch.setattr(registry, "_registered", own)
     monkeypatch.setattr(discovery, "_installed", None)
 
 
