@@ -9,6 +9,7 @@ from seqkit.discovery import Offer
 from seqkit.equations import Cell
 from seqkit.errors import PluginError
 from seqkit.importing import blamed, load
+from seqkit.native import kernels_of
 from seqkit.recurrent import Recurrent
 
 SLOW = 2.0
@@ -54,16 +55,17 @@ def entries(excluded: bool = False) -> list[Entry]:
 
 def _entry(offer: Offer) -> Entry:
     """An offer, tried."""
-    target, error = offer.target, None
+    target, error, remark = offer.target, None, None
     try:
         cls = load(offer)
         target = f"{cls.__module__}:{cls.__qualname__}"
         if issubclass(cls, Cell):
             with blamed(f"{offer} cannot be made"):
                 Recurrent(cls, 1)
+            remark = kernels_of(cls).problem or None
     except PluginError as caught:
         error = str(caught)
     rival = registry.rival(offer)
     slow = f"its import took {offer.seconds:.1f} s" if offer.seconds > SLOW else None
     name = offer.qualified if rival or not discovery.is_name(offer.name) else offer.name
-    return Entry(name, target, offer.package, offer.version, error, rival or slow)
+    return Entry(name, target, offer.package, offer.version, error, rival or remark or slow)

@@ -17,7 +17,9 @@ from packages import CELL, Site
 
 import seqkit
 from seqkit import catalog, checkpoint, discovery, registry
-from seqkit.errors import ConfigError, LoadError, PluginError, UnknownLayerError
+from seqkit.errors import ConfigError, LoadError, PluginError, PluginWarning, UnknownLayerError
+from seqkit.testing.runner import run_check
+from seqkit.testing.subject import Subject
 
 X = np.random.default_rng(0).normal(size=(3, 6, 2)).astype(np.float32)
 
@@ -320,3 +322,18 @@ def test_a_program_of_its_own(install: Site, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "script.py"], env=environment, cwd=tmp_path, check=True, timeout=60)
     with pytest.raises(LoadError, match="defined in the program that saved the model"):
         seqkit.load(tmp_path / "a.safetensors")
+
+
+def test_the_kit_checks_one_of_two_packages_with_a_name(install: Site) -> None:
+    install("first", CELL, mgu="first:MGU")
+    install("second", CELL, mgu="second:MGU")
+    subject = Subject("second:mgu")
+    assert [run_check(name, subject).outcome for name in ("check_registration", "check_saving")] == ["passed"] * 2
+
+
+def test_kernels_that_are_not_there_are_remarked_on(install: Site) -> None:
+    install("first", CELL.replace("gates,", "kernels = 'first_kernels'\n    gates,"), mgu="first:MGU")
+    with pytest.warns(PluginWarning, match="first_kernels cannot be imported"):
+        (entry,) = [entry for entry in catalog.entries() if entry.package == "first"]
+    assert entry.error is None
+    assert "the compiled kernels first_kernels cannot be imported" in str(entry.remark)

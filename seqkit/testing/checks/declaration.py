@@ -13,7 +13,7 @@ import numpy as np
 
 from seqkit import registry
 from seqkit.equations import Cell
-from seqkit.errors import ConfigError, SeqkitError, UnknownLayerError
+from seqkit.errors import ConfigError, PluginError, SeqkitError, UnknownLayerError
 from seqkit.recurrent import Recurrent
 from seqkit.testing.data import Data, Make, assert_same_bits, fill, run
 from seqkit.testing.kinds import needs, vectors_only
@@ -23,6 +23,17 @@ from seqkit.testing.subject import again
 def author_class(layer: Any) -> type:
     """The class that the author wrote: of a cell in a plain Recurrent the cell's."""
     return type(layer.cell) if type(layer) is Recurrent else type(layer)
+
+
+def registered_class(layer: Any) -> type | None:
+    """What the layer's name leads to; the qualified one, where several packages claim the short one."""
+    try:
+        return registry.get(layer.name)
+    except UnknownLayerError:
+        return None
+    except PluginError:
+        record = registry.spec(layer)
+        return registry.get(f"{record['package']}:{record['layer']}")
 
 
 def check_build(make: Make) -> None:
@@ -47,12 +58,10 @@ def check_registration(make: Make) -> None:
     layer = make("float32")
     own = author_class(layer)
     needs("name" in vars(own), "its class is not registered")
-    try:
-        known = registry.get(layer.name)
-    except UnknownLayerError:
-        needs(False, "its class is not registered")
+    known = registered_class(layer)
+    needs(known, "its class is not registered")
     assert layer.name.isidentifier(), f"the name {layer.name!r} is not an identifier such as 'my_cell'"
-    assert known is own, f"{own.__name__} says its name is {layer.name!r}, which leads to {known.__name__}"
+    assert known is own, f"{own.__name__} says its name is {layer.name!r}, which leads to {known}"
     for base in (Cell, registry.Layer):
         if issubclass(own, base):
             version = own.api_version

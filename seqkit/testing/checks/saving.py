@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from seqkit import registry
-from seqkit.errors import UnknownLayerError
 from seqkit.model import Sequential, load
-from seqkit.testing.checks.declaration import author_class
+from seqkit.testing.checks.declaration import author_class, registered_class
 from seqkit.testing.data import Data, Make, assert_same_bits, infer, run
 from seqkit.testing.kinds import needs
 from seqkit.training.optimizers import Adam
@@ -58,7 +57,7 @@ def check_pickle(make: Make) -> None:
 def check_saving(make: Make) -> None:
     """A model with the layer gives the same bits after `save` and `seqkit.load`."""
     layer = make("float32")
-    needs(is_registered(layer), "it is not registered, so that no file can name it")
+    needs(registered_class(layer) is author_class(layer), "it is not registered, so that no file can name it")
     data = Data.draw(layer)
     model = Sequential([layer])
     expected = infer(layer, data)["y"]
@@ -73,14 +72,6 @@ def check_saving(make: Make) -> None:
     assert_same_bits(
         {"y": again.forward(data.x, data.lengths, data.state or None, training=False)[0]}, {"y": expected}, "loaded"
     )
-
-
-def is_registered(layer: Any) -> bool:
-    """Whether the layer's name leads to its class."""
-    try:
-        return registry.get(layer.name) is author_class(layer)
-    except UnknownLayerError:
-        return False
 
 
 def check_training(make: Make) -> None:
