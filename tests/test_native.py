@@ -188,7 +188,11 @@ def test_interpreted_means_that_nothing_is_imported(tmp_path: Path) -> None:
     )
     environment = {"SEQKIT_POINTWISE": "interpreted", "PYTHONPATH": str(Path(seqkit.__file__).parents[1])}
     done = subprocess.run(
-        [sys.executable, "-P", "-W", "error", "-c", program], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-P", "-W", "error", "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.stdout == "SEQKIT_POINTWISE=interpreted\n", done.stderr
 

@@ -92,6 +92,8 @@ def test_the_bits_are_the_interpreter_s() -> None:
     program = "from test_indrnn_native import digest; print(digest())"
     path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
     environment = os.environ | {"SEQKIT_POINTWISE": "interpreted", "PYTHONPATH": path}
-    done = subprocess.run([sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == digest()
