@@ -387,6 +387,12 @@ def check_random_sizes(seeds: range) -> None:
         raw = RandomSizes(**fixed).inputs.values()
         size = features + sum({"features": features, "units": units}.get(str(one), one) for one in raw)  # type: ignore[misc]
         make = maker(RandomSizes, units, size, go_backwards=seed % 2 == 1, **fixed)
+        try:
+            make("float64")
+        except EquationError as error:  # of some twenty vectors that wait for others, many go back and forth
+            if "vector_count are more than the engine's 64" not in str(error):
+                raise
+            continue
         for check in ("check_reference", "check_gradients", "check_nan_in_padding", "check_split_in_time"):
             try:
                 CHECKS[check](make)

@@ -84,7 +84,9 @@ def _reference(workload: Workload, rows: list[int], move: Mapping[str, np.ndarra
         if move is not None:
             params = {name: array + move[f"{direction}.{name}"] for name, array in params.items()}
         own = None if lengths is None else lengths[rows]
-        y, _ = run_reference(layer.cell, params, workload.x[rows], own, reverse=direction == "backward")
+        y, _ = run_reference(
+            layer.cell, params, workload.x[rows], own, reverse=direction == "backward", units=layer.units
+        )
         outputs.append(y)
     return np.concatenate(outputs, axis=-1)
 

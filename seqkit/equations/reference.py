@@ -30,9 +30,9 @@ class _Matrix:
         return np.concatenate([part @ block.T for part, block in parts], axis=-1)
 
 
-def shapes_of(cell: Cell, params: Mapping[str, np.ndarray]) -> Shapes:
+def shapes_of(cell: Cell, params: Mapping[str, np.ndarray], units: int | None = None) -> Shapes:
     """The sizes of a cell with these parameters."""
-    return Shapes.of_params(trace(cell), cell.parameters(), params)
+    return Shapes.of_params(trace(cell), cell.parameters(), params, units)
 
 
 def namespaces(cell: Cell, params: Mapping[str, np.ndarray], shapes: Shapes) -> tuple[Any, Any]:
@@ -71,6 +71,7 @@ def run_reference(
     state: tuple[np.ndarray, ...] | None = None,
     reverse: bool = False,
     zoneout: Mapping[str, Any] | None = None,
+    units: int | None = None,
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Outputs (B, T, size of the first state) and final states of a cell, one sequence and one step at a time.
 
@@ -90,6 +91,8 @@ def run_reference(
         Run from the end of each sequence to its start; outputs stay at their time.
     zoneout : mapping of str to float or ndarray (B, T, H), optional
         For states that are zoned out, the share of the old value that a step keeps (Krueger et al., 2017).
+    units : int, optional
+        Units, where no parameter tells them: none has as many rows or columns.
 
     Examples
     --------
@@ -102,7 +105,7 @@ def run_reference(
     True
     """
     params = {name: np.asarray(value, dtype=np.float64) for name, value in params.items()}
-    shapes = shapes_of(cell, params)
+    shapes = shapes_of(cell, params, units)
     u, p = namespaces(cell, params, shapes)
     batch, time, _ = x.shape
     lengths = np.full(batch, time) if lengths is None else np.asarray(lengths)

@@ -54,9 +54,17 @@ class Shapes:
         return cls(program, units, features)
 
     @classmethod
-    def of_params(cls, program: Program, declared: Mapping[str, Parameter], params: Mapping[str, np.ndarray]) -> Shapes:
-        """Shapes that parameters of these shapes belong to."""
+    def of_params(
+        cls,
+        program: Program,
+        declared: Mapping[str, Parameter],
+        params: Mapping[str, np.ndarray],
+        units: int | None = None,
+    ) -> Shapes:
+        """Shapes that parameters of these shapes belong to; None of them may tell the `units`."""
         features = params["weight_ih"].shape[1]
+        if units is not None:
+            return cls(program, units, features)
         sizes, states = program.sizes, program.states
         known: list[tuple[list[Size], int]] = [
             ([sizes[gate] for gate in gates_of(program, kind)], len(params[name]))
