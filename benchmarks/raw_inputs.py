@@ -16,7 +16,7 @@ from seqkit.wrapper import Wrapper
 
 def of_a_series(cell: str) -> str:
     """Register a layer of `cell` that reads a plain series; its name."""
-    name = f"{cell}_of_a_series"
+    name, raw = f"{cell}_of_a_series", registry.cell_of(cell).inputs
 
     class OfASeries(Wrapper):
         """A series in which all has full attention, steps follow each other by 1, and nothing is missing."""
@@ -31,7 +31,7 @@ def of_a_series(cell: str) -> str:
 
         def _with_raw_inputs(self, x: np.ndarray) -> np.ndarray:
             """The features that W reads, if it does, then the raw inputs."""
-            raw, ones = registry.cell_of(cell).inputs, np.ones_like(x)
+            ones = np.ones_like(x)
             steps = ones[:, :, :1] * np.arange(x.shape[1], dtype=x.dtype)[:, None]
             known = {"x": x, "mask": ones, "gap": ones, "attention": ones[:, :, :1], "time": steps}
             return np.concatenate([x] * ("features" not in raw.values()) + [known[name] for name in raw], axis=2)

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import CHECKS
-from checks.data import Data, Make, assert_close, assert_same_bits, fill, run
 from checks.subjects import maker, registered
 from checks.zoo import ZOO
 
 import seqkit
 from seqkit import _core
 from seqkit.testing.checks.paths import turned
+from seqkit.testing.data import Data, Make, assert_close, assert_same_bits, fill, run
 
 LARGE = {name: maker(name, 96, 70) for name in registered()} | {
     name: maker(ZOO[name], 90, 20) for name in ("OneMatrixTwice", "OneMatrixInTwoColumns", "LayerNorm", "ManyGates")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from checks import CHECKS
-from checks.data import Data, assert_close
 from checks.papers import PAPERS
 from checks.philox import factors
 from checks.subjects import DROPPED, SUBJECTS, VARIANTS, maker, random_cells, registered, repeatable
@@ -14,6 +13,7 @@ from seqkit import registry
 from seqkit.equations import ACTIVATIONS, Cell, run_reference
 from seqkit.errors import EquationError
 from seqkit.masks import INPUT, RECURRENT
+from seqkit.testing.data import Data, assert_close
 
 # Options and dropout change equations, not how rows, threads and memory are handled.
 OF_EQUATIONS = (

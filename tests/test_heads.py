@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import Data, assert_close, assert_same_bits, fill, run
 from checks.language import Heads
 
 import seqkit
@@ -14,6 +13,7 @@ from seqkit import _core
 from seqkit.equations import Cell, describe_equations, matrix, run_reference, sigmoid, tanh
 from seqkit.errors import EquationError
 from seqkit.recurrent import Recurrent
+from seqkit.testing.data import Data, assert_close, assert_same_bits, fill, run
 
 
 class Gated(Cell):

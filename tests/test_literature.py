@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import Data, assert_close, fill
 from checks.language import LANGUAGE
 
 import seqkit
 from seqkit.equations import Cell, relu, sigmoid, tanh, vector
 from seqkit.recurrent import Recurrent
+from seqkit.testing.data import Data, assert_close, fill
 
 # ---- exponential gates with a running maximum ----------------------------------------------------
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import CHECKS, plain
-from checks.data import Make, fill
 from checks.language import LANGUAGE, Groups
 from checks.plain import PlainRNN
 from checks.subjects import maker
@@ -28,6 +27,7 @@ import seqkit.cells.peephole
 from seqkit.equations.derive import RULES
 from seqkit.parameters import Parameters
 from seqkit.sequences import as_sequences
+from seqkit.testing.data import Make, fill
 
 Change = tuple[str, str, str]
 

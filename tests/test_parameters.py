@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import Data, assert_same_bits, fill, run
 from checks.subjects import maker, registered
 
 import seqkit
 from seqkit.errors import ConfigError, DTypeError, SeqkitError, ShapeError
 from seqkit.parameters import JoinedParameters, Parameters
+from seqkit.testing.data import Data, assert_same_bits, fill, run
 
 
 def some() -> Parameters:

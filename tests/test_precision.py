@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import fill
 from checks.low_precision import ROUNDINGS, Rounding, assert_defined, bfloat16, int8
 from checks.low_subjects import PRECISIONS, inputs, make
 
 import seqkit
 from seqkit import _core
 from seqkit.errors import ConfigError
+from seqkit.testing.data import fill
 
 TOLERANCE = 3e-6
 

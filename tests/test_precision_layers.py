@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks.data import fill
 from checks.low_subjects import PRECISIONS, TwoStages, inputs, make
 
 import seqkit
 from seqkit.errors import ConfigError, NotBuiltError
 from seqkit.recurrent import Recurrent
+from seqkit.testing.data import fill
 
 # ---- layers --------------------------------------------------------------------------------------
 

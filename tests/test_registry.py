@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import CHECKS
-from checks.data import fill
 from packages import CELL, Site
 
 import seqkit
@@ -22,6 +21,7 @@ from seqkit.equations import Cell, tanh
 from seqkit.errors import ConfigError, PluginError, UnknownLayerError
 from seqkit.layer import Layer
 from seqkit.recurrent import Recurrent
+from seqkit.testing.data import fill
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
 pytestmark = pytest.mark.usefixtures("forget")

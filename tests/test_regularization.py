@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import CHECKS
-from checks.data import Data, assert_close, assert_same_bits, run
 from checks.philox import factors, philox, uniform
 from checks.subjects import REGULARIZED, maker
 
@@ -22,6 +21,7 @@ from seqkit.equations import run_reference
 from seqkit.errors import ConfigError
 from seqkit.layers.dropout import Dropout
 from seqkit.masks import INPUT, RECURRENT, WEIGHT, ZONEOUT
+from seqkit.testing.data import Data, assert_close, assert_same_bits, run
 
 SEED = 0x9E3779B97F4A7C15  # all 64 bits matter
 RNG = np.random.default_rng(0)

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import Data, assert_close, assert_same_bits, run
 from checks.subjects import maker, registered
 from checks.zoo import ZOO
 
 import seqkit
 from seqkit.equations import run_reference
+from seqkit.testing.data import Data, assert_close, assert_same_bits, run
 
 TESTS = Path(__file__).parent
 
@@ -110,7 +110,7 @@ def test_ctrl_c(call: str) -> None:
 BEFORE_FORK = """
 import os, sys, time, multiprocessing
 import numpy as np, seqkit
-from checks.data import Data, run
+from seqkit.testing.data import Data, run
 from checks.subjects import maker
 
 seqkit.set_num_threads(2)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import Data, Make, assert_same_bits, fill, run
 from checks.subjects import maker, registered
 from checks.zoo import ZOO
 
 import seqkit
 from seqkit.errors import ConfigError
 from seqkit.rows import Rows
+from seqkit.testing.data import Data, Make, assert_same_bits, fill, run
 
 RNG = np.random.default_rng(7)
 BATCHES = {

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import CHECKS
-from checks.data import Data, Make, fill, run
-from checks.random_cells import RandomSizes
 from checks.sized import RAW, SIZED, Attention, Decay, Mixed, Projected
 from checks.subjects import maker, repeatable
 from checks.written import cell_of
@@ -26,6 +24,7 @@ import seqkit.equations.layout
 from seqkit import execution, recurrent
 from seqkit.equations import Cell, describe_equations, matrix, run_reference, scalar, sigmoid, tanh, trace, vector
 from seqkit.errors import EquationError, ShapeError
+from seqkit.testing.data import Data, Make, fill, run
 
 derive, layout = sys.modules["seqkit.equations.derive"], sys.modules["seqkit.equations.layout"]
 
@@ -375,37 +374,3 @@ def test_line_that_is_wrong(mutant: str, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(execution, function, getattr(copy, function))
     with pytest.raises(AssertionError):
         CHECKS["check_gradients"](sized(name, 18))
-
-
-# ---- random equations ----------------------------------------------------------------------------
-
-
-def check_random_sizes(seeds: range) -> None:
-    for seed in seeds:
-        units, features = ((1, 1), (5, 3), (17, 2), (33, 5))[seed % 4]
-        fixed = {"seed": seed, "width": (7, 19, 40)[seed % 3]}
-        raw = RandomSizes(**fixed).inputs.values()
-        size = features + sum({"features": features, "units": units}.get(str(one), one) for one in raw)  # type: ignore[misc]
-        make = maker(RandomSizes, units, size, go_backwards=seed % 2 == 1, **fixed)
-        try:
-            make("float64")
-        except EquationError as error:  # of some twenty vectors that wait for others, many go back and forth
-            if "vector_count are more than the engine's 64" not in str(error):
-                raise
-            continue
-        for check in ("check_reference", "check_gradients", "check_nan_in_padding", "check_split_in_time"):
-            try:
-                CHECKS[check](make)
-            except AssertionError as error:
-                raise AssertionError(f"seed {seed}, {check}: {error}") from error
-
-
-@pytest.mark.parametrize("fives", range(3))
-def test_random_sizes(fives: int) -> None:
-    check_random_sizes(range(5 * fives, 5 * fives + 5))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fifties", range(1, 7))
-def test_many_random_sizes(fifties: int) -> None:
-    check_random_sizes(range(50 * fifties, 50 * fifties + 50))

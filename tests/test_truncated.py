@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import fill
 
 import seqkit
 from seqkit.errors import ConfigError, ShapeError
+from seqkit.testing.data import fill
 from seqkit.training import truncated
 from seqkit.training.batches import Batch
 from seqkit.training.callbacks import Checkpoint

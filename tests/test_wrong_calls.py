@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks.data import Data, assert_same_bits, named, run
 from checks.subjects import maker
 
 import seqkit
 from seqkit.errors import ConfigError, DTypeError, SeqkitError, ShapeError
+from seqkit.testing.data import Data, assert_same_bits, named, run
 
 X = np.zeros((2, 4, 3), "f4")
 H = np.zeros((2, 5), "f4")

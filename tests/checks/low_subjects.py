@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import seqkit
-from checks.data import Data, fill
 from seqkit.equations import Cell, Parameter, matrix, sigmoid, tanh
+from seqkit.testing.data import Data, fill
 
 PRECISIONS = ("bfloat16", "int8")
 

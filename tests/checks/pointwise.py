@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from checks.data import Data, fill, run
 from checks.subjects import registered
 from seqkit import _core, registry
 from seqkit._core import calls
+from seqkit.testing.data import Data, fill, run
 
 BATCHES = ([9], [4, 1, 7, 0, 7], [n * 5 % 9 for n in range(33)])
 OPTIONS: tuple[dict[str, Any], ...] = ({}, {"use_bias": False}, {"recurrent_dropout": 0.3}, {"go_backwards": True})

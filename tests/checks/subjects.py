@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from checks.data import Make, fill
 from checks.language import LANGUAGE, Groups, Heads
 from checks.random_cells import RandomCell
 from checks.zoo import ZOO
 from seqkit import catalog, registry
 from seqkit.equations import ACTIVATIONS, Cell
 from seqkit.recurrent import Recurrent
+from seqkit.testing.data import Make, fill
 
 # Below, at and above one vector of any instruction set and one panel; features likewise.
 SIZES = ((1, 1), (3, 5), (7, 2), (16, 1), (17, 5), (33, 17), (65, 3))

@@ -45,9 +45,14 @@ def check_reference(make: Make) -> None:
         needs_equations(layer)
         needs_no_chance(layer)
         for data in (Data.draw(layer), Data.draw(layer, [9] * 8, seed=2)):
-            own = layer.cell, layer.params
             y, final = run_reference(
-                *own, data.x, data.lengths, data.state, reverse=layer.reads_backwards, units=layer.units
+                layer.cell,
+                layer.params,
+                data.x,
+                data.lengths,
+                data.state,
+                reverse=layer.reads_backwards,
+                units=layer.units,
             )
             assert_values(layer, data, y, final, "reference")
 
