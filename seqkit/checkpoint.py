@@ -31,6 +31,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from seqkit.errors import LoadError
+from seqkit.limits import read_file
 
 FORMAT_VERSION = 1
 TEMPORARY = ".seqkit-*.tmp"
@@ -76,7 +77,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         seqkit.
     """
     file = Path(path)
-    data = _bytes(file)
+    data = read_file(file)
     description = _description(file, _metadata(file, data))
     checksum = description.pop("sha256", None)
     try:
@@ -86,15 +87,6 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     if _checksum(description, arrays) != checksum:
         raise LoadError(f"{file}: the checksum is wrong, the file is damaged or was edited; use another copy of it.")
     return description, arrays
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise LoadError(f"{file}: not a regular file; give the name of a model file.")
-        return file.read_bytes()
-    except OSError as error:
-        raise LoadError(f"{file}: cannot be read ({error.strerror}); check the name and the permissions.") from error
 
 
 def _metadata(file: Path, data: bytes) -> str:

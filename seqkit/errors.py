@@ -64,6 +64,14 @@ class LoadError(SeqkitError, ValueError):
     """A model file is damaged, too new, or not a seqkit model."""
 
 
+class UnsafeFileError(LoadError):
+    """A file is made to do harm, or cannot be told from one that is: nothing of it is used."""
+
+
+class ConvertError(SeqkitError, ValueError):
+    """A model cannot be represented here, or in a foreign format, exactly; the message says what of it."""
+
+
 class BuildError(SeqkitError, ImportError):
     """The compiled core is missing or does not fit this processor."""
 

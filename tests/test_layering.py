@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parent.parent / "seqkit"  # the sources: an installed p
 FLOORS = (
     ("errors",),
     ("_core",),
-    ("available", "discovery"),
+    ("available", "discovery", "limits"),
     ("options", "pools", "arena_pool", "parameters", "generators", "counter", "sequences", "equations"),
     ("data", "checkpoint", "plan"),
     ("activations", "initializers", "steps", "rows", "streams", "packing", "native"),
@@ -36,7 +36,7 @@ FLOORS = (
     ("training", "summary"),
     ("saving",),
     ("model",),
-    ("bench", "build", "tasks", "precision", "scaffold", "testing"),
+    ("bench", "build", "tasks", "precision", "scaffold", "testing", "interop"),
     ("cli",),
     ("__main__",),
 )

@@ -1,0 +1,25 @@
+"""Models of other libraries, exactly and safely: PyTorch, Keras, ONNX and RTNeural.
+
+Names are imported when they are first used; no other library is needed to read a file of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES: dict[str, str] = {}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seqkit.interop' has no attribute {name!r}; it has {', '.join(__all__)}.")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
