@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import re
 import stat
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from seqkit.errors import LoadError, UnsafeFileError
 
@@ -27,6 +31,8 @@ class Limits:
         Dimensions of an array.
     depth : int
         Nesting of a description.
+    objects : int
+        Bytes of a description as Python objects, estimated from above.
     ratio : int
         Times that something compressed grows, where it is more than a megabyte.
     """
@@ -36,6 +42,7 @@ class Limits:
     arrays: int = 100_000
     rank: int = 8
     depth: int = 64
+    objects: int = 48 << 20
     ratio: int = 100
 
 
@@ -104,3 +111,97 @@ def array_bytes(shape: Iterable[int], itemsize: int, owner: str, rank: int = LIM
     if any(isinstance(size, bool) or not isinstance(size, int) or size < 0 for size in sizes):
         raise UnsafeFileError(f"{owner}: an array cannot have the shape {sizes!r:.200}.")
     return math.prod(sizes) * itemsize
+
+
+_COST = {b",": 32, b":": 128, b'"': 32, b"[": 88, b"{": 240}
+"""Bytes that CPython takes at most for what each of these characters begins or ends."""
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+"""Strings, so that what is in them is passed over, and brackets; never goes back, however long a string is."""
+_DIGITS = 40
+"""Of a whole number: enough for 128 bits, as in states of random generators."""
+
+
+def parse_json(data: bytes, owner: str, limits: Limits = LIMITS) -> Any:
+    """The value of a JSON text (RFC 8259) that somebody else wrote.
+
+    Stricter than the json module: UTF-8 only, no NaN or infinity, no whole number of more than 40 digits, no key
+    twice in an object, no half of a surrogate pair. Size, nesting and memory are bounded before anything is parsed.
+
+    Parameters
+    ----------
+    data : bytes
+        The text.
+    owner : str
+        What it is, for errors: a file, and a part of it.
+    limits : Limits
+        `text`, `depth` and `objects` count.
+
+    Raises
+    ------
+    UnsafeFileError
+        If it is larger or deeper than `limits`.
+    LoadError
+        If it is not such a text.
+
+    Examples
+    --------
+    >>> parse_json(b'{"units": 3}', "config.json")
+    {'units': 3}
+    >>> parse_json(b'{"units": 3, "units": 4}', "config.json")
+    Traceback (most recent call last):
+        ...
+    seqkit.errors.LoadError: config.json: not a JSON text that can be used (the key 'units' stands twice in an object).
+    """
+    _check_text(data, owner, limits)
+    try:
+        value = json.loads(
+            data.decode(),
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_no_constant,
+            object_pairs_hook=_object,
+        )
+        if b"\\ud" in data.lower():  # half a surrogate pair can be neither printed nor written again
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise LoadError(f"{owner}: not a JSON text that can be used ({error}).") from None
+    return value
+
+
+def _check_text(data: bytes, owner: str, limits: Limits) -> None:
+    if len(data) > limits.text:
+        raise UnsafeFileError(f"{owner}: a text of {len(data)} bytes, expected at most {limits.text}.")
+    wide = 0 if data.isascii() else 3 * len(data)  # one other character makes all of them wide
+    if wide + sum(cost * data.count(character) for character, cost in _COST.items()) > limits.objects:
+        raise UnsafeFileError(f"{owner}: a text of more values than fit into {limits.objects} bytes of memory.")
+    depth = 0
+    for match in _BRACKETS.finditer(data):
+        bracket = data[match.start()]
+        depth += (bracket in b"[{") - (bracket in b"]}")
+        if depth > limits.depth:
+            raise UnsafeFileError(f"{owner}: a text that is nested deeper than {limits.depth} levels.")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"a whole number of {len(text)} digits")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text:.40} is too large")
+    return value
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {twice!r:.80} stands twice in an object")
+    return value
