@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,9 @@ from seqkit.equations import (
     vector,
     where,
 )
+from seqkit.equations.activation import activation
 from seqkit.equations.derive import RULES
+from seqkit.errors import ConfigError
 
 # ---- programs ------------------------------------------------------------------------------------
 
@@ -275,6 +278,10 @@ def test_functions_on_arrays_are_their_definitions() -> None:
     np.testing.assert_allclose(layer_norm(x, 2.0, 0.5, epsilon=1e-3), 2 * normal + 0.5, rtol=1e-12)
     definitions = {
         "linear": x,
+        "affine": x,
+        "leaky_relu": np.where(x > 0, x, x / 100),
+        "thresholded_relu": np.where(x < 1, 0, x),
+        "scaled_tanh": np.sinh(x) / np.cosh(x),
         "relu": np.where(x > 0, x, 0),
         "exp": np.exp(x),
         "softplus": np.log1p(np.exp(x)),
@@ -287,6 +294,42 @@ def test_functions_on_arrays_are_their_definitions() -> None:
     assert set(definitions) == set(ACTIVATIONS) - {"sigmoid", "softsign"}
     for name, expected in definitions.items():
         np.testing.assert_allclose(ACTIVATIONS[name](x), expected, rtol=1e-13, err_msg=name)
+
+
+def test_activations_with_numbers_of_their_own() -> None:
+    x = np.random.default_rng(1).normal(size=(3, 7)) * 3
+    numbers = {"alpha": 1.7, "beta": 0.3}
+    definitions = {
+        "affine": 1.7 * x + 0.3,
+        "leaky_relu": np.where(x > 0, x, 1.7 * x),
+        "thresholded_relu": np.where(x < 1.7, 0, x),
+        "scaled_tanh": 1.7 * np.sinh(0.3 * x) / np.cosh(0.3 * x),
+        "hard_sigmoid": np.clip(1.7 * x + 0.3, 0, 1),
+        "elu": np.where(x > 0, x, 1.7 * np.expm1(x)),
+    }
+    for name, expected in definitions.items():
+        takes = {key: value for key, value in numbers.items() if key in signature(ACTIVATIONS[name]).parameters}
+        np.testing.assert_allclose(activation({"name": name, **takes}, "")(x), expected, rtol=1e-13, err_msg=name)
+    limited = activation({"name": "affine", "alpha": 2.0, "clip": 0.5}, "")
+    np.testing.assert_allclose(limited(x), 2 * np.clip(x, -0.5, 0.5), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("tangent", "activation is 'tangent', expected one of tanh, sigmoid"),
+        ({"alpha": 1.0}, "activation is None, expected one of"),
+        ({"name": ["tanh"]}, "activation is \\['tanh'\\], expected one of"),
+        ({"name": "tanh", "alpha": 1.0}, "tanh takes no 'alpha', only clip"),
+        ({"name": "elu", "beta": 1.0}, "elu takes no 'beta', only alpha, clip"),
+        ({"name": "elu", "alpha": "1"}, "alpha of elu must be a finite number, got '1'"),
+        ({"name": "elu", "alpha": float("nan")}, "alpha of elu must be a finite number, got nan"),
+        ({"name": "tanh", "clip": 0}, "clip of tanh must be positive, got 0"),
+    ],
+)
+def test_activations_that_are_none(choice: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        seqkit.LSTM(3, activation=choice)
 
 
 def test_functions_of_numbers_are_numbers() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from seqkit.equations import Cell, OppositeOf
+from seqkit.equations.activation import Choice
 from seqkit.equations.cell import Initializer
+from seqkit.options import by_name
 from seqkit.recurrent import Recurrent
 
 
@@ -17,16 +19,30 @@ class LSTMCell(Cell):
               c_t     &= f c_{t-1} + i g                      \\
               h_t     &= o \tanh(c_t)
 
-    With `unit_forget_bias` the bias of f starts at 1 (Jozefowicz et al., 2015).
+    With `unit_forget_bias` the bias of f starts at 1 (Jozefowicz et al., 2015).  `output_activation` is the function
+    of :math:`c_t` where it is another one than that of g.  With `forget_gate="coupled"` the forget gate is
+    :math:`f = 1 - i`, without weights of its own (Greff et al., "LSTM: a search space odyssey", 2017).
     """
 
     name = "lstm"
-    gates = ("i", "f", "g", "o")
+    gates: tuple[str, ...] = ("i", "f", "g", "o")
     states = ("h", "c")
 
-    def __init__(self, unit_forget_bias: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        unit_forget_bias: bool = True,
+        output_activation: Choice | None = None,
+        forget_gate: str = "own",
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.unit_forget_bias = unit_forget_bias
+        self.output_activation = self.activation
+        if output_activation is not None:
+            self.output_activation = self._function("output_activation", output_activation)
+        self.coupled = by_name({"own": False, "coupled": True}, forget_gate, "forget_gate")
+        if self.coupled:
+            self.gates = ("i", "g", "o")
 
     def initial_bias(self, gate: str) -> Initializer | OppositeOf:
         """1 for the forget gate, if asked for."""
@@ -35,11 +51,11 @@ class LSTMCell(Cell):
     def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
         """One step."""
         i = self.recurrent_activation(x.i + U.i @ s.h)
-        f = self.recurrent_activation(x.f + U.f @ s.h)
+        f = 1 - i if self.coupled else self.recurrent_activation(x.f + U.f @ s.h)
         g = self.activation(x.g + U.g @ s.h)
         o = self.recurrent_activation(x.o + U.o @ s.h)
         c = f * s.c + i * g
-        return {"h": o * self.activation(c), "c": c}
+        return {"h": o * self.output_activation(c), "c": c}
 
 
 class LSTM(Recurrent):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from seqkit.equations import Cell, Parameter, vector
+from seqkit.equations.activation import Choice
+from seqkit.options import by_name
 from seqkit.recurrent import Recurrent
 
 
@@ -18,20 +20,35 @@ class PeepholeCell(Cell):
               o   &= \sigma(W_o x_t + b_o + U_o h_{t-1} + w_o c_t)       \\
               h_t &= o \tanh(c_t)
 
-    ``weight_ch`` (3, H) holds the rows i, f, o; i and f see the old cell, o the new one.
+    ``weight_ch`` (3, H) holds the rows i, f, o; i and f see the old cell, o the new one.  `output_activation` is the
+    function of :math:`c_t` where it is another one than that of g.  With `forget_gate="coupled"` the forget gate is
+    :math:`f = 1 - i`, without weights of its own, and ``weight_ch`` (2, H) has the rows i, o.
     """
 
     name = "peephole"
-    gates = ("i", "f", "g", "o")
+    gates: tuple[str, ...] = ("i", "f", "g", "o")
     states = ("h", "c")
 
-    def __init__(self, unit_forget_bias: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        unit_forget_bias: bool = True,
+        output_activation: Choice | None = None,
+        forget_gate: str = "own",
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.unit_forget_bias = unit_forget_bias
+        self.output_activation = self.activation
+        if output_activation is not None:
+            self.output_activation = self._function("output_activation", output_activation)
+        self.coupled = by_name({"own": False, "coupled": True}, forget_gate, "forget_gate")
+        if self.coupled:
+            self.gates = ("i", "g", "o")
 
     def parameters(self) -> dict[str, Parameter]:
         """The peephole weights."""
-        return {"weight_ch": vector("i", "f", "o", initializer="glorot_uniform")}
+        rows = ("i", "o") if self.coupled else ("i", "f", "o")
+        return {"weight_ch": vector(*rows, initializer="glorot_uniform")}
 
     def initial_bias(self, gate: str) -> float:
         """1 for the forget gate, if asked for."""
@@ -40,11 +57,11 @@ class PeepholeCell(Cell):
     def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
         """One step."""
         i = self.recurrent_activation(x.i + U.i @ s.h + p.weight_ch.i * s.c)
-        f = self.recurrent_activation(x.f + U.f @ s.h + p.weight_ch.f * s.c)
+        f = 1 - i if self.coupled else self.recurrent_activation(x.f + U.f @ s.h + p.weight_ch.f * s.c)
         g = self.activation(x.g + U.g @ s.h)
         c = f * s.c + i * g
         o = self.recurrent_activation(x.o + U.o @ s.h + p.weight_ch.o * c)
-        return {"h": o * self.activation(c), "c": c}
+        return {"h": o * self.output_activation(c), "c": c}
 
 
 class PeepholeLSTM(Recurrent):

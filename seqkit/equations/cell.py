@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from seqkit.equations.functions import ACTIVATIONS
+from seqkit.equations.activation import Choice, activation
 from seqkit.equations.sizes import Size
 from seqkit.errors import ConfigError
 
@@ -100,10 +100,11 @@ class Cell:
 
     Parameters
     ----------
-    activation, recurrent_activation : str
-        Names of the functions available to ``step`` as ``self.activation`` and
-        ``self.recurrent_activation``: tanh, sigmoid, relu, linear, hard_sigmoid, softplus,
-        softsign, elu, gelu, silu, exp.
+    activation, recurrent_activation : str or mapping
+        The functions available to ``step`` as ``self.activation`` and ``self.recurrent_activation``: tanh, sigmoid,
+        relu, linear, affine, leaky_relu, thresholded_relu, scaled_tanh, hard_sigmoid, softplus, softsign, elu, gelu,
+        silu, exp; or ``{"name": "leaky_relu", "alpha": 0.2, "clip": 3.0}`` for one with numbers of its own, or with a
+        limit to what enters it.
     use_bias : bool
         Whether ``x.<gate>`` has a bias; a cell may use it for biases of its own.
 
@@ -122,7 +123,7 @@ class Cell:
     """
 
     name: str = ""
-    gates: ClassVar[tuple[str, ...]]
+    gates: tuple[str, ...]
     states: ClassVar[tuple[str, ...]]
     biases: ClassVar[tuple[str, ...] | None] = None
     inputs: ClassVar[dict[str, Size]] = {}
@@ -140,15 +141,15 @@ class Cell:
         cell.arguments = dict(zip(names, arguments, strict=False)) | options
         return cell
 
-    def __init__(self, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True) -> None:
+    def __init__(
+        self, activation: Choice = "tanh", recurrent_activation: Choice = "sigmoid", use_bias: bool = True
+    ) -> None:
         self.activation = self._function("activation", activation)
         self.recurrent_activation = self._function("recurrent_activation", recurrent_activation)
         self.use_bias = bool(use_bias)
 
-    def _function(self, option: str, name: str) -> Callable[[Any], Any]:
-        if name not in ACTIVATIONS:
-            raise ConfigError(f"{type(self).__name__}: {option} is {name!r}, expected one of {', '.join(ACTIVATIONS)}.")
-        return ACTIVATIONS[name]
+    def _function(self, option: str, choice: Choice) -> Callable[[Any], Any]:
+        return activation(choice, f"{type(self).__name__}: {option}")
 
     def parameters(self) -> dict[str, Parameter]:
         """Parameters beside the gate weights and biases, by name."""

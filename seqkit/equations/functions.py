@@ -93,9 +93,29 @@ def clip(x: Any, low: Any, high: Any) -> Any:
     return minimum(maximum(x, low), high)
 
 
-def hard_sigmoid(x: Any) -> Any:
-    """Piecewise linear sigmoid clip(x / 6 + 1/2, 0, 1), as Keras 3 has it."""
-    return clip(x / 6 + 0.5, 0.0, 1.0)
+def affine(x: Any, alpha: float = 1.0, beta: float = 0.0) -> Any:
+    """alpha * x + beta."""
+    return alpha * x + beta
+
+
+def leaky_relu(x: Any, alpha: float = 0.01) -> Any:
+    """x where it is not negative, else alpha * x (Maas et al., 2013)."""
+    return where(x >= 0, x, alpha * x)
+
+
+def thresholded_relu(x: Any, alpha: float = 1.0) -> Any:
+    """x from alpha on, else 0 (Konda et al., 2015)."""
+    return where(x >= alpha, x, 0.0)
+
+
+def scaled_tanh(x: Any, alpha: float = 1.0, beta: float = 1.0) -> Any:
+    """alpha * tanh(beta * x)."""
+    return alpha * tanh(beta * x)
+
+
+def hard_sigmoid(x: Any, alpha: float = 1 / 6, beta: float = 0.5) -> Any:
+    """Piecewise linear sigmoid clip(alpha * x + beta, 0, 1), by default as Keras 3 has it."""
+    return clip(alpha * x + beta, 0.0, 1.0)
 
 
 def softsign(x: Any) -> Any:
@@ -103,9 +123,9 @@ def softsign(x: Any) -> Any:
     return x / (1 + absolute(x))
 
 
-def elu(x: Any) -> Any:
-    """x where positive, else exp(x) - 1 (Clevert et al., 2016)."""
-    return where(x > 0, x, exp(minimum(x, 0.0)) - 1)
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where positive, else alpha * (exp(x) - 1) (Clevert et al., 2016)."""
+    return where(x > 0, x, alpha * (exp(minimum(x, 0.0)) - 1))
 
 
 def silu(x: Any) -> Any:
@@ -136,6 +156,10 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "sigmoid": sigmoid,
     "relu": relu,
     "linear": linear,
+    "affine": affine,
+    "leaky_relu": leaky_relu,
+    "thresholded_relu": thresholded_relu,
+    "scaled_tanh": scaled_tanh,
     "hard_sigmoid": hard_sigmoid,
     "softplus": softplus,
     "softsign": softsign,

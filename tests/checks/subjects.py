@@ -101,6 +101,13 @@ def variants() -> Iterator[tuple[str, Make]]:
         yield f"activation-{activation}", maker(("gru", "lstm", "simple_rnn")[n % 3], 5, 3, activation=activation)
     for recurrent in ("hard_sigmoid", "softsign", "softplus"):
         yield f"recurrent_activation-{recurrent}", maker("lstm", 5, 3, recurrent_activation=recurrent)
+    shaped = {"name": "scaled_tanh", "alpha": 1.5, "beta": 0.5, "clip": 0.75}
+    yield "lstm-output_activation", maker("lstm", 5, 3, output_activation=shaped)
+    yield (
+        "lstm-coupled",
+        maker("lstm", 18, 3, forget_gate="coupled", recurrent_activation={"name": "elu", "alpha": 0.5}),
+    )
+    yield "peephole-coupled", maker("peephole", 5, 3, forget_gate="coupled", output_activation="elu", go_backwards=True)
     yield "recurrent_activation-linear", quiet(maker("lstm", 5, 3, recurrent_activation="linear"))
     yield "activation-exp", quiet(maker("gru", 5, 3, activation="exp"))
 
