@@ -35,8 +35,8 @@ def activation(choice: Choice, owner: str) -> Callable[[Any], Any]:
     Examples
     --------
     >>> f = activation({"name": "leaky_relu", "alpha": 0.5, "clip": 2.0}, "demo")
-    >>> f(-1.0), f(-9.0), f(9.0)
-    (-0.5, -1.0, 2.0)
+    >>> [float(f(x)) for x in (-1.0, -9.0, 9.0)]
+    [-0.5, -1.0, 2.0]
     """
     settings: dict[str, Any] = dict(choice) if isinstance(choice, Mapping) else {"name": choice}
     name = settings.pop("name", None)
