@@ -240,8 +240,8 @@ LSTM, GRU, PEEPHOLE = seqkit.cells.lstm, seqkit.cells.gru, seqkit.cells.peephole
 CELLS: dict[str, tuple[types.ModuleType, str, str]] = {
     "LSTM: i and f swapped": (LSTM, "c = f * s.c + i * g", "c = i * s.c + f * g"),
     "LSTM: gates in another order": (LSTM, '("i", "f", "g", "o")', '("i", "f", "o", "g")'),
-    "LSTM: o outside of the new cell": (LSTM, "o * self.activation(c)", "self.activation(o * c)"),
-    "LSTM: the old cell comes out": (LSTM, "o * self.activation(c)", "o * self.activation(s.c)"),
+    "LSTM: o outside of the new cell": (LSTM, "o * self.output_activation(c)", "self.output_activation(o * c)"),
+    "LSTM: the old cell comes out": (LSTM, "o * self.output_activation(c)", "o * self.output_activation(s.c)"),
     "LSTM: a sigmoid for g": (LSTM, "g = self.activation", "g = self.recurrent_activation"),
     "LSTM: the state without its gate": (LSTM, '"c": c}', '"c": s.c}'),
     "GRU: z swapped": (GRU, "(1 - z) * n + z * s.h", "z * n + (1 - z) * s.h"),
@@ -249,7 +249,7 @@ CELLS: dict[str, tuple[types.ModuleType, str, str]] = {
     "GRU: reset before the product": (GRU, "x.n + r * recurrent", "x.n + U.n @ (r * s.h) + r * p.bias_hn"),
     "GRU: recurrent bias outside of the reset": (GRU, "x.n + r * recurrent", "x.n + r * (U.n @ s.h) + p.bias_hn"),
     "peephole: o sees the old cell": (PEEPHOLE, "p.weight_ch.o * c)", "p.weight_ch.o * s.c)"),
-    "peephole: rows swapped": (PEEPHOLE, 'vector("i", "f", "o"', 'vector("f", "i", "o"'),
+    "peephole: rows swapped": (PEEPHOLE, 'else ("i", "f", "o")', 'else ("f", "i", "o")'),
     "peephole: g sees the cell": (PEEPHOLE, "x.g + U.g @ s.h", "x.g + U.g @ s.h + p.weight_ch.i * s.c"),
 }
 LAYER_OF = {LSTM: "LSTM", GRU: "GRU", PEEPHOLE: "PeepholeLSTM"}
