@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
@@ -9,6 +12,9 @@ GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/m
 
 SMALL = 2**28
 """Bytes that nobody is asked for."""
+
+_left: ContextVar[int | None] = ContextVar("left", default=None)
+"""Bytes that may still be required, inside `at_most`."""
 
 
 def available() -> float:
@@ -30,9 +36,33 @@ def require(nbytes: int, what: str) -> None:
     Traceback (most recent call last):
     MemoryError: demo: weights take 931322574.6 GiB of memory, and ... GiB are to be had; use fewer units.
     """
+    left = _left.get()
+    if left is not None:
+        if nbytes > left:
+            raise MemoryError(f"{what} take {nbytes} bytes of memory, and no more than {left} are allowed here.")
+        _left.set(left - nbytes)
     if nbytes > SMALL and nbytes > (room := available()):
         gib = f"{nbytes / 2**30:.1f} GiB of memory, and {room / 2**30:.1f} GiB"
         raise MemoryError(f"{what} take {gib} are to be had; use fewer units.")
+
+
+@contextmanager
+def at_most(nbytes: int) -> Iterator[None]:
+    """Let what is required inside take no more than `nbytes` in all: a description is believed up to there.
+
+    Examples
+    --------
+    >>> with at_most(100):
+    ...     require(60, "demo: weights")
+    ...     require(60, "demo: bias")
+    Traceback (most recent call last):
+    MemoryError: demo: bias take 60 bytes of memory, and no more than 40 are allowed here.
+    """
+    token = _left.set(nbytes)
+    try:
+        yield
+    finally:
+        _left.reset(token)
 
 
 def _text(path: Path) -> str:

@@ -30,8 +30,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from seqkit.errors import LoadError
-from seqkit.limits import read_file
+from seqkit.errors import ConfigError, LoadError
+from seqkit.limits import parse_json, read_file
+from seqkit.safetensors_header import read_header
 
 FORMAT_VERSION = 1
 TEMPORARY = ".seqkit-*.tmp"
@@ -50,6 +51,11 @@ def write(path: str | os.PathLike[str], description: Mapping[str, Any], arrays: 
     arrays : mapping of str to ndarray
         Arrays of any layout.
 
+    Raises
+    ------
+    ConfigError
+        If the file would be one that :func:`read` refuses.
+
     Examples
     --------
     >>> import tempfile
@@ -64,7 +70,12 @@ def write(path: str | os.PathLike[str], description: Mapping[str, Any], arrays: 
     packed = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
     versioned = {"format_version": FORMAT_VERSION, **description}
     text = _json({**versioned, "sha256": _checksum(versioned, packed)})
-    _replace(Path(path), save(packed, {"seqkit": text}))
+    data = save(packed, {"seqkit": text})
+    try:
+        _description(data, path)
+    except LoadError as error:  # what cannot be read again must not take the place of what can
+        raise ConfigError(f"This model cannot be saved: {error}") from None
+    _replace(Path(path), data)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -73,50 +84,42 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     Raises
     ------
     LoadError
-        If the file cannot be read, is damaged, is not a seqkit model, or is newer than this
-        seqkit.
+        If the file cannot be read, is damaged, is not a seqkit model, is newer than this seqkit, or has sizes that
+        are none or more than :class:`seqkit.limits.Limits` allow.
     """
-    file = Path(path)
-    data = read_file(file)
-    description = _description(file, _metadata(file, data))
+    data = read_file(path)
+    description = _description(data, path)
+    _check_version(description.get("format_version"), path)
     checksum = description.pop("sha256", None)
     try:
         arrays = load(data)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise LoadError(f"{file}: the file is damaged ({error}); use another copy of it.") from None
+        raise LoadError(f"{path}: the file is damaged ({error}); use another copy of it.") from None
     if _checksum(description, arrays) != checksum:
-        raise LoadError(f"{file}: the checksum is wrong, the file is damaged or was edited; use another copy of it.")
+        raise LoadError(f"{path}: the checksum is wrong, the file is damaged or was edited; use another copy of it.")
     return description, arrays
 
 
-def _metadata(file: Path, data: bytes) -> str:
-    """The entry "seqkit" of the safetensors header: a length (8 bytes, little endian) and JSON."""
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > len(data) - 8:
+def _description(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the checked header says of the model."""
+    metadata, _ = read_header(data, str(path))
+    if "seqkit" not in metadata:
         raise LoadError(
-            f"{file}: not a seqkit model, or cut off: it has {len(data)} bytes and its header would need {size + 8}. "
-            f"Save the model again or use another copy of the file."
-        )
-    try:
-        return str(json.loads(data[8 : 8 + size])["__metadata__"]["seqkit"])
-    except (ValueError, RecursionError, LookupError, TypeError):
-        raise LoadError(
-            f"{file}: not a seqkit model: no safetensors header with a seqkit description. Models of other libraries "
+            f"{path}: not a seqkit model: the file has arrays and no description of a model. Models of other libraries "
             f"have to be converted."
-        ) from None
-
-
-def _description(file: Path, text: str) -> dict[str, Any]:
-    try:
-        description = dict(json.loads(text))
-        version = description["format_version"]
-    except (ValueError, RecursionError, LookupError, TypeError):
-        raise LoadError(f"{file}: the description in the file is damaged; use another copy of it.") from None
-    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
-        raise LoadError(
-            f"{file}: the file has format version {version!r}, this seqkit reads 1 to {FORMAT_VERSION}; update seqkit."
         )
+    description = parse_json(metadata["seqkit"].encode(), f"{path}: the description")
+    if not isinstance(description, dict):
+        raise LoadError(f"{path}: not a seqkit model: the description is no JSON object.")
     return description
+
+
+def _check_version(version: Any, path: str | os.PathLike[str]) -> None:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
+        raise LoadError(
+            f"{path}: the file has format version {version!r:.20}, this seqkit reads 1 to {FORMAT_VERSION}; "
+            f"update seqkit."
+        )
 
 
 def _checksum(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from seqkit import registry
+from seqkit.available import at_most
 from seqkit.errors import LoadError, SeqkitError, UnknownLayerError
 from seqkit.stack import Stack
 from seqkit.training.progress import OPTIMIZER, Progress, fill, group
 from seqkit.training.recipe import LOSS, Recipe
+
+ROOM, SLACK = 96, 1 << 20
+"""Bytes that a new model may take for every number of its file, a few times what initial values take, and beside."""
 
 
 def describe(
@@ -40,24 +44,32 @@ def describe(
 def rebuild(
     model: Stack, path: str | os.PathLike[str], description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> Recipe | None:
-    """Fill an empty model with what :func:`describe` gave; `path` is for errors."""
+    """Fill an empty model with what :func:`describe` gave; `path` is for errors.
+
+    The description is believed only as far as there are arrays: layers larger than those are refused unbuilt.
+    """
     try:
-        model.metadata = dict(description["metadata"])
-        model.dtype = description["dtype"]  # before the first layer: it may be built when it is added
-        for layer in description["layers"]:
-            model.add(registry.from_spec(layer))
-        model.build(description["input_size"])
-        if "random" in description:  # files of early versions have none
-            model.restore_random_state(description["random"])
-        params = {name: array for name, array in arrays.items() if "/" not in name}
-        if description["training"] is None:
-            fill(model.params, {name: params[name] for name in params if not name.startswith(f"{LOSS}.")})
-            return None
-        recipe = Recipe.from_spec(description["training"])
-        fill(recipe.params(model), params)
-        recipe.optimizer.restore(group(arrays, OPTIMIZER), recipe.params(model))
-        return recipe
+        with at_most(ROOM * sum(array.size for array in arrays.values()) + SLACK):
+            return _filled(model, description, arrays)
     except UnknownLayerError as error:
         raise LoadError(f"{path}: {error}") from error
     except (SeqkitError, LookupError, TypeError, ValueError, MemoryError) as error:
         raise LoadError(f"{path}: the model cannot be rebuilt: {error} ({type(error).__name__}).") from error
+
+
+def _filled(model: Stack, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Recipe | None:
+    model.metadata = dict(description["metadata"])
+    model.dtype = description["dtype"]  # before the first layer: it may be built when it is added
+    for layer in description["layers"]:
+        model.add(registry.from_spec(layer))
+    model.build(description["input_size"])
+    if "random" in description:  # files of early versions have none
+        model.restore_random_state(description["random"])
+    params = {name: array for name, array in arrays.items() if "/" not in name}
+    if description["training"] is None:
+        fill(model.params, {name: params[name] for name in params if not name.startswith(f"{LOSS}.")})
+        return None
+    recipe = Recipe.from_spec(description["training"])
+    fill(recipe.params(model), params)
+    recipe.optimizer.restore(group(arrays, OPTIMIZER), recipe.params(model))
+    return recipe

@@ -200,7 +200,7 @@ class TestDamage:
     def test_other_files(self, path: Path) -> None:
         for content in self.others():
             path.write_bytes(content)
-            with pytest.raises(LoadError, match=r"model\.safetensors: (not a seqkit model|the description)"):
+            with pytest.raises(LoadError, match=r"model\.safetensors: (not a s|the header: |damaged: )"):
                 Sequential.load(path)
 
     def test_no_file(self, path: Path) -> None:
@@ -214,6 +214,19 @@ class TestDamage:
         checkpoint.write(path, {"format_version": version}, {})
         with pytest.raises(LoadError, match=r"this seqkit reads 1 to 1; update seqkit"):
             Sequential.load(path)
+
+
+def test_what_could_not_be_read_again_is_not_written(path: Path) -> None:
+    path.write_bytes(b"what was here before")
+    deep: list[Any] = []
+    for _ in range(70):
+        deep = [deep]
+    for metadata in (deep, "\ud800"):
+        model = Sequential([Dense(1)]).build(2)
+        model.metadata = {"notes": metadata}
+        with pytest.raises(ConfigError, match=r"This model cannot be saved: .*the description"):
+            model.save(path)
+    assert path.read_bytes() == b"what was here before"
 
 
 class TestWrongContents:
@@ -264,8 +277,13 @@ class TestWrongContents:
             self.load(model, path, "cannot be rebuilt", training=training)
 
     def test_huge_layer(self, model: Sequential, path: Path) -> None:
-        layers = [{"layer": "dense", "config": {"units": 10**15}}]
-        self.load(model, path, "cannot be rebuilt", layers=layers)
+        """Nothing is made that is larger than the arrays of the file, be it one layer, many, or a loss."""
+        tall = [{"layer": "dense", "config": {"units": units}} for units in (10**15, 10**7)]
+        many = [{"layer": "dense", "config": {"units": 100}}] * 50
+        for layers in (tall[:1], tall[1:], many):
+            self.load(model, path, "cannot be rebuilt: .* allowed here", layers=layers)
+        crf = {"optimizer": {"name": "sgd", "config": {}}, "loss": {"name": "crf", "config": {"tags": 5000}}}
+        self.load(model, path, "cannot be rebuilt: crf: .* allowed here", training=crf | {"metrics": []})
 
 
 class TestWriting:

@@ -88,7 +88,7 @@ def test_predict_refuses_what_does_not_fit(run, write):
     run("fit", "a.csv", *FAST, "--id", "who", "--label", "kind")
     assert "column 'who' does not exist" in run("predict", "a.safetensors", "sunspots", code=1).stderr
     assert "cannot be read" in run("predict", "no.safetensors", "a.csv", code=1).stderr
-    assert "not a seqkit model" in run("predict", "a.csv", "a.csv", code=1).stderr
+    assert "not a safetensors file" in run("predict", "a.csv", "a.csv", code=1).stderr
     plain = seqkit.Sequential([seqkit.Dense(1)]).build(2)
     plain.save("plain.safetensors")
     assert "was not made by `seqkit fit`" in run("predict", "plain.safetensors", "a.csv", code=1).stderr

@@ -90,6 +90,7 @@ class Dense(Layer):
         return self.units
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        initializers.require_room((self.units, self.input_size), self.name)
         arrays = {"weight": self._initialize_weight((self.units, self.input_size), rng)}
         if self.use_bias:
             arrays["bias"] = self._initialize_bias((self.units,), rng)

@@ -81,6 +81,7 @@ class Embedding(Layer):
         return super().build(input_size, seed, dtype)
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        initializers.require_room((self.input_dim, self.output_dim), self.name)
         return {"weight": self._initialize((self.input_dim, self.output_dim), rng)}
 
     def forward(

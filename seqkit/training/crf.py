@@ -11,6 +11,7 @@ import numpy as np
 
 from seqkit._core import crf, viterbi
 from seqkit.errors import ConfigError, ShapeError
+from seqkit.initializers import require_room
 from seqkit.options import positive_integer
 from seqkit.parameters import Parameters
 from seqkit.steps import Steps
@@ -73,6 +74,7 @@ class CRF(Loss):
             raise ConfigError(f"{self.name}: dtype must be float32 or float64, got {dtype!r}.")
         self.tags, self.dtype = positive_integer(tags, f"{self.name}: tags"), dtype
         shapes = {"transitions": (self.tags, self.tags), "start": (self.tags,), "end": (self.tags,)}
+        require_room(shapes["transitions"], self.name)
         self.params: Parameters = Parameters({key: np.zeros(shapes[key], dtype) for key in shapes}, self.name)
         self.grads: dict[str, np.ndarray] = {key: np.zeros(shapes[key], dtype) for key in shapes}
 
