@@ -33,6 +33,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "graph": lambda value: isinstance(value, Graph),
     "ints": lambda value: isinstance(value, list) and all(isinstance(each, int) for each in value),
     "floats": lambda value: isinstance(value, list) and all(isinstance(each, float) for each in value),
+    "texts": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
 }
 
 
