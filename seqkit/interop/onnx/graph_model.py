@@ -50,7 +50,7 @@ class GraphModel:
     Examples
     --------
     >>> import numpy as np
-    >>> from seqkit.interop.onnx.messages import Node
+    >>> from seqkit.interop.onnx.messages import Graph, Node
     >>> x, y = (Value(name, np.dtype("float32"), ("batch", 2)) for name in "xy")
     >>> w = np.array([[1, 2], [3, 4]], np.float32)
     >>> graph = Graph("g", [Node("MatMul", ["x", "w"], ["y"])], [x], [y], {"w": w})
