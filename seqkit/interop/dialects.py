@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 
 from seqkit.errors import ConvertError, ShapeError
+from seqkit.recurrent import Recurrent
 from seqkit.registry import create
 
 Blocks = dict[str, np.ndarray]
@@ -73,6 +73,7 @@ class Dialect:
         peepholes: np.ndarray | None = None,
         *,
         reset_after: bool = True,
+        gates: Sequence[str] | None = None,
     ) -> dict[str, np.ndarray]:
         """Seqkit's parameters of the format's arrays, in the same dtype.
 
@@ -86,6 +87,8 @@ class Dialect:
             Weights of the cell state.
         reset_after : bool
             Of a GRU: whether the reset gate multiplies the product, instead of the state before it.
+        gates : sequence of str, optional
+            The cell's, where it has not all of its kind, as with a coupled forget gate; other weights are dropped.
 
         Raises
         ------
@@ -105,32 +108,35 @@ class Dialect:
         inputs = self._split(kernel if self.rows else kernel.T, self.gates, "kernel", 2)
         units = len(inputs[self.gates[0]])
         states = self._split(recurrent if self.rows else recurrent.T, self.gates, "recurrent", 2, units)
-        own = _gates(self.kind)
+        own = gates or _gates(self.kind)
         params = {"weight_ih": _join(inputs, own), "weight_hh": _join(states, own)}
         given = {"bias": bias, "recurrent_bias": recurrent_bias}
         biases = {
             name: self._split(array, self.gates, name, 1, units) for name, array in given.items() if array is not None
         }
-        params |= self._read_biases(biases, reset_after)
+        params |= self._read_biases(biases, reset_after, own)
         if peepholes is not None:
-            blocks = self._split(peepholes.reshape(-1), self.peepholes, "peepholes", 1, units)
-            params["weight_ch"] = np.stack([blocks[gate] for gate in _peepholes(self.kind)])
+            flat = peepholes.reshape(-1) if peepholes.shape == (len(self.peepholes), units) else peepholes
+            blocks = self._split(flat, self.peepholes, "peepholes", 1, units)
+            params["weight_ch"] = np.stack([blocks[gate] for gate in self._peepholes(own)])
         return params
 
-    def _read_biases(self, biases: dict[str, Blocks], reset_after: bool) -> dict[str, np.ndarray]:
+    def _read_biases(self, biases: dict[str, Blocks], reset_after: bool, own: Sequence[str]) -> dict[str, np.ndarray]:
         if not biases:
             return {}
         zeros = {gate: np.zeros_like(block) for gate, block in next(iter(biases.values())).items()}
         first, second = biases.get("bias", zeros), biases.get("recurrent_bias", zeros)
         apart = (CANDIDATE,) if self.resets and reset_after else ()
         summed = {gate: first[gate] if gate in apart else first[gate] + second[gate] for gate in first}
-        return {"bias": _join(summed, _gates(self.kind)), **{f"bias_h{gate}": second[gate].copy() for gate in apart}}
+        return {"bias": _join(summed, own), **{f"bias_h{gate}": second[gate].copy() for gate in apart}}
 
-    def write(self, params: Mapping[str, np.ndarray], *, reset_after: bool = True) -> dict[str, np.ndarray]:
+    def write(
+        self, params: Mapping[str, np.ndarray], *, reset_after: bool = True, gates: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """The format's arrays of seqkit's parameters: arguments for :meth:`read`, which gives `params` again.
 
-        A second bias that the format must have is 0 where ours is one sum.  Gates that our cell has not, as a
-        coupled one, are 0.
+        A second bias that the format must have is 0 where ours is one sum, and so are weights of gates that are not
+        among the cell's `gates`.
 
         Examples
         --------
@@ -140,22 +146,22 @@ class Dialect:
         [[2, 1, 3]]
         """
         self._check_reset(reset_after)
-        own = _gates(self.kind)
+        own = gates or _gates(self.kind)
         kernel, recurrent = (
-            self._foreign(self._split(params[name], own, name, 2)) for name in ("weight_ih", "weight_hh")
+            _filled(self._split(params[name], own, name, 2), self.gates) for name in ("weight_ih", "weight_hh")
         )
         arrays = (
             {"kernel": kernel, "recurrent": recurrent} if self.rows else {"kernel": kernel.T, "recurrent": recurrent.T}
         )
         if "bias" in params:
-            arrays |= self._write_biases(params)
+            arrays |= self._write_biases(params, own)
         if "weight_ch" in params:
-            blocks = dict(zip(_peepholes(self.kind), params["weight_ch"], strict=True))
-            arrays["peepholes"] = _join(blocks, self.peepholes)
+            blocks = dict(zip(self._peepholes(own), params["weight_ch"], strict=True))
+            arrays["peepholes"] = _filled(blocks, self.peepholes)
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
-    def _write_biases(self, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        bias = self._foreign(self._split(params["bias"], _gates(self.kind), "bias", 1))
+    def _write_biases(self, params: Mapping[str, np.ndarray], own: Sequence[str]) -> dict[str, np.ndarray]:
+        bias = _filled(self._split(params["bias"], own, "bias", 1), self.gates)
         apart = f"bias_h{CANDIDATE}"
         if not self.two_biases and apart not in params:
             return {"bias": bias}
@@ -164,10 +170,9 @@ class Dialect:
             second[CANDIDATE] = params[apart]
         return {"bias": bias, "recurrent_bias": _join(second, self.gates)}
 
-    def _foreign(self, blocks: Blocks) -> np.ndarray:
-        """Blocks of our gates in the format's order."""
-        zeros = np.zeros_like(next(iter(blocks.values())))
-        return _join({gate: blocks.get(gate, zeros) for gate in self.gates}, self.gates)
+    def _peepholes(self, own: Sequence[str]) -> list[str]:
+        """Rows of ``weight_ch``, in our order."""
+        return [gate for gate in _gates(self.kind) if gate in self.peepholes and gate in own]
 
     def _check_reset(self, reset_after: bool) -> None:
         if self.resets and reset_after not in self.resets:
@@ -188,19 +193,18 @@ def _join(blocks: Mapping[str, np.ndarray], gates: Sequence[str]) -> np.ndarray:
     return np.concatenate([blocks[gate] for gate in gates])
 
 
+def _filled(blocks: Blocks, gates: Sequence[str]) -> np.ndarray:
+    """Blocks in this order, 0 where there is none."""
+    zeros = np.zeros_like(next(iter(blocks.values())))
+    return _join({gate: blocks.get(gate, zeros) for gate in gates}, gates)
+
+
 @lru_cache(maxsize=64)
-def _cell(kind: str) -> Any:
-    return create(kind, 1).cell  # type: ignore[attr-defined]
-
-
 def _gates(kind: str) -> tuple[str, ...]:
     """The gates in our order."""
-    return _cell(kind).gates
-
-
-def _peepholes(kind: str) -> tuple[str, ...]:
-    """The rows of ``weight_ch``."""
-    return _cell(kind).parameters()["weight_ch"].rows
+    layer = create(kind, 1)
+    assert isinstance(layer, Recurrent)
+    return layer.cell.gates
 
 
 _torch = partial(
@@ -224,7 +228,7 @@ _onnx = partial(
     rows=True,
     two_biases=True,
     bias="Wb + Rb",
-    clip="bounds what enters each activation",
+    clip="bounds the sums that enter the gates' activations, not the cell state that enters h",
     padding="each direction inside its sequence_lens, where the reverse one starts; zeros after it",
 )
 _rtneural = partial(Dialect, "rtneural", rows=False, bias="one", padding="none, it runs streams")
@@ -233,13 +237,14 @@ _AFTER = "after the product, n = tanh(x + r (U h + b))"
 _BEFORE = "before the product, n = tanh(x + U (r h) + b)"
 _TWO = "two rows, the input's and the state's"
 _UPDATE = "h' = z h + (1 - z) n"
-_COUPLED = "c' = f c + i g; input_forget=1: f = 1 - i"
+_CELL = "c' = f c + i g"
+_COUPLED = f"{_CELL}; input_forget=1: f = 1 - i, in place of the forget gate"
 
 DIALECTS = (
-    _torch("lstm", ("i", "f", "g", "o")),
+    _torch("lstm", ("i", "f", "g", "o"), update=_CELL),
     _torch("gru", ("r", "z", "n"), resets=(True,), reset=_AFTER, update=_UPDATE),
     _torch("simple_rnn", ("h",)),
-    _keras("lstm", ("i", "f", "g", "o")),
+    _keras("lstm", ("i", "f", "g", "o"), update=_CELL),
     _keras(
         *("gru", ("z", "r", "n")),
         resets=(True, False),
@@ -257,7 +262,7 @@ DIALECTS = (
         update=_UPDATE,
     ),
     _onnx("simple_rnn", ("h",)),
-    _rtneural("lstm", ("i", "f", "g", "o")),
+    _rtneural("lstm", ("i", "f", "g", "o"), update=_CELL),
     _rtneural("gru", ("z", "r", "n"), resets=(True,), bias=_TWO, reset=_AFTER, update=_UPDATE),
 )
 
