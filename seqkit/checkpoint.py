@@ -1,9 +1,13 @@
 """Model files: arrays and a description in one safetensors file.
 
-The format, version 1
+The format
   A safetensors file.  Its metadata hold one entry, "seqkit", a JSON object: the description with
   "format_version" and "sha256", a checksum over the rest of the description and every array's
   name, type, shape and bytes.  Nothing in a file is ever executed.  Equal models give equal files.
+
+Versions
+  1: a model of layers.  2: a description with a "kind", which says what else the model is.
+  A file has the lowest version that says what is in it, so that older versions of seqkit read it.
 
 Reading
   The whole file is read and checked before anything is made of it.  It is not mapped into
@@ -34,7 +38,8 @@ from seqkit.errors import ConfigError, LoadError
 from seqkit.limits import parse_json, read_file
 from seqkit.safetensors_header import read_header
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest that is read; all older ones are, too."""
 TEMPORARY = ".seqkit-*.tmp"
 """Names of files that are being written, or were when the process was killed."""
 
@@ -68,14 +73,14 @@ def write(path: str | os.PathLike[str], description: Mapping[str, Any], arrays: 
     """
     # safetensors 0.8.0 writes the memory of a strided array as if it were contiguous.
     packed = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
-    versioned = {"format_version": FORMAT_VERSION, **description}
+    versioned = {"format_version": 2 if "kind" in description else 1, **description}
     text = _json({**versioned, "sha256": _checksum(versioned, packed)})
     data = save(packed, {"seqkit": text})
     try:
         _description(data, path)
     except LoadError as error:  # what cannot be read again must not take the place of what can
         raise ConfigError(f"This model cannot be saved: {error}") from None
-    _replace(Path(path), data)
+    replace(Path(path), data)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -136,7 +141,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes) -> None:
+    """Write a file, in one step that either happens or does not; one that exists keeps its permissions."""
     target = Path(os.path.realpath(path))  # a link stays a link
     temporary = target.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:

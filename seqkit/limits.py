@@ -69,27 +69,36 @@ def read_file(path: str | os.PathLike[str], limit: int = LIMITS.file) -> bytes:
     ...     read_file(path)
     b'abc'
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            data = _contents(descriptor, path, limit)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise LoadError(f"{path}: cannot be read ({error.strerror}); check the name and the permissions.") from error
+    data = _read(path, limit, None)
     if len(data) > limit:  # it has grown meanwhile
         raise LoadError(f"{path}: the file has more than {limit} bytes, which are read at most.")
     return data
 
 
-def _contents(descriptor: int, path: str | os.PathLike[str], limit: int) -> bytes:
+def first_bytes(path: str | os.PathLike[str], count: int, limit: int = LIMITS.file) -> bytes:
+    """The first `count` bytes of a file, or all it has; checked and refused as by :func:`read_file`."""
+    return _read(path, limit, count)
+
+
+def _read(path: str | os.PathLike[str], limit: int, count: int | None) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            return _contents(descriptor, path, limit, count)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise LoadError(f"{path}: cannot be read ({error.strerror}); check the name and the permissions.") from error
+
+
+def _contents(descriptor: int, path: str | os.PathLike[str], limit: int, count: int | None) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise LoadError(f"{path}: not a regular file; give the name of a model file.")
     if status.st_size > limit:
         raise LoadError(f"{path}: the file has {status.st_size} bytes, at most {limit} are read.")
     with open(descriptor, "rb", closefd=False) as file:
-        return file.read(status.st_size + 1)
+        return file.read(status.st_size + 1 if count is None else count)
 
 
 def array_bytes(shape: Iterable[int], itemsize: int, owner: str, rank: int = LIMITS.rank) -> int:

@@ -345,8 +345,15 @@ class Sequential(Stack):
             If the file cannot be read, is damaged, is not a seqkit model, is newer than this
             seqkit, or holds a layer that is not installed.
         """
+        return cls.rebuild(*checkpoint.read(path), path)
+
+    @classmethod
+    def rebuild(
+        cls, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: str | os.PathLike[str]
+    ) -> Self:
+        """The model of what is in a file; `path` is for errors."""
         model = cls()
-        model._recipe = saving.rebuild(model, path, *checkpoint.read(path))
+        model._recipe = saving.rebuild(model, path, description, arrays)
         return model
 
     def _samples(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> Samples:
@@ -391,8 +398,3 @@ class Sequential(Stack):
     def _build_for(self, samples: Samples, rng: np.random.Generator) -> None:
         if not self.built:
             self.build(1 if self.accepts_ids else samples.features, rng)
-
-
-def load(path: str | os.PathLike[str]) -> Sequential:
-    """A model from a file, see :meth:`Sequential.load`."""
-    return Sequential.load(path)

@@ -48,6 +48,8 @@ def rebuild(
 
     The description is believed only as far as there are arrays: layers larger than those are refused unbuilt.
     """
+    if "kind" in description:
+        raise LoadError(f"{path}: not a model of layers but a {description['kind']!r:.80}; load it with seqkit.load.")
     try:
         with at_most(ROOM * sum(array.size for array in arrays.values()) + SLACK):
             return _filled(model, description, arrays)

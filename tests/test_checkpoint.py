@@ -209,10 +209,10 @@ class TestDamage:
         with pytest.raises(LoadError, match="not a regular file"):
             Sequential.load(path.parent)
 
-    @pytest.mark.parametrize("version", [2, 0, "1", None, 1.5])
+    @pytest.mark.parametrize("version", [3, 0, "1", None, 1.5])
     def test_other_versions(self, model: Sequential, path: Path, version: Any) -> None:
         checkpoint.write(path, {"format_version": version}, {})
-        with pytest.raises(LoadError, match=r"this seqkit reads 1 to 1; update seqkit"):
+        with pytest.raises(LoadError, match=r"this seqkit reads 1 to 2; update seqkit"):
             Sequential.load(path)
 
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES: dict[str, str] = {}
+_HOMES = {
+    "from_rtneural": "seqkit.interop.rtneural",
+    "load": "seqkit.interop.formats",
+    "prove": "seqkit.interop.proof",
+    "read": "seqkit.interop.formats",
+    "save": "seqkit.interop.formats",
+    "to_rtneural": "seqkit.interop.rtneural",
+}
 
 __all__ = sorted(_HOMES)
 

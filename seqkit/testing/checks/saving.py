@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from seqkit import registry
-from seqkit.model import Sequential, load
+from seqkit.model import Sequential
 from seqkit.testing.checks.declaration import author_class, registered_class
 from seqkit.testing.data import Data, Make, assert_same_bits, infer, run
 from seqkit.testing.kinds import needs
@@ -64,7 +64,7 @@ def check_saving(make: Make) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         model.save(path)
-        found = load(path)
+        found = Sequential.load(path)
     again = found.layers[0]
     assert type(again) is type(layer), f"a {type(layer).__name__} comes back as {type(again).__name__}"
     assert again.config() == layer.config(), f"configuration {layer.config()} comes back as {again.config()}"
