@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import types
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from checks.language import LANGUAGE, Groups
 from checks.plain import PlainRNN
 from checks.subjects import maker
 from checks.zoo import ZOO
+from mutation import changed
 
 import seqkit
 import seqkit.cells.gru
@@ -30,16 +30,6 @@ from seqkit.sequences import as_sequences
 from seqkit.testing.data import Make, fill
 
 Change = tuple[str, str, str]
-
-
-def changed(module: types.ModuleType, before: str, after: str) -> Any:
-    """A copy of a module with one piece of its text changed."""
-    path = Path(str(module.__file__))
-    text = path.read_text()
-    assert before in text, f"{path.name} has no {before!r}"
-    copy = types.ModuleType(module.__name__)
-    exec(compile(text.replace(before, after), str(path), "exec"), vars(copy))
-    return copy
 
 
 def make_of(layer_class: Any, units: int = 6, **fixed: Any) -> Make:

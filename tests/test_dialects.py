@@ -1,0 +1,114 @@
+"""The table of dialects: every row is proven, and so is the proof."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+from dialect_mutants import MUTANTS
+from dialect_proof import prove
+from dialect_table import PAGE, page_with, tables
+from foreign_cases import answer, assert_same
+from mutation import changed
+from test_references import MODULES, TOLERANCE, frozen
+
+import seqkit
+from seqkit.errors import ConvertError, SeqkitError, ShapeError
+from seqkit.interop import dialects
+from seqkit.interop.dialects import DIALECTS, find
+
+
+def test_every_row() -> None:
+    prove(dialects)
+
+
+def test_rows_are_named_once_and_cover_the_formats() -> None:
+    names = [(row.format, row.kind) for row in DIALECTS]
+    assert len(names) == len(set(names)) == 12
+    assert {format for format, _ in names} == {"torch", "keras", "onnx", "rtneural"}
+
+
+def test_the_page_shows_the_table() -> None:
+    page = PAGE.read_text()
+    assert page == page_with(tables(), page), "run python tests/dialect_table.py"
+
+
+def test_there_are_enough_mutants() -> None:
+    assert len(MUTANTS) >= 40
+    assert len({(module, before, after) for module, before, after in MUTANTS.values()}) == len(MUTANTS)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutant_is_found(name: str) -> None:
+    module, before, after = MUTANTS[name]
+    mutant = changed(dialects if module == "dialects" else MODULES[module], before, after)
+    with np.errstate(all="ignore"), pytest.raises((AssertionError, SeqkitError, ValueError)):
+        prove(mutant) if module == "dialects" else compare(module, mutant)
+
+
+def compare(library: str, module: ModuleType) -> None:
+    """A reference against what the library answered."""
+    for case, expected in frozen(library).values():
+        assert_same(answer(case, module), expected, TOLERANCE[library])
+
+
+@pytest.mark.parametrize("kind", ["lstm", "peephole"])
+def test_a_cell_without_the_forget_gate(kind: str) -> None:
+    """Weights of a gate that the cell has not are dropped, and written as 0."""
+    rng, gates, row = np.random.default_rng(0), ("i", "g", "o"), find("onnx", kind)
+    params = {"weight_ih": (6, 3), "weight_hh": (6, 2), "bias": (6,)} | ({"weight_ch": (2, 2)} if row.peepholes else {})
+    own = {name: rng.standard_normal(shape) for name, shape in params.items()}
+    written = row.write(own, gates=gates)
+    for name in ("kernel", "recurrent", "bias"):
+        assert not np.split(written[name], 4)[2].any()
+    for name, array in row.read(**written, gates=gates).items():
+        np.testing.assert_array_equal(array, own[name])
+    whole = row.read(**written)
+    assert set(whole["weight_ih"][2:4].ravel()) == {0.0}
+
+
+def test_weight_of_peepholes_is_in_the_order_of_the_cell() -> None:
+    rows = seqkit.create("peephole", 1).cell.parameters()["weight_ch"].rows
+    peepholes = np.array([[1.0], [2.0], [3.0]])  # i, o, f
+    read = find("onnx", "peephole").read(np.ones((4, 1)), np.ones((4, 1)), peepholes=peepholes)
+    assert dict(zip(rows, read["weight_ch"][:, 0], strict=True)) == {"i": 1.0, "f": 3.0, "o": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("kernel", (18, 3)),
+        ("kernel", (20,)),
+        ("kernel", (0, 3)),
+        ("recurrent", (16, 5)),
+        ("recurrent", (20, 5, 1)),
+        ("bias", (21,)),
+        ("recurrent_bias", (1, 20)),
+        ("peepholes", (5, 3)),
+        ("peepholes", (12,)),
+    ],
+)
+def test_arrays_that_do_not_belong_together(name: str, shape: tuple[int, ...]) -> None:
+    arrays = {"kernel": (20, 3), "recurrent": (20, 5), "bias": (20,), "recurrent_bias": (20,), "peepholes": (15,)}
+    with pytest.raises(ShapeError, match=f"onnx peephole: {name} has shape"):
+        find("onnx", "peephole").read(**{key: np.ones(size) for key, size in (arrays | {name: shape}).items()})
+
+
+def test_peepholes_where_there_are_none() -> None:
+    with pytest.raises(ShapeError, match="peepholes"):
+        find("torch", "lstm").read(np.ones((4, 1)), np.ones((4, 1)), peepholes=np.ones(3))
+
+
+@pytest.mark.parametrize("format", ["torch", "rtneural"])
+def test_a_reset_that_the_format_has_not(format: str) -> None:
+    params = dict(seqkit.GRU(2, reset_after=False).build(3, seed=0).params)
+    with pytest.raises(ConvertError, match=f"{format} gru: reset_after=False cannot be represented"):
+        find(format, "gru").write(params, reset_after=False)
+
+
+def test_a_cell_that_the_format_has_not() -> None:
+    with pytest.raises(ConvertError, match="keras: there is no layer for 'peephole', only for lstm, gru, simple_rnn"):
+        find("keras", "peephole")
+    with pytest.raises(ConvertError, match=r"caffe: .* only for no cell at all"):
+        find("caffe", "lstm")
