@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,10 +12,9 @@ import numpy as np
 
 from seqkit._core import threads as using_threads
 from seqkit.cli.console import Console, print_json, print_table
-from seqkit.cli.options import check_usage, data_options, network_options, output_options
+from seqkit.cli.options import check_usage, data_options, network_options, output_options, writable
 from seqkit.data.dataset import Series
 from seqkit.data.files import EMBEDDED, Columns, companion, is_table, locate, read_sequences, read_series
-from seqkit.errors import ConfigError
 from seqkit.model import Sequential
 from seqkit.tasks import classify, forecast, regress
 from seqkit.tasks.picture import draw_forecast
@@ -108,20 +106,6 @@ def draw(path: Path, series: Series, values: np.ndarray, figures: Facts, console
         console.remark("no picture was drawn: matplotlib is missing; install it with: pip install matplotlib")
         return False
     return True
-
-
-def writable(name: str) -> Path:
-    """A path in a folder that can be written to; asked before the work, not after it.
-
-    Raises
-    ------
-    ConfigError
-        If the folder does not exist or cannot be written to.
-    """
-    path = Path(name)
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"{name} cannot be written: {path.parent} must be a folder that exists and is writable.")
-    return path
 
 
 def _named(name: str) -> str:

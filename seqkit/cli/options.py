@@ -1,7 +1,8 @@
-"""The options of ``seqkit fit``."""
+"""Options of the commands, most of them those of ``seqkit fit``."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ import click
 
 from seqkit import registry
 from seqkit.data.files import is_table
-from seqkit.errors import UnknownLayerError
+from seqkit.errors import ConfigError, UnknownLayerError
 from seqkit.tasks.settings import Settings, is_recurrent
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,6 +101,20 @@ def check_usage(path: Path, given: dict[str, Any]) -> None:
         _forbid(given, SEQUENCES_ONLY, "is for sequences; group the rows of the table with --id")
     else:
         _forbid(given, FORECAST_ONLY, "is for forecasts, and these are sequences")
+
+
+def writable(name: str) -> Path:
+    """A path in a folder that can be written to; asked before the work, not after it.
+
+    Raises
+    ------
+    ConfigError
+        If the folder does not exist or cannot be written to.
+    """
+    path = Path(name)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{name} cannot be written: {path.parent} must be a folder that exists and is writable.")
+    return path
 
 
 def _forbid(given: dict[str, Any], names: tuple[str, ...], reason: str) -> None:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "convert": "seqkit.interop.convert",
     "from_rtneural": "seqkit.interop.rtneural",
     "load": "seqkit.interop.formats",
     "prove": "seqkit.interop.proof",

@@ -154,7 +154,7 @@ def read(path: str | os.PathLike[str], format: str | None = None, **options: Any
     found = find(path, format)
     for option in options:
         if option not in found.options:
-            raise ConfigError(f"{path}: a {found.title} takes no {option}.")
+            raise ConfigError(f"{path} ({found.title}): there is no {option} to choose in this format.")
     imported: Imported = _function(found.reader)(path, **options)
     return imported
 
@@ -199,7 +199,7 @@ def save(model: Any, path: str | os.PathLike[str], **options: Any) -> None:
     writer, known = writer_of(path)
     for option in options:
         if option not in known:
-            raise ConfigError(f"{path}: a file of this format takes no {option}.")
+            raise ConfigError(f"{path}: there is no {option} to choose in this format.")
     _function(writer)(model, path, **options)
 
 

@@ -88,7 +88,7 @@ class Proof:
             worst = max(self.differences, key=lambda difference: difference.error - difference.tolerance)
             raise CheckError(
                 f"{owner}: not the same model: output {worst.output!r} differs from that of {self.oracle} by "
-                f"{worst.error:.3g}, at most {worst.tolerance:.3g} is allowed; please report it with the file."
+                f"{worst.error:.3g}, at most {worst.tolerance:.3g} is allowed."
             )
 
 

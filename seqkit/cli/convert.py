@@ -1,0 +1,132 @@
+"""``seqkit convert``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from seqkit.cli.console import print_json, print_table
+from seqkit.cli.options import POSITIVE, writable
+from seqkit.errors import CheckError
+from seqkit.importing import load_plugin
+from seqkit.interop import formats
+from seqkit.interop.convert import convert as run
+from seqkit.interop.proof import Proof
+from seqkit.model import Sequential
+
+CASES = 16
+"""Inputs that a model is proven with."""
+
+
+def format_name(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    """A known format; anything else is wrong usage."""
+    names = [format.name for format in formats.FORMATS]
+    if name is not None and name not in names:
+        raise click.BadParameter(f"there is no format {name!r}; choose one of {', '.join(names)}.")
+    return name
+
+
+@click.command()
+@click.argument("source")
+@click.argument("out")
+@click.option("--from", "format", callback=format_name, metavar="NAME", help="Format of SOURCE.  [default: found]")
+@click.option("--mapping", metavar="FILE", help="Which tensors of a PyTorch file make which layers.")
+@click.option("--prefix", metavar="TEXT", help="Beginning of the names of the tensors of a PyTorch file to read.")
+@click.option("--opset", type=POSITIVE, metavar="N", help="Version of the ONNX operators to write.")
+@click.option("--tolerance", type=click.FloatRange(0), metavar="X", help="Largest error.  [default: 1e-05 for float32]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Source of the inputs.")
+@click.option("--no-proof", is_flag=True, help="Convert without running the models.")
+@click.option("--plugin", "plugins", metavar="NAME", multiple=True, help="Package whose layers SOURCE may use.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def convert(
+    source: str, out: str, format: str | None, tolerance: float | None, seed: int, no_proof: bool,
+    plugins: Sequence[str], as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Make the model file OUT of the model file SOURCE, and prove that it is the same model.
+
+    \b
+    SOURCE is told by its content:
+      a PyTorch state dict (.pt, .pth, .safetensors), a Keras model (.keras, .h5),
+      an ONNX model, an RTNeural model (.json), a seqkit model
+    OUT is written by its ending:
+      .safetensors  a seqkit model, for `seqkit predict` and seqkit.load
+      .onnx         an ONNX model
+      .json         an RTNeural model
+
+    Both files are run on the same random inputs by seqkit and by the other library, where it is installed, else by its
+    equations in float64.  Where the largest error is too large, or something cannot be represented exactly, nothing is
+    written and the exit code is 1.
+    """
+    for package in plugins:
+        load_plugin(package)
+    given = {name: value for name, value in options.items() if value is not None}
+    proofs: list[dict[str, Any]] = []
+    facts: dict[str, Any] = {"source": source, "out": None, "model": None, "proofs": proofs}
+    failure = None
+    try:
+        model = run(
+            source,
+            writable(out),
+            format,
+            cases=0 if no_proof else CASES,
+            seed=seed,
+            tolerance=tolerance,
+            reading={name: value for name, value in given.items() if name != "opset"},
+            writing={name: value for name, value in given.items() if name == "opset"},
+            told=lambda file, title, proof: proofs.append(proof_facts(file, title, proof)),
+        )
+        facts |= {"out": out, "model": model_facts(model)}
+    except CheckError as error:
+        failure = error
+    (print_json if as_json else print_facts)(facts)
+    if failure is not None:
+        raise failure
+
+
+def proof_facts(file: str, title: str, proof: Proof) -> dict[str, Any]:
+    """What a proof has shown, as plain values."""
+    return {"file": file, "format": title, "holds": proof.holds, **proof.facts()}
+
+
+def model_facts(model: Any) -> list[dict[str, Any]]:
+    """The parts of a model, as plain values."""
+    if not isinstance(model, Sequential):
+        return [{"layer": type(model).__name__, "units": None, "parameters": None}]
+    return [
+        {
+            "layer": layer.name,
+            "units": layer.output_size,
+            "parameters": sum(array.size for array in layer.params.values()),
+        }
+        for layer in model.layers
+    ]
+
+
+def print_facts(facts: dict[str, Any]) -> None:
+    """Two tables: the model, and the proofs."""
+    if facts["model"] is not None:
+        rows = [(part["layer"], _number(part["units"]), _number(part["parameters"])) for part in facts["model"]]
+        print_table([("layer", "units", "parameters"), *rows])
+        click.echo()
+    if facts["proofs"]:
+        heads = ("file", "format", "compared with", "inputs", "largest error", "allowed")
+        print_table([heads, *_rows(facts["proofs"])])
+    for proof in facts["proofs"]:
+        if proof["remark"]:
+            click.echo(proof["remark"])
+
+
+def _rows(proofs: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    rows = []
+    for proof in proofs:
+        for output in proof["outputs"]:
+            error = "other shape or NaN" if output["error"] is None else f"{output['error']:.2g} ({output['output']})"
+            where = (proof["file"], proof["format"], proof["compared_with"], str(proof["inputs"]))
+            rows.append((*where, error, f"{output['tolerance']:.2g}"))
+    return rows
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
