@@ -27,6 +27,7 @@ _HOMES = {
     "seqkit.layers.dropout": ("Dropout",),
     "seqkit.layers.embedding": ("Embedding",),
     "seqkit.layers.last_step": ("LastStep",),
+    "seqkit.layers.prelu": ("PReLU",),
     "seqkit.model": ("Sequential",),
     "seqkit.precision": ("PrecisionReport", "precision_report"),
     "seqkit.recurrent": ("Recurrent",),

@@ -38,6 +38,7 @@ BUILT_IN = {
     "dropout": "seqkit.layers.dropout:Dropout",
     "embedding": "seqkit.layers.embedding:Embedding",
     "last_step": "seqkit.layers.last_step:LastStep",
+    "prelu": "seqkit.layers.prelu:PReLU",
 }
 
 T = TypeVar("T", bound=type)

@@ -18,6 +18,7 @@ OPTIONS = (
     seqkit.Bidirectional(seqkit.LSTM(4), "mul"),
     seqkit.Dense(4, activation="softmax"),
     seqkit.Dropout(0.4, noise_shape=(None, 1, None)),
+    seqkit.PReLU("random_uniform"),
 )
 
 

@@ -51,7 +51,13 @@ def test_built_in_names(name: str) -> None:
 @pytest.mark.parametrize("name", registry.BUILT_IN)
 def test_configurations_come_back(name: str) -> None:
     inner = seqkit.GRU(3, reset_after=False)
-    arguments: dict[str, Any] = {"bidirectional": [inner], "dropout": [0.5], "embedding": [7, 3], "last_step": []}
+    arguments: dict[str, Any] = {
+        "bidirectional": [inner],
+        "dropout": [0.5],
+        "embedding": [7, 3],
+        "last_step": [],
+        "prelu": [],
+    }
     layer = registry.create(name, *arguments.get(name, [3]))
     described = registry.spec(layer)
     again = registry.from_spec(described)

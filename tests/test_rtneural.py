@@ -88,6 +88,20 @@ class TestReading:
             imported.model.params["0.bias_hn"] = 0 * imported.model.params["0.bias_hn"]
             assert not prove(imported).holds
 
+    @pytest.mark.parametrize("shared", [False, True])
+    def test_slopes(self, put: Callable[[Any], Path], shared: bool, tmp_path: Path) -> None:
+        whole = document("dense", seed=6)
+        units = whole["layers"][0]["shape"][-1]
+        slopes = [0.25] if shared else np.random.default_rng(0).normal(size=units).tolist()
+        whole["layers"].append({"type": "prelu", "activation": "", "shape": [None, None, units], "weights": [[slopes]]})
+        imported = read(put(whole))
+        assert prove(imported).error < 2e-6
+        to_rtneural(imported.model, tmp_path / "again.json")
+        x = np.random.default_rng(0).normal(size=(2, 7, 2))
+        np.testing.assert_array_equal(from_rtneural(tmp_path / "again.json").predict(x), imported.model.predict(x))
+        imported.model.params["1.alpha"] = 1 - imported.model.params["1.alpha"]
+        assert not prove(imported).holds
+
     def test_in_double_precision(self, put: Callable[[Any], Path]) -> None:
         imported = read(put(document("gru", "lstm", "dense", seed=4)), dtype="float64")
         proof = prove(imported)

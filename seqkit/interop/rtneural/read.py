@@ -109,7 +109,7 @@ def _params(spec: Spec) -> dict[str, np.ndarray]:
         kernel, bias = spec.weights
         return {"weight": kernel.T, "bias": bias}
     if spec.kind == "prelu":
-        return {"slope": np.broadcast_to(spec.weights[0][0], (spec.units,))}
+        return {"alpha": np.broadcast_to(spec.weights[0][0], (spec.units,))}
     if spec.kind == "activation":
         return {}
     kernel, recurrent, bias = spec.weights

@@ -93,7 +93,7 @@ def _activation(layer: Any, owner: str) -> Written:
 
 
 def _prelu(layer: Any, owner: str) -> Written:
-    return "prelu", "", [layer.params["slope"][None]]
+    return "prelu", "", [layer.params["alpha"][None]]
 
 
 def _recurrent(layer: Any, owner: str) -> Written:
