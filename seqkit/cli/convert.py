@@ -107,8 +107,7 @@ def model_facts(model: Any) -> list[dict[str, Any]]:
 def print_facts(facts: dict[str, Any]) -> None:
     """Two tables: the model, and the proofs."""
     if facts["model"] is not None:
-        rows = [(part["layer"], _number(part["units"]), _number(part["parameters"])) for part in facts["model"]]
-        print_table([("layer", "units", "parameters"), *rows])
+        print_table([("layer", "units", "parameters"), *map(_part, facts["model"])])
         click.echo()
     if facts["proofs"]:
         heads = ("file", "format", "compared with", "inputs", "largest error", "allowed")
@@ -118,8 +117,12 @@ def print_facts(facts: dict[str, Any]) -> None:
             click.echo(proof["remark"])
 
 
+def _part(part: dict[str, Any]) -> tuple[str, ...]:
+    return part["layer"], _number(part["units"]), _number(part["parameters"])
+
+
 def _rows(proofs: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for proof in proofs:
         for output in proof["outputs"]:
             error = "other shape or NaN" if output["error"] is None else f"{output['error']:.2g} ({output['output']})"
