@@ -10,6 +10,8 @@ from typing import Any
 
 _HOMES = {
     "convert": "seqkit.interop.convert",
+    "GraphModel": "seqkit.interop.onnx.graph_model",
+    "from_onnx": "seqkit.interop.onnx",
     "from_rtneural": "seqkit.interop.rtneural",
     "load": "seqkit.interop.formats",
     "prove": "seqkit.interop.proof",

@@ -39,35 +39,37 @@ class ExternalFiles:
             If there is no such file, or no folder is known.
         """
         place = _place(entries, owner)
-        if self.folder is None:
-            raise LoadError(f"{owner}: the numbers are in {place['location']!r} beside the model; give its path.")
-        parts = _parts(place["location"], owner)
+        location = place["location"]
+        owner = f"{owner}: its numbers in {location!r:.200}"
+        parts = _parts(location, owner)
         offset, length = _number(place, "offset", 0, owner), _number(place, "length", nbytes, owner)
         if length != nbytes:
-            raise UnsafeFileError(f"{owner}: the shape needs {nbytes} bytes, {length} are said to be in {parts[-1]}.")
+            raise UnsafeFileError(f"{owner} are {length} bytes, the shape needs {nbytes}.")
+        if self.folder is None:
+            raise LoadError(f"{owner} cannot be read from the bytes of the model alone; give the path of its file.")
         try:
             descriptor = _open(self.folder, parts)
         except OSError as error:
             raise LoadError(
-                f"{owner}: {place['location']!r} cannot be read ({error.strerror}); it must be a regular file inside "
-                "the model's folder, not reached through links."
+                f"{owner} cannot be read ({error.strerror}); they must be in a regular file inside the model's "
+                "folder, not reached through links."
             ) from error
         try:
-            self._check(os.fstat(descriptor), offset, nbytes, f"{owner}: {place['location']!r}")
+            self._check(os.fstat(descriptor), offset, nbytes, owner)
             return _bytes_at(descriptor, offset, nbytes, owner)
         finally:
             os.close(descriptor)
 
     def _check(self, status: os.stat_result, offset: int, nbytes: int, owner: str) -> None:
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            raise UnsafeFileError(f"{owner} is not a regular file with one name; copy it into the model's folder.")
+            raise UnsafeFileError(f"{owner} are not in a regular file with one name; copy it into the model's folder.")
         read = self._read
         read[status.st_dev, status.st_ino] += nbytes
         if status.st_size > LIMITS.file:
-            raise LoadError(f"{owner} has {status.st_size} bytes, at most {LIMITS.file} are read.")
+            raise LoadError(f"{owner} are in a file of {status.st_size} bytes, at most {LIMITS.file} are read.")
         if offset + nbytes > status.st_size or read[status.st_dev, status.st_ino] > status.st_size:
             raise UnsafeFileError(
-                f"{owner} has {status.st_size} bytes, fewer than the model says, or several tensors share them."
+                f"{owner} are {nbytes} bytes from {offset} on, the file has {status.st_size} for all tensors together."
             )
 
 
@@ -84,16 +86,14 @@ def _place(entries: list[Record], owner: str) -> dict[str, str]:
 def _parts(location: str, owner: str) -> list[str]:
     parts = location.removeprefix("./").split("/")
     if any(part in ("", ".", "..") for part in parts) or any(letter in location for letter in "\\:\0"):
-        raise UnsafeFileError(
-            f"{owner}: external data at {location!r:.200}; only files in the model's folder are read."
-        )
+        raise UnsafeFileError(f"{owner} would be outside of the model's folder; only files inside it are read.")
     return parts
 
 
 def _number(place: dict[str, str], key: str, default: int, owner: str) -> int:
     text = place.get(key, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise UnsafeFileError(f"{owner}: {key} of external data is {text!r:.50}, expected a number from 0 on.")
+        raise UnsafeFileError(f"{owner}: {key} is {text!r:.50}, expected a number from 0 on.")
     return int(text)
 
 
@@ -117,6 +117,6 @@ def _bytes_at(descriptor: int, offset: int, nbytes: int, owner: str) -> bytearra
     while done < nbytes:
         count = os.preadv(descriptor, [view[done:]], offset + done)
         if count == 0:
-            raise LoadError(f"{owner}: the file of its numbers became shorter while it was read; try again.")
+            raise LoadError(f"{owner} became fewer while they were read; try again.")
         done += count
     return data

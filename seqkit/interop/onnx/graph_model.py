@@ -9,9 +9,12 @@ from typing import Any, Self
 import numpy as np
 
 from seqkit.errors import ConfigError, ConvertError, DTypeError, LoadError, ShapeError
+from seqkit.interop.imported import Imported, Oracle
+from seqkit.interop.onnx.drawing import draw
 from seqkit.interop.onnx.messages import Model, Value, decode, encode
 from seqkit.interop.onnx.operators.table import OPERATORS
 from seqkit.interop.onnx.program import Operators, Program, require_known
+from seqkit.interop.onnx.runtime import runtime
 
 OLDEST, NEWEST = 7, 28
 """Versions of ONNX' operators that are read."""
@@ -165,6 +168,33 @@ class GraphModel:
         model = decode(graph.tobytes())
         constants = {name.removeprefix(INITIALIZER): a for name, a in arrays.items() if name.startswith(INITIALIZER)}
         return cls(replace(model, graph=replace(model.graph, initializers={**model.graph.initializers, **constants})))
+
+    def imported(self, source: str, file: str | None = None) -> Imported:
+        """The model with what proves it: drawn inputs, ONNX' operators in float64, and ONNX Runtime if it is there.
+
+        Parameters
+        ----------
+        source : str
+            What the model was, for people.
+        file : str, optional
+            The ONNX file for ONNX Runtime, without which it gets the graph as it is written here.
+        """
+        needed = [value for value in self.inputs if value.name not in self._defaults]
+
+        def reference() -> Oracle:
+            from seqkit.interop.onnx.widened import REFERENCE, widened
+
+            exact = GraphModel(widened(self.model), REFERENCE)
+            return Oracle("float64 reference of ONNX' operators", exact.run)
+
+        return Imported(
+            model=self,
+            source=source,
+            run=self.run,
+            draw=lambda rng: draw(self.model.graph, needed, self.run, rng),
+            reference=reference,
+            peer=lambda: runtime(encode(self.model) if file is None else file),
+        )
 
     def __reduce__(self) -> Any:
         return type(self), (self.model,)

@@ -45,7 +45,7 @@ def read_tensor(record: Record, files: ExternalFiles, owner: str) -> np.ndarray:
     if record.get("data_location", 0) == EXTERNAL:
         if given:
             raise UnsafeFileError(f"{owner}: the data are in the model and in another file; only one can be true.")
-        flat = _from_raw(files.read(record.get("external_data", []), nbytes, owner), dtype)
+        flat = _from_raw(files.read(record.get("external_data", []), nbytes, owner), dtype, owner)
     else:
         flat = _in_the_model(record, given, dtype, nbytes, owner)
     try:
@@ -64,20 +64,29 @@ def _in_the_model(record: Record, given: list[str], dtype: np.dtype, nbytes: int
     if there != expected:
         what = "bytes" if field == "raw_data" else "numbers"
         raise UnsafeFileError(f"{owner}: the shape needs {expected} {what}, there are {there} in the file.")
-    return _from_raw(data, dtype) if field == "raw_data" else _from_typed(data, dtype)
+    return _from_raw(data, dtype, owner) if field == "raw_data" else _from_typed(data, dtype, owner)
 
 
-def _from_raw(data: Any, dtype: np.dtype) -> np.ndarray:
+def _from_raw(data: Any, dtype: np.dtype, owner: str) -> np.ndarray:
     """Numbers from bytes, little end first."""
-    if dtype == np.bool_:  # any byte but 0, which as NumPy's own would be neither True nor False
-        return np.frombuffer(data, np.uint8) != 0
+    if dtype == np.bool_:
+        return _exact(np.frombuffer(data, np.uint8), dtype, owner)
     return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
 
 
-def _from_typed(data: Any, dtype: np.dtype) -> np.ndarray:
+def _from_typed(data: Any, dtype: np.dtype, owner: str) -> np.ndarray:
+    """Numbers of a wider type, or the bits of float16."""
     if dtype == np.float16:
-        return np.asarray(data).astype(np.uint16).view(np.float16)
-    return np.asarray(data) != 0 if dtype == np.bool_ else np.array(data, dtype)
+        return _exact(np.asarray(data), np.dtype(np.uint16), owner).view(np.float16)
+    return _exact(np.asarray(data), dtype, owner) if dtype.kind in "iub" else np.array(data, dtype)
+
+
+def _exact(numbers: np.ndarray, dtype: np.dtype, owner: str) -> np.ndarray:
+    """The same numbers in another type."""
+    found = numbers.astype(dtype)
+    if not np.array_equal(found, numbers):
+        raise LoadError(f"{owner}: there are numbers that are none of {dtype}; the file is damaged.")
+    return found
 
 
 def write_tensor(array: np.ndarray, name: str, owner: str) -> Record:

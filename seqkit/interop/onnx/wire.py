@@ -96,7 +96,7 @@ class _Parser:
         while at < end:
             self.fields += 1
             if self.fields > MOST_FIELDS:
-                raise UnsafeFileError(f"{kind}: the file has more than {MOST_FIELDS} fields; they are not counted on.")
+                raise UnsafeFileError(f"{kind}: the file has more than {MOST_FIELDS} fields, which are read at most.")
             tag, at = _varint(data, at)
             number, wire = tag >> 3, tag & 7
             value: int | memoryview

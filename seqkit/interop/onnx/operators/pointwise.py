@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.errors import ConvertError, DTypeError
+from seqkit.errors import DTypeError
 from seqkit.interop.onnx.messages import Node
 from seqkit.interop.onnx.operators.binding import Arrays, Bind, Constants, Function, label, many, options
 from seqkit.interop.onnx.schema import dtype_of
@@ -159,9 +159,8 @@ def _to(dtype: np.dtype) -> Function:
 
 def is_inf(node: Node, constants: Constants, opset: int) -> Function:
     given = options(node, 1, detect_negative=("int", 1), detect_positive=("int", 1))
-    if not (given.detect_negative and given.detect_positive):
-        raise ConvertError(f"{label(node)}: infinities of one sign are not told apart here.")
-    return lambda inputs: [np.isinf(inputs[0])]
+    wanted = ([-np.inf] if given.detect_negative else []) + ([np.inf] if given.detect_positive else [])
+    return lambda inputs: [np.isin(inputs[0], wanted)]
 
 
 OPERATORS: dict[str, Bind] = {

@@ -104,14 +104,16 @@ def over_rows(function: Callable[[np.ndarray, int], np.ndarray]) -> Bind:
 
 def layer_normalization(node: Node, constants: Constants, opset: int) -> Function:
     """``(x - mean) / sqrt(variance + epsilon) * scale + bias`` over all axes from `axis` on."""
-    given = options(node, (2, 3), axis=("int", -1), epsilon=("float", 1e-5), stash_type=("int", 1))
+    given = options(node, (2, 3), (1, 3), axis=("int", -1), epsilon=("float", 1e-5), stash_type=("int", 1))
 
     def run(inputs: Arrays) -> Arrays:
         x, scale = inputs[:2]
         axes = tuple(range(given.axis % x.ndim, x.ndim))
-        centred = x - x.mean(axes, keepdims=True)
-        y = centred / np.sqrt((centred * centred).mean(axes, keepdims=True) + x.dtype.type(given.epsilon)) * scale
-        return [y if len(inputs) < 3 or inputs[2] is None else y + inputs[2]]
+        mean = x.mean(axes, keepdims=True)
+        centred = x - mean
+        deviation = np.sqrt((centred * centred).mean(axes, keepdims=True) + x.dtype.type(given.epsilon))
+        y = centred / deviation * scale
+        return [y if len(inputs) < 3 or inputs[2] is None else y + inputs[2], mean, 1 / deviation]
 
     return run
 
@@ -131,8 +133,8 @@ def rms_normalization(node: Node, constants: Constants, opset: int) -> Function:
 def batch_normalization(node: Node, constants: Constants, opset: int) -> Function:
     """``(x - mean) / sqrt(variance + epsilon) * scale + bias`` for every channel, the second axis."""
     known = {"training_mode": ("int", 0)} if opset >= 14 else {"spatial": ("int", 1)} if opset < 9 else {}
-    given = options(node, 5, epsilon=("float", 1e-5), momentum=("float", 0.9), **known)
-    if getattr(given, "training_mode", 0) or not getattr(given, "spatial", 1):
+    given = options(node, 5, (1, 5), epsilon=("float", 1e-5), momentum=("float", 0.9), **known)
+    if getattr(given, "training_mode", 0) or not getattr(given, "spatial", 1) or any(node.outputs[1:]):
         raise ConvertError(f"{label(node)}: training_mode must be 0 and spatial 1; export the model for inference.")
 
     def run(inputs: Arrays) -> Arrays:

@@ -107,16 +107,12 @@ def flatten(node: Node, constants: Constants, opset: int) -> Function:
 
     def run(inputs: Arrays) -> Arrays:
         x = inputs[0]
-        first = _place(axis, x.ndim + 1)
+        if not -x.ndim <= axis <= x.ndim:
+            raise ShapeError(f"axis {axis} of an array of {x.ndim} dimensions")
+        first = axis + x.ndim if axis < 0 else axis
         return [x.reshape(math.prod(x.shape[:first]), math.prod(x.shape[first:]))]
 
     return run
-
-
-def _place(axis: int, rank: int) -> int:
-    if not -rank <= axis <= rank:
-        raise ShapeError(f"axis {axis} of an array of {rank} dimensions")
-    return axis % rank if axis < rank else rank
 
 
 def _axes(node: Node, constants: Constants, opset: int) -> Any:

@@ -87,7 +87,7 @@ def _conv(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, given: SimpleNa
     return np.moveaxis(y if bias is None else y + bias, -1, 1)
 
 
-def _window(node: Node, inputs: Any, outputs: int, **more: tuple[str, Any]) -> SimpleNamespace:
+def _window(node: Node, inputs: Any, outputs: Any, **more: tuple[str, Any]) -> SimpleNamespace:
     given = options(node, inputs, outputs, **WINDOW, **more)
     if given.auto_pad not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
         raise ConvertError(f"{label(node)}: auto_pad {given.auto_pad!r:.50} is not known here.")
@@ -100,7 +100,9 @@ def pool(reduced: Callable[..., np.ndarray], fill: float, **more: tuple[str, Any
     """A pool that reduces every window, filled up with `fill`, over its axes."""
 
     def bind(node: Node, constants: Constants, opset: int) -> Function:
-        given = _window(node, 1, 1, ceil_mode=("int", 0), **more)
+        given = _window(node, 1, (1, 2), ceil_mode=("int", 0), **more)
+        if node.outputs[1:] not in ([], [""]):
+            raise ConvertError(f"{label(node)}: the places of the largest numbers are not given here.")
         if given.ceil_mode or getattr(given, "storage_order", 0):
             raise ConvertError(f"{label(node)}: ceil_mode and storage_order must be 0 here.")
         if not given.kernel_shape:
