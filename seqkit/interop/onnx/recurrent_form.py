@@ -1,7 +1,7 @@
 """What an ONNX LSTM, GRU or RNN node says in its attributes, in words of seqkit's cells.
 
 What ONNX leaves open is read as ``docs/dialects.md`` says: values of activation_alpha and activation_beta go to those
-functions that take such, in order, and `clip` bounds what enters each of them, that of the cell state included.
+functions that take such, in order, and `clip` bounds what enters the gates, not the cell state that enters h.
 
 Source: the operators LSTM, GRU and RNN, versions 7 to 22, docs/Operators.md and docs/Changelog.md of ONNX
 (github.com/onnx/onnx).
@@ -29,7 +29,7 @@ FUNCTIONS: dict[str, tuple[str, dict[str, float | None]]] = {
     "Relu": ("relu", {}),
     "Tanh": ("tanh", {}),
     "Sigmoid": ("sigmoid", {}),
-    "Affine": ("affine", {"alpha": None, "beta": None}),
+    "Affine": ("affine", {"alpha": 1.0, "beta": 0.0}),
     "LeakyRelu": ("leaky_relu", {"alpha": 0.01}),
     "ThresholdedRelu": ("thresholded_relu", {"alpha": 1.0}),
     "ScaledTanh": ("scaled_tanh", {"alpha": None, "beta": None}),
@@ -95,8 +95,6 @@ class Form:
         `hidden_size`, where it is given.
     reset_after : bool
         Of a GRU.
-    coupled : bool
-        Of an LSTM, whether f = 1 - i.
     """
 
     label: str
@@ -106,7 +104,6 @@ class Form:
     batch_first: bool
     units: int | None
     reset_after: bool
-    coupled: bool
 
 
 def read_form(node: Node, opset: int) -> Form:
@@ -138,11 +135,10 @@ def read_form(node: Node, opset: int) -> Form:
         owner,
         operator,
         directions,
-        tuple(_cells(operator, _activations(given, operator.defaults * len(directions), owner), switch)),
+        tuple(_cells(operator, _activations(given, operator, len(directions), owner), switch)),
         bool(given.get("layout")),
         given["hidden_size"],
         reset_after=operator.cell == "gru" and switch,
-        coupled=operator.cell == "lstm" and switch,
     )
 
 
@@ -177,18 +173,20 @@ def _cells(operator: Operator, chosen: Sequence[Choice], switch: bool) -> Iterat
         yield cell | ({"forget_gate": "coupled"} if operator.cell == "lstm" and switch else {})
 
 
-def _activations(given: dict[str, Any], defaults: tuple[str, ...], owner: str) -> list[Choice]:
+def _activations(given: dict[str, Any], operator: Operator, directions: int, owner: str) -> list[Choice]:
     """The functions of all directions."""
+    places, defaults = operator.places * directions, operator.defaults * directions
     names, clip = given["activations"] or defaults, given["clip"]
     unknown = [name for name in names if name not in FUNCTIONS]
-    if unknown or len(names) != len(defaults):
-        raise ConvertError(
-            f"{owner}: activations must be {len(defaults)} of {', '.join(FUNCTIONS)}; got {names!r:.200}."
-        )
+    if unknown or len(names) != len(places):
+        raise ConvertError(f"{owner}: activations must be {len(places)} of {', '.join(FUNCTIONS)}; got {names!r:.200}.")
     if clip is not None and not 0 < clip < math.inf:
         raise ConvertError(f"{owner}: clip must be positive, got {clip}; leave it out where nothing is clipped.")
     values = {key: _values(given[f"activation_{key}"], key, names, owner) for key in ("alpha", "beta")}
-    return [_choice(name, values, clip, owner) for name in names]
+    return [
+        _choice(name, values, None if place == "output_activation" else clip, owner)
+        for place, name in zip(places, names, strict=True)
+    ]
 
 
 def _values(given: list[float], key: str, names: Sequence[str], owner: str) -> Iterator[float]:

@@ -43,11 +43,15 @@ def recurrent_layer(node: Node, constants: Constants, opset: int) -> Layer:
     sequences = bool(node.outputs[0])
     if form.reversed == (True,) and sequences:
         raise ConvertError(f"{form.label}: a layer that goes backwards gives its sequence backwards; ONNX does not.")
-    layers = make_layers(form, weights, sequences)
-    if len(layers) == 1:
-        return layers[0]
-    both = create("bidirectional", layers[0], backward_layer=layers[1])
-    return both.build(layers[0].input_size, dtype=layers[0].dtype.name)
+    if len(form.reversed) == 1:
+        return make_layers(form, weights, sequences)[0]
+    _check_weights(form, weights)
+    first, second = (_new_layer(form, d, weights, sequences) for d in (0, 1))
+    both = create("bidirectional", first, backward_layer=second)
+    both.build(weights["W"].shape[2], dtype=weights["W"].dtype.name)
+    _fill(first, form, 0, weights)
+    _fill(second, form, 1, weights)
+    return both
 
 
 def constant_weights(node: Node, constants: Constants) -> dict[str, np.ndarray] | None:
@@ -68,7 +72,11 @@ def make_layers(form: Form, given: Given, sequences: bool = True) -> list[Recurr
     """
     weights = {name: array for name in WEIGHTS if (array := given.get(name)) is not None}
     _check_weights(form, weights)
-    return [_layer(form, d, weights, sequences) for d in range(len(form.reversed))]
+    layers = [_new_layer(form, d, weights, sequences) for d in range(len(form.reversed))]
+    for d, layer in enumerate(layers):
+        layer.build(weights["W"].shape[2], dtype=weights["W"].dtype.name)
+        _fill(layer, form, d, weights)
+    return layers
 
 
 def _check_weights(form: Form, weights: Mapping[str, np.ndarray]) -> None:
@@ -92,32 +100,30 @@ def _check_weights(form: Form, weights: Mapping[str, np.ndarray]) -> None:
             raise DTypeError(f"{form.label}: {name} is of {array.dtype}; all weights must be float32, or all float64.")
 
 
-def _layer(form: Form, d: int, weights: Mapping[str, np.ndarray], sequences: bool) -> Recurrent:
-    """The layer of a direction."""
-    own = {name: array[d] for name, array in weights.items()}
-    kind, units = "peephole" if "P" in own else form.operator.cell, own["R"].shape[1]
+def _kind(form: Form, weights: Mapping[str, np.ndarray]) -> str:
+    return "peephole" if "P" in weights else form.operator.cell
+
+
+def _new_layer(form: Form, d: int, weights: Mapping[str, np.ndarray], sequences: bool) -> Recurrent:
+    """The layer of a direction, not built."""
     layer = create(
-        kind,
-        units,
-        use_bias="B" in own,
+        _kind(form, weights),
+        weights["R"].shape[2],
+        use_bias="B" in weights,
         return_sequences=sequences,
         go_backwards=form.reversed[d],
         recurrent_initializer="zeros",  # orthogonal matrices take long, and these are replaced
         **form.cells[d],
     )
     assert isinstance(layer, Recurrent)
-    layer.build(own["W"].shape[1], dtype=own["W"].dtype.name)
-    bias, recurrent_bias = np.split(own["B"], 2) if "B" in own else (None, None)
-    read = find("onnx", kind).read
-    params = read(own["W"], own["R"], bias, recurrent_bias, own.get("P"), reset_after=form.reset_after)
-    for name, array in params.items():
-        layer.params[name] = _own_rows(layer, name, array) if form.coupled else array
     return layer
 
 
-def _own_rows(layer: Recurrent, name: str, array: np.ndarray) -> np.ndarray:
-    """Rows of a parameter that are of gates which the cell of the layer has; a coupled forget gate has none."""
-    cells = type(layer.cell)(), layer.cell
-    whole, own = (c.parameters()[name].rows if name == "weight_ch" else c.gates for c in cells)
-    blocks = dict(zip(whole, np.split(array, len(whole)), strict=True))
-    return np.concatenate([blocks[gate] for gate in own])
+def _fill(layer: Recurrent, form: Form, d: int, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a layer the weights of a direction."""
+    own = {name: array[d] for name, array in weights.items()}
+    bias, recurrent_bias = np.split(own["B"], 2) if "B" in own else (None, None)
+    read, gates = find("onnx", _kind(form, weights)).read, layer.cell.gates
+    params = read(own["W"], own["R"], bias, recurrent_bias, own.get("P"), reset_after=form.reset_after, gates=gates)
+    for name, array in params.items():
+        layer.params[name] = array
