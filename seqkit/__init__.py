@@ -16,6 +16,7 @@ _HOMES = {
     "seqkit.cells.gru": ("GRU",),
     "seqkit.cells.lstm": ("LSTM",),
     "seqkit.cells.peephole": ("PeepholeLSTM",),
+    "seqkit.cells.projected_lstm": ("ProjectedLSTM",),
     "seqkit.cells.simple_rnn": ("SimpleRNN",),
     "seqkit.equations": ("Cell", "Parameter", "matrix", "vector"),
     "seqkit.errors": ("SeqkitError",),

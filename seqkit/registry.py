@@ -33,6 +33,7 @@ BUILT_IN = {
     "lstm": "seqkit.cells.lstm:LSTM",
     "peephole": "seqkit.cells.peephole:PeepholeLSTM",
     "gru": "seqkit.cells.gru:GRU",
+    "projected_lstm": "seqkit.cells.projected_lstm:ProjectedLSTM",
     "bidirectional": "seqkit.layers.bidirectional:Bidirectional",
     "dense": "seqkit.layers.dense:Dense",
     "dropout": "seqkit.layers.dropout:Dropout",

@@ -19,7 +19,10 @@ HEADERS = [f"{CORE}/{path.name}" for path in headers()]
 
 def compiled_cells() -> KernelExtension:
     """The extension with the kernels of the built-in cells."""
-    cells = {"simple_rnn": "SimpleRNNCell", "lstm": "LSTMCell", "peephole": "PeepholeCell", "gru": "GRUCell"}
+    cells = {
+        **{"simple_rnn": "SimpleRNNCell", "lstm": "LSTMCell", "peephole": "PeepholeCell", "gru": "GRUCell"},
+        **{"projected_lstm": "ProjectedLSTMCell"},
+    }
     return KernelExtension("seqkit._core.compiled", [f"seqkit.cells.{file}:{cell}" for file, cell in cells.items()])
 
 
