@@ -43,9 +43,14 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         description, arrays = model.describe()
         checkpoint.write(path, {"kind": kind, **description}, arrays)
     elif isinstance(model, (Sequential, Layer)):
-        (Sequential([model]) if isinstance(model, Layer) else model).save(path)
+        (model if isinstance(model, Sequential) else _of_layer(model)).save(path)
     else:
         raise ConvertError(f"{type(model).__name__} is not a model: expected a Sequential, a layer or a graph model.")
+
+
+def _of_layer(layer: Layer) -> Sequential:
+    """A model of one layer."""
+    return Sequential([layer], dtype=layer.dtype.name if layer.built else "float32")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
