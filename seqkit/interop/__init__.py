@@ -13,6 +13,7 @@ _HOMES = {
     "GraphModel": "seqkit.interop.onnx.graph_model",
     "from_onnx": "seqkit.interop.onnx",
     "from_rtneural": "seqkit.interop.rtneural",
+    "from_torch": "seqkit.interop.torch",
     "load": "seqkit.interop.formats",
     "prove": "seqkit.interop.proof",
     "read": "seqkit.interop.formats",
