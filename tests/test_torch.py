@@ -150,7 +150,7 @@ def test_dropout_between_layers() -> None:
 
 def test_half_precision_is_widened_where_asked() -> None:
     arrays = {name: array.astype(np.float16) for name, array in recurrent("gru", np.random.default_rng(0)).items()}
-    with pytest.raises(ConvertError, match=r"the weights are float16, which .* say dtype='float32'"):
+    with pytest.raises(ConvertError, match=r"the weights are float16; say dtype='float32'"):
         from_torch(arrays)
     for dtype in ("float32", "float64"):
         layer = from_torch(arrays, dtype=dtype)
@@ -160,7 +160,7 @@ def test_half_precision_is_widened_where_asked() -> None:
 
 def test_types_that_would_round_are_refused() -> None:
     arrays = recurrent("lstm", np.random.default_rng(0), dtype="float64")
-    with pytest.raises(ConvertError, match="float64, which float32 does not hold"):
+    with pytest.raises(ConvertError, match="are float64, more than float32 holds"):
         from_torch(arrays, dtype="float32")
     with pytest.raises(ConvertError, match=r"float32 and float64"):
         from_torch(arrays | {"weight_ih_l0": arrays["weight_ih_l0"].astype(np.float32)})

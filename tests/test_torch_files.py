@@ -225,6 +225,7 @@ DAMAGED: dict[str, bytes] = {
     "an item without value": b"\x80\x02}(X\x01\x00\x00\x00au.",
     "a key that is a list": b"\x80\x02}]Ns.",
     "a key that is a deep tuple": b"\x80\x02}" + deep(b"\x85") + b"Ns.",
+    "keys of equal hashes": b"\x80\x02}(" + b"".join(value(n * (2**61 - 1)) + b"N" for n in range(1, 60_000)) + b"u.",
     "cut number": b"\x80\x02J\x00\x00",
     "cut string": b"\x80\x02X\xff\xff\xff\x7fabc.",
     "cut name": b"\x80\x02ccollections\nOrdered",

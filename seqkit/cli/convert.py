@@ -34,6 +34,11 @@ def format_name(ctx: click.Context, param: click.Parameter, name: str | None) ->
 @click.option("--from", "format", callback=format_name, metavar="NAME", help="Format of SOURCE.  [default: found]")
 @click.option("--mapping", metavar="FILE", help="Which tensors of a PyTorch file make which layers.")
 @click.option("--prefix", metavar="TEXT", help="Beginning of the names of the tensors of a PyTorch file to read.")
+@click.option("--key", metavar="TEXT", help="Name of the state dict in a PyTorch checkpoint.  [default: found]")
+@click.option("--nonlinearity", type=click.Choice(["tanh", "relu"]), help="Of an nn.RNN, whose tensors do not tell it.")
+@click.option(
+    "--dtype", type=click.Choice(["float32", "float64"]), help="To widen a PyTorch file of half precision to."
+)
 @click.option("--opset", type=POSITIVE, metavar="N", help="Version of the ONNX operators to write.")
 @click.option("--tolerance", type=click.FloatRange(0), metavar="X", help="Largest error.  [default: 1e-05 for float32]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Source of the inputs.")

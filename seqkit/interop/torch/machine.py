@@ -211,10 +211,15 @@ class Machine:
         self.top(list).extend(values)
 
     def set_items(self, items: list[Any]) -> None:
-        """Keys and values into a dict; only keys that are cheap to compare."""
-        if len(items) % 2 or any(type(key) not in (str, int) for key in items[::2]):
-            raise self.damaged("a dict has a key that is neither a string nor a whole number, or no value")
+        """Keys and values into a dict; only keys that are cheap to compare and cannot be made to collide."""
+        if len(items) % 2 or not all(map(_is_key, items[::2])):
+            raise self.damaged("a dict has a key that is neither a text nor a small whole number, or no value")
         self.top(dict).update(zip(items[::2], items[1::2], strict=True))
+
+
+def _is_key(value: Any) -> bool:
+    """Whether a dict may have this key: larger numbers can be chosen so that their hashes are all equal."""
+    return type(value) is str or (type(value) is int and abs(value) < 1 << 32)
 
 
 OPERATIONS: dict[bytes, Callable[[Machine], None]] = {

@@ -142,9 +142,8 @@ class Weights:
             raise ConvertError(f"{self.owner}: dtype must be 'float32' or 'float64', got {wanted!r}.")
         if wanted is None or not set(found) <= set(holds[wanted]):
             raise ConvertError(
-                f"{self.owner}: the weights are {' and '.join(found)}, which "
-                f"{wanted or 'a model without a dtype argument'} does not hold as they are; "
-                f"say dtype='float32' for half precision, dtype='float64' for mixed floats."
+                f"{self.owner}: the weights are {' and '.join(found)}{f', more than {wanted} holds' if wanted else ''}; "
+                f"say dtype='float32' to widen half precision, dtype='float64' for all floats."
             )
         return wanted
 
