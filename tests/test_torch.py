@@ -98,7 +98,7 @@ def test_state_dicts_of_every_form(kind: str, layers: int, directions: int, bias
     for last in (True, False):
         imported = read(arrays, return_sequences=last, **function)
         assert proven(imported) < (1e-6 if dtype == "float32" else 1e-13)
-        assert (imported.model.layers if layers > 1 else [imported.model])[0].dtype == dtype
+        assert imported.model.layers[0].dtype == dtype
 
 
 @pytest.mark.parametrize(("layers", "directions"), [(1, 1), (1, 2), (3, 2)])
@@ -286,7 +286,7 @@ def test_activations(activation: str) -> None:
     arrays = {"f.weight": np.random.default_rng(0).standard_normal((4, 3))}
     imported = read(arrays, mapping={"layers": [{"kind": "linear", "prefix": "f", "activation": activation}]})
     assert proven(imported) < 1e-14
-    assert imported.model.activation == activation
+    assert imported.model.layers[0].activation == activation
 
 
 def changed(number: int, **changes: Any) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class Piece:
     place: Place = ("", 0)
 
 
-def assemble(parts: Sequence[Part], weights: Weights, dtype: str) -> Layer | Sequential:
-    """The model that the parts describe: one layer, or a Sequential of several.
+def assemble(parts: Sequence[Part], weights: Weights, dtype: str) -> Sequential:
+    """The model that the parts describe.
 
     Raises
     ------
@@ -52,14 +52,9 @@ def assemble(parts: Sequence[Part], weights: Weights, dtype: str) -> Layer | Seq
         raise UnsafeFileError(f"{weights.owner}: the model would be larger than its file: {error}") from None
 
 
-def _build(pieces: Sequence[Piece], input_size: int, dtype: str) -> Layer | Sequential:
-    model: Layer | Sequential = pieces[0].layer
-    if len(pieces) == 1:
-        pieces[0].layer.build(input_size, 0, dtype)
-    else:
-        model = Sequential([piece.layer for piece in pieces], seed=0, dtype=dtype)
-        model.build(input_size)
-        model.metadata[PLACES] = [list(piece.place) for piece in pieces]
+def _build(pieces: Sequence[Piece], input_size: int, dtype: str) -> Sequential:
+    model = Sequential([piece.layer for piece in pieces], seed=0, dtype=dtype).build(input_size)
+    model.metadata[PLACES] = [list(piece.place) for piece in pieces]
     for piece in pieces:
         for name, array in piece.params.items():
             piece.layer.params[name] = array

@@ -90,7 +90,7 @@ def from_torch(
     >>> lstm.name, lstm.units, lstm(np.zeros((1, 4, 2))).shape
     ('lstm', 3, (1, 4, 3))
     """
-    return read(
+    model = read(
         source,
         prefix,
         mapping=mapping,
@@ -100,6 +100,7 @@ def from_torch(
         return_sequences=return_sequences,
         dtype=dtype,
     ).model
+    return model if len(model.layers) > 1 else model.layers[0]
 
 
 def read(
@@ -113,7 +114,7 @@ def read(
     return_sequences: bool = True,
     dtype: str | None = None,
 ) -> Imported:
-    """The model with what proves it; see :func:`from_torch`."""
+    """The model, a Sequential of one layer or more, with what proves it; see :func:`from_torch`."""
     options = {"nonlinearity": nonlinearity, "dropout": dropout, "return_sequences": return_sequences}
     said = [name for name, value in options.items() if value != DEFAULTS[name]]
     if _is_module(source):
@@ -134,12 +135,11 @@ def read(
 def _imported(parts: Sequence[Part], weights: Weights, dtype: str | None) -> Imported:
     used = [name for part in parts for name in weights.names(part.prefix) if part.tensors(weights)]
     model = assemble(parts, weights, weights.dtype(used, dtype))
-    whole = model if isinstance(model, Sequential) else Sequential([model], dtype=model.dtype.name)
     return Imported(
         model,
         "PyTorch state dict",
-        run=runner(whole),
-        draw=drawer(whole),
+        run=runner(model),
+        draw=drawer(model),
         reference=lambda: oracles.reference(parts, weights),
         peer=lambda: oracles.peer(parts, weights),
     )

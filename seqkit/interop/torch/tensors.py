@@ -141,8 +141,9 @@ class Weights:
         if wanted is not None and wanted not in holds:
             raise ConvertError(f"{self.owner}: dtype must be 'float32' or 'float64', got {wanted!r}.")
         if wanted is None or not set(found) <= set(holds[wanted]):
+            more = f", more than {wanted} holds" if wanted else ""
             raise ConvertError(
-                f"{self.owner}: the weights are {' and '.join(found)}{f', more than {wanted} holds' if wanted else ''}; "
+                f"{self.owner}: the weights are {' and '.join(found)}{more}; "
                 f"say dtype='float32' to widen half precision, dtype='float64' for all floats."
             )
         return wanted
