@@ -18,6 +18,7 @@ _HOMES = {
     "seqkit.cells.peephole": ("PeepholeLSTM",),
     "seqkit.cells.projected_lstm": ("ProjectedLSTM",),
     "seqkit.cells.simple_rnn": ("SimpleRNN",),
+    "seqkit.data.frames": ("sequences_from_frame",),
     "seqkit.equations": ("Cell", "Parameter", "matrix", "vector"),
     "seqkit.errors": ("SeqkitError",),
     "seqkit.importing": ("load_plugin",),

@@ -39,6 +39,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from seqkit.arrays import as_array
 from seqkit.counter import Counter
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.options import known_precision
@@ -261,7 +262,7 @@ class Layer(ABC):
             raise ConfigError(f"{self.name}: reads sequences from their end, which a stream does not have.")
         carried, self._state = self._state, None
         try:
-            y, cache = self.forward(np.asarray(x_t)[:, None], None, state, training=False)
+            y, cache = self.forward(as_array(x_t, self.name, "x_t")[:, None], None, state, training=False)
         finally:
             self._state = carried
         return (y[:, 0] if y.ndim == 3 else y), final_state(cache)
@@ -296,7 +297,7 @@ class Layer(ABC):
         sequences, else one array.  With `return_state` the result is ``(y, state)``.
         """
         ragged = is_ragged(x, ndim=1 if self.accepts_ids else 2)
-        batch, lengths = pad(x, self.name) if ragged else (np.asarray(x), lengths)
+        batch, lengths = pad(x, self.name) if ragged else (as_array(x, self.name), lengths)
         if not self.built:
             self.build(1 if self.accepts_ids else batch.shape[-1])
         if batch.ndim == 3:

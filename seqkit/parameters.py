@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from seqkit.arrays import as_array
 from seqkit.errors import DTypeError, SeqkitError, ShapeError
 
 
@@ -48,7 +49,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         if name not in self._arrays:
             raise SeqkitError(f"{self._owner}: no parameter {name!r}; it has {', '.join(self._arrays) or 'none'}.")
-        own, new = self._arrays[name], np.asarray(value)
+        own, new = self._arrays[name], as_array(value, self._owner, f"parameter {name!r}")
         if new.shape != own.shape:
             raise ShapeError(f"{self._owner}: parameter {name!r} has shape {own.shape}, got {new.shape}.")
         if new.dtype.kind not in "fiub":

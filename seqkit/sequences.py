@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.arrays import as_array
 from seqkit.errors import DTypeError, ShapeError
 
 
@@ -26,7 +27,7 @@ def is_ragged(x: Any, ndim: int = 2) -> bool:
 def as_numbers(x: Any, dtype: np.dtype, owner: str, what: str = "x") -> np.ndarray:
     """`x` as an aligned array of `dtype`; integers, booleans and the other float are converted."""
     try:
-        array = np.asarray(x)
+        array = as_array(x, owner, what)
     except ValueError as error:
         raise ShapeError(f"{owner}: {what} is not a rectangular array ({error}).") from None
     if array.dtype.kind not in "fiub":
@@ -76,7 +77,7 @@ def as_lengths(lengths: Any, batch: int, time: int, owner: str) -> np.ndarray | 
     """
     if lengths is None:
         return None
-    array = np.asarray(lengths)
+    array = as_array(lengths, owner, "lengths")
     if array.shape != (batch,):
         raise ShapeError(f"{owner}: lengths has shape {array.shape}, expected ({batch},), one per sequence.")
     if array.size and array.dtype.kind not in "iu":
@@ -129,7 +130,7 @@ def as_list(rows: Sequence[Any], owner: str) -> tuple[list[np.ndarray], np.ndarr
     ShapeError
         If they have not all the same number of features.
     """
-    arrays = [np.asarray(row) for row in rows]
+    arrays = [as_array(row, owner, "a sequence") for row in rows]
     if len({array.shape[1:] for array in arrays}) != 1 or any(array.ndim == 0 for array in arrays):
         shapes = sorted({str(array.shape) for array in arrays})
         raise ShapeError(

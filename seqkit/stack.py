@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from seqkit import generators
+from seqkit.arrays import as_array
 from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.layer import Layer, State
@@ -209,7 +210,7 @@ class Stack:
             Whether dropout acts and a cache is kept.
         """
         self.require_built()
-        y, caches = np.asarray(x), []
+        y, caches = as_array(x, self.name), []
         runs = ((n, [layer]) for n, layer in enumerate(self.layers)) if training else chains(self.layers)
         for number, layers in runs:
             try:
@@ -255,7 +256,7 @@ class Stack:
             self.require_built()
         if state is not None and len(state) != len(self.layers):
             raise ShapeError(f"{self.name}: state has {len(state)} parts, expected {len(self.layers)}, one per layer.")
-        y, states = np.asarray(x_t), []
+        y, states = as_array(x_t, self.name, "x_t"), []
         for number, layer in enumerate(self.layers):
             if not layer.built:
                 self.require_built()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from seqkit import _core
+from seqkit.arrays import as_array
 from seqkit.errors import DTypeError, ShapeError, StreamError
 from seqkit.options import positive_integer
 from seqkit.pools import Pool, Saved
@@ -143,7 +144,7 @@ class Streams:
         ShapeError, DTypeError
             If x or ids don't fit.  After any error every stream is as before.
         """
-        streams, y = self._as_ids(ids), np.asarray(x)
+        streams, y = self._as_ids(ids), as_array(x, self._owner)
         if y.shape[:1] != streams.shape:
             raise ShapeError(
                 f"{self._owner}: x has shape {y.shape}, expected {len(streams)} rows, one for each of ids."

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parent.parent / "seqkit"  # the sources: an installed p
 FLOORS = (
     ("errors",),
     ("_core",),
-    ("available", "discovery", "limits"),
+    ("available", "discovery", "limits", "arrays"),
     (
         "options",
         "safetensors_header",

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqkit import initializers
 from seqkit._core import scatter_add
+from seqkit.arrays import as_array
 from seqkit.errors import ConfigError, DataError, DTypeError, ShapeError
 from seqkit.layer import Layer, State
 from seqkit.options import positive_integer
@@ -88,7 +89,7 @@ class Embedding(Layer):
         self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
     ) -> tuple[np.ndarray, Any]:
         self._require_built()
-        ids = np.asarray(x)
+        ids = as_array(x, self.name)
         if ids.ndim != 2:
             raise ShapeError(f"{self.name}: x has shape {ids.shape}, expected ids (batch, time).")
         steps = Steps.of(ids.shape, lengths, self.dtype, self.name)
@@ -117,7 +118,7 @@ class Embedding(Layer):
     def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
         """One step of a stream: ids (B,) to (B, F)."""
         self._require_built()
-        ids = np.asarray(x_t)
+        ids = as_array(x_t, self.name, "x_t")
         if ids.ndim != 1:
             raise ShapeError(f"{self.name}: x_t has shape {ids.shape}, expected ids (batch,).")
         return self.params["weight"][self._checked(ids)], ()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqkit._core import gather_padded
+from seqkit.arrays import as_array
 from seqkit.errors import ConfigError, DTypeError, ShapeError
 from seqkit.sequences import as_lengths, as_list, is_ragged
 
@@ -223,7 +224,7 @@ def _inputs(x: Any) -> np.ndarray:
 
 def _array(values: Any, what: str) -> np.ndarray:
     try:
-        array = np.asarray(values)
+        array = as_array(values, "model", what)
     except ValueError as error:
         raise ShapeError(f"{what} is neither a rectangular array nor a list of sequences ({error}).") from None
     if array.ndim == 0:

@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqkit.arrays import as_array
 from seqkit.errors import DataError, DTypeError, ShapeError
 from seqkit.parameters import Parameters
 from seqkit.sequences import as_lengths, as_numbers
@@ -155,7 +156,7 @@ def same_shape(y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
 
 def class_ids(y_true: Any, y_pred: np.ndarray, steps: Steps) -> np.ndarray:
     """Class ids that have the shape of the predictions without the last axis, as (N,)."""
-    true = np.asarray(y_true)
+    true = as_array(y_true, steps.owner, "y")
     if true.shape == (*y_pred.shape[:-1], 1):
         true = true[..., 0]
     if true.shape != y_pred.shape[:-1]:
