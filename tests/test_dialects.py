@@ -95,6 +95,12 @@ def test_arrays_that_do_not_belong_together(name: str, shape: tuple[int, ...]) -
         find("onnx", "peephole").read(**{key: np.ones(size) for key, size in (arrays | {name: shape}).items()})
 
 
+def test_infinite_biases_are_read_without_a_warning() -> None:
+    one = np.ones((1, 1), np.float32)
+    biases = np.array([np.inf], np.float32), np.array([-np.inf], np.float32)
+    assert np.isnan(find("torch", "simple_rnn").read(one, one, *biases)["bias"]).all()
+
+
 def test_peepholes_where_there_are_none() -> None:
     with pytest.raises(ShapeError, match="peepholes"):
         find("torch", "lstm").read(np.ones((4, 1)), np.ones((4, 1)), peepholes=np.ones(3))

@@ -127,7 +127,8 @@ class Dialect:
         zeros = {gate: np.zeros_like(block) for gate, block in next(iter(biases.values())).items()}
         first, second = biases.get("bias", zeros), biases.get("recurrent_bias", zeros)
         apart = (CANDIDATE,) if self.resets and reset_after else ()
-        summed = {gate: first[gate] if gate in apart else first[gate] + second[gate] for gate in first}
+        with np.errstate(invalid="ignore", over="ignore"):  # whoever reads a file says what he thinks of infinities
+            summed = {gate: first[gate] if gate in apart else first[gate] + second[gate] for gate in first}
         return {"bias": _join(summed, own), **{f"bias_h{gate}": second[gate].copy() for gate in apart}}
 
     def write(
