@@ -52,10 +52,15 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "recurrent if self.rows else recurrent.T",
         "recurrent.T if self.rows else recurrent",
     ),
-    "read: kernel for recurrent": (
+    "read: recurrent weights in the format's order": (
         "dialects",
         '"weight_hh": _join(states, own)',
         '"weight_hh": _join(states, self.gates)',
+    ),
+    "read: each gate's recurrent weights transposed": (
+        "dialects",
+        '"weight_hh": _join(states, own)',
+        '"weight_hh": _join({gate: block.T for gate, block in states.items()}, own)',
     ),
     "read: second bias dropped": ("dialects", "else first[gate] + second[gate]", "else first[gate]"),
     "read: first bias dropped": ("dialects", "else first[gate] + second[gate]", "else second[gate]"),
@@ -208,6 +213,11 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "keras: masked steps change the state": ("keras", "np.where(counts, fresh, old)", "fresh"),
     "keras: masked outputs are 0": ("keras", '0 if config.get("zero_output_for_mask") else output', "0"),
     "keras: masked outputs are repeated": ("keras", '0 if config.get("zero_output_for_mask") else output', "output"),
+    "keras: masked outputs repeated under Bidirectional": (
+        "keras",
+        '"zero_output_for_mask": layer["config"]["return_sequences"]',
+        '"zero_output_for_mask": False',
+    ),
     "keras: mask not reversed": ("keras", "x[:, ::-1], mask[:, ::-1]", "x[:, ::-1], mask"),
     "keras: go_backwards ignored": ("keras", 'if config.get("go_backwards"):', "if False:"),
     "keras: backward outputs not turned": ("keras", "b[:, ::-1] if forward", "b if forward"),

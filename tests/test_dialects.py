@@ -95,6 +95,16 @@ def test_arrays_that_do_not_belong_together(name: str, shape: tuple[int, ...]) -
         find("onnx", "peephole").read(**{key: np.ones(size) for key, size in (arrays | {name: shape}).items()})
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_types_are_kept_and_nothing_is_shared(dtype: str) -> None:
+    sizes = {"kernel": (15, 2), "recurrent": (15, 5), "bias": (15,), "recurrent_bias": (15,)}
+    arrays = {name: np.ones(size, dtype) for name, size in sizes.items()}
+    for results in (read := find("torch", "gru").read(**arrays)), find("torch", "gru").write(read):
+        for result in results.values():
+            assert result.dtype == dtype
+            assert not any(np.shares_memory(result, array) for array in arrays.values())
+
+
 def test_infinite_biases_are_read_without_a_warning() -> None:
     one = np.ones((1, 1), np.float32)
     biases = np.array([np.inf], np.float32), np.array([-np.inf], np.float32)

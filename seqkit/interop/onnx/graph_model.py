@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqkit.arrays import as_array
 from seqkit.errors import ConfigError, ConvertError, DTypeError, LoadError, ShapeError
 from seqkit.interop.imported import Imported, Oracle
 from seqkit.interop.onnx.drawing import draw
@@ -210,7 +211,7 @@ def _names(values: tuple[Value, ...]) -> set[str]:
 
 def _converted(given: Any, value: Value, owner: str) -> np.ndarray:
     """An array of the input's type; numbers of another kind, and integers that do not fit, are refused."""
-    array = np.asarray(given)
+    array = as_array(given, owner, "the array")
     if value.dtype is None or array.dtype == value.dtype:
         return array
     if value.dtype.kind == "f" and array.dtype.kind in "fiu":
