@@ -112,8 +112,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "onnx: clip bounds what enters h": ("onnx", "return o * h(c), c", "return o * h(bound(c)), c"),
     "onnx: clip bounds what comes out": ("onnx", "i = f(bound(z_i + p_i * c))", "i = bound(f(z_i + p_i * c))"),
     "onnx: clip before the peephole": ("onnx", "o = f(bound(z_o + p_o * c))", "o = f(bound(z_o) + p_o * c)"),
-    "onnx: clip ignored": ("onnx", "a_min=None if clip is None else -clip, a_max=clip", "a_min=None, a_max=None"),
-    "onnx: clip from above only": ("onnx", "a_min=None if clip is None else -clip", "a_min=None"),
+    "onnx: clip ignored": ("onnx", "np.inf if clip is None else clip", "np.inf"),
+    "onnx: clip from above only": ("onnx", "a_min=-limit", "a_min=-np.inf"),
     "onnx: input_forget ignored": (
         "onnx",
         'attributes.pop("input_forget", 0)',
@@ -145,11 +145,6 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "onnx: directions exchanged": ("onnx", '"bidirectional": (False, True)', '"bidirectional": (True, False)'),
     "onnx: reverse runs forward": ("onnx", '"reverse": (True,)', '"reverse": (False,)'),
-    "onnx: reverse starts in the padding": (
-        "onnx",
-        "reversed(range(length)) if backwards",
-        "reversed(range(T)) if backwards",
-    ),
     "onnx: lengths ignored": ("onnx", "if lengths is None else lengths", "if True else lengths"),
     "onnx: initial states ignored": ("onnx", "np.zeros((D, N, H)) if state is None", "np.zeros((D, N, H)) if True"),
     "onnx: alpha taken by every function": (
@@ -181,7 +176,6 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "torch: bias_hh dropped": ("torch", 'for name in ("bias_ih", "bias_hh"))', 'for name in ("bias_ih", ""))'),
     "torch: projection also of c": ("torch", "weights.projection @ h, c", "weights.projection @ h, c * 0.5"),
     "torch: relu for tanh": ("torch", 'nonlinearity == "tanh"', 'nonlinearity != "tanh"'),
-    "torch: reverse starts in the padding": ("torch", "reversed(range(length))", "reversed(range(len(x)))"),
     "torch: reverse runs forward": ("torch", "backwards=direction == 1", "backwards=False"),
     "torch: initial state of the first layer": ("torch", "one[index]", "one[0]"),
     "torch: initial state ignored": (
@@ -194,7 +188,21 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "np.concatenate(outputs, axis=2)",
         "np.concatenate(outputs[::-1], axis=2)",
     ),
-    "torch: final state of the padding": ("torch", "one[n] = final\n", "one[n] = final * (length == len(x))\n"),
+    # ---- time, in ONNX and PyTorch
+    "scan: reverse starts in the padding": ("scan", "reversed(range(length))", "reversed(range(len(x)))"),
+    "scan: forward runs on into the padding": ("scan", "else range(length)", "else range(len(x))"),
+    "scan: reverse outputs in the order of reading": (
+        "scan",
+        "y[t, n] = state[0]",
+        "y[length - 1 - t if backwards else t, n] = state[0]",
+    ),
+    "scan: final state of full sequences only": ("scan", "one[n] = final", "one[n] = final * (length == len(x))"),
+    "scan: directions exchanged": ("scan", "if backwards else", "if not backwards else"),
+    "scan: outputs repeated in the padding": (
+        "scan",
+        "        for one, final",
+        "        y[length:, n] = state[0]\n        for one, final",
+    ),
     # ---- Keras
     "keras: i, f, o, c": ("keras", "i, f, g, o = np.split", "i, f, o, g = np.split"),
     "keras: r before z": ("keras", "x_z, x_r, x_n = np.split", "x_r, x_z, x_n = np.split"),

@@ -6,6 +6,7 @@ The same kinds of random layers are asked live, where the libraries are installe
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +21,7 @@ VECTORS = Path(__file__).parent / "vectors" / "foreign"
 SEEDS = {"torch": 20, "keras": 5, "onnx": 20}
 
 
+@cache
 def frozen(library: str) -> Frozen:
     return load(VECTORS / f"{library}.npz")
 

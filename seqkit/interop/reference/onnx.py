@@ -20,11 +20,9 @@ from typing import Any
 import numpy as np
 
 from seqkit.interop.reference.functions import elu, leaky_relu, relu, sigmoid, softplus, softsign
+from seqkit.interop.reference.scan import Array, States, Step, scan
 
-Array = np.ndarray
 Function = Callable[[Array], Array]
-Step = Callable[[Array, tuple[Array, ...]], tuple[Array, ...]]
-"""x_t (I,) and the states (H,) of one sequence to its new states."""
 
 
 def _affine(x: Array, alpha: float, beta: float) -> Array:
@@ -99,7 +97,7 @@ def lstm(
         w, r, b = _weights(d, W, R, B, gates=4)
         p_i, p_o, p_f = np.zeros((3, r.shape[1])) if P is None else np.split(_exact(P[d]), 3)
 
-        def step(x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        def step(x: Array, states: States) -> States:
             old, c = states
             z_i, z_o, z_f, z_c = np.split(w @ x + r @ old + b[0] + b[1], 4)
             i = f(bound(z_i + p_i * c))
@@ -110,7 +108,7 @@ def lstm(
 
         return step
 
-    return _run(step_of, X, R, sequence_lens, [initial_h, initial_c], ("Sigmoid", "Tanh", "Tanh"), **attributes)  # type: ignore[return-value]
+    return _run(step_of, X, R, sequence_lens, [initial_h, initial_c], ("Sigmoid", "Tanh", "Tanh"), **attributes)
 
 
 def gru(
@@ -133,7 +131,7 @@ def gru(
         w, r, b = _weights(d, W, R, B, gates=3)
         (r_z, r_r, r_h), (b_z, b_r, b_h) = np.split(r, 3), np.split(b[1], 3)
 
-        def step(x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        def step(x: Array, states: States) -> States:
             (old,) = states
             x_z, x_r, x_h = np.split(w @ x + b[0], 3)
             z = f(bound(x_z + r_z @ old + b_z))
@@ -143,7 +141,7 @@ def gru(
 
         return step
 
-    return _run(step_of, X, R, sequence_lens, [initial_h], ("Sigmoid", "Tanh"), **attributes)  # type: ignore[return-value]
+    return _run(step_of, X, R, sequence_lens, [initial_h], ("Sigmoid", "Tanh"), **attributes)
 
 
 def rnn(
@@ -164,7 +162,7 @@ def rnn(
         w, r, b = _weights(d, W, R, B, gates=1)
         return lambda x, states: (functions[0](bound(w @ x + r @ states[0] + b[0] + b[1])),)
 
-    return _run(step_of, X, R, sequence_lens, [initial_h], ("Tanh",), **attributes)  # type: ignore[return-value]
+    return _run(step_of, X, R, sequence_lens, [initial_h], ("Tanh",), **attributes)
 
 
 def _exact(array: Array) -> Array:
@@ -193,28 +191,22 @@ def _run(
     activation_alpha: Sequence[float] | None = None,
     activation_beta: Sequence[float] | None = None,
     clip: float | None = None,
-) -> tuple[Array, ...]:
+) -> Any:
     """Y and final states of all directions."""
-    reversed_of = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]
-    D, H = len(reversed_of), R.shape[2]
+    backwards = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]
+    D, H = len(backwards), R.shape[2]
     assert hidden_size in (None, H)
-    names = activations or defaults * D
-    functions = activations_of(names, activation_alpha, activation_beta)
-    bound = partial(np.clip, a_min=None if clip is None else -clip, a_max=clip)
+    functions = activations_of(activations or defaults * D, activation_alpha, activation_beta)
+    limit = np.inf if clip is None else clip
+    bound = partial(np.clip, a_min=-limit, a_max=limit)
     X = _exact(X).swapaxes(0, 1) if layout else _exact(X)
     T, N, _ = X.shape
     states = [np.zeros((D, N, H)) if state is None else _states_first(_exact(state), layout) for state in initial]
     lengths = np.full(N, T) if lengths is None else lengths
     Y = np.zeros((T, D, N, H))
-    for d, backwards in enumerate(reversed_of):
+    for d in range(D):
         step = step_of(d, functions[d * len(defaults) : (d + 1) * len(defaults)], bound)
-        for n, length in enumerate(lengths):
-            state = tuple(one[d, n] for one in states)
-            for t in reversed(range(length)) if backwards else range(length):
-                state = step(X[t, n], state)
-                Y[t, d, n] = state[0]
-            for one, final in zip(states, state, strict=True):
-                one[d, n] = final
+        Y[:, d] = scan(step, X, lengths, [state[d] for state in states], backwards[d])
     return (Y.transpose(2, 0, 1, 3) if layout else Y), *(one.swapaxes(0, 1) if layout else one for one in states)
 
 

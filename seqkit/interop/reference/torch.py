@@ -18,11 +18,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.interop.reference.functions import relu, sigmoid
-
-Array = np.ndarray
-States = tuple[Array, ...]
-Step = Callable[[Array, States], States]
-"""x_t (I,) and the states of one sequence to its new states, whose first is the output."""
+from seqkit.interop.reference.scan import Array, States, Step, scan
 
 
 class _Weights:
@@ -128,21 +124,8 @@ def _run(
                 np.zeros((y.shape[1], size)) if one is None else np.array(one[index], np.float64)
                 for one, size in zip(initial, sizes, strict=False)
             ]
-            outputs.append(_scan(step_of(weights), y, lengths, states, backwards=direction == 1))
+            outputs.append(scan(step_of(weights), y, lengths, states, backwards=direction == 1))
             for final, state in zip(finals, states, strict=True):
                 final.append(state)
         y = np.concatenate(outputs, axis=2)
     return y.swapaxes(0, 1) if batch_first else y, [np.stack(final) for final in finals]
-
-
-def _scan(step: Step, x: Array, lengths: Sequence[int], states: list[Array], backwards: bool) -> Array:
-    """Outputs (T, N, P) of one direction; `states` become the final ones."""
-    y = np.zeros((*x.shape[:2], states[0].shape[1]))
-    for n, length in enumerate(lengths):
-        state = tuple(one[n] for one in states)
-        for t in reversed(range(length)) if backwards else range(length):
-            state = step(x[t, n], state)
-            y[t, n] = state[0]
-        for one, final in zip(states, state, strict=True):
-            one[n] = final
-    return y
