@@ -18,6 +18,7 @@ from pickles import Raw, call, name, pickled, saved, storage, tensor, value
 from seqkit.errors import ConvertError, LoadError, SeqkitError, UnsafeFileError
 from seqkit.interop.torch import from_torch, machine
 from seqkit.interop.torch.files import read_weights
+from seqkit.interop.torch.records import Records
 
 RNG = np.random.default_rng(7)
 ARRAY = RNG.standard_normal((3, 4)).astype(np.float32)
@@ -280,6 +281,12 @@ def test_opcodes_that_no_state_dict_needs(tmp_path: Path, opcode: str) -> None:
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_damaged_pickles(tmp_path: Path, kind: str) -> None:
     assert type(refused(stored(tmp_path, saved(pickle=DAMAGED[kind])), LoadError)) is LoadError
+
+
+def test_a_name_is_one_object_however_often_it_comes() -> None:
+    """So that each opcode costs little."""
+    tags = machine.Machine(pickled([name("torch", "Size")] * 3), Records("a.pt"), "a.pt").run()
+    assert tags[0] is tags[1] is tags[2]
 
 
 @pytest.mark.parametrize("kind", NO_STATE_DICT)

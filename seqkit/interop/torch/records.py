@@ -33,7 +33,7 @@ STORAGES = {
     "torch ByteStorage": "uint8",
     "torch BoolStorage": "bool",
 }
-TYPES = {f"torch {name}" for name in NUMBERS}
+TYPES = tuple(f"torch {name}" for name in NUMBERS)
 REFUSED = {
     "_rebuild_sparse_tensor": "a sparse tensor",
     "_rebuild_sparse_csr_tensor": "a sparse tensor",
@@ -55,8 +55,8 @@ class Records:
 
     def find(self, name: str) -> Tag:
         """A tag for one of the names that a state dict needs."""
-        if name in STORAGES or name in TYPES or name in CALLS:
-            return Tag(name)
+        if name in TAGS:
+            return TAGS[name]
         module, _, function = name.partition(" ")
         if module == "torch._utils" and function in REFUSED:
             raise ConvertError(f"{self._owner}: it holds {REFUSED[function]}, which is not read; save a dense one.")
@@ -126,3 +126,5 @@ CALLS: dict[str, Callable[[tuple[Any, ...], str], Any]] = {
     "__builtin__ set": _inert,
     "_codecs encode": _inert,
 }
+TAGS = {name: Tag(name) for name in (*STORAGES, *TYPES, *CALLS)}
+"""One tag for each name: a pickle may have hundreds of thousands of them."""
