@@ -1,0 +1,77 @@
+"""RTNeural's files beside Keras, whose models they are written from: the same arrays in the same order."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+keras = pytest.importorskip("keras")
+
+from seqkit.activations import ACTIVATIONS  # noqa: E402
+from seqkit.interop import from_rtneural  # noqa: E402
+from seqkit.interop.proof import prove  # noqa: E402
+from seqkit.interop.rtneural import read  # noqa: E402
+
+pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+TYPES = {
+    **{"LSTM": "lstm", "GRU": "gru", "Dense": "dense", "TimeDistributed": "time-distributed-dense"},
+    **{"PReLU": "prelu", "Activation": "activation"},
+}
+
+
+def random_model(seed: int) -> Any:
+    rng = np.random.default_rng(seed)
+    layers = [keras.layers.Input((None, int(rng.integers(1, 4))))]
+    for _ in range(rng.integers(1, 5)):
+        units, name = int(rng.integers(2, 9)), str(rng.choice(["linear", "tanh", "relu", "sigmoid", "softmax", "elu"]))
+        dense = keras.layers.Dense(units, activation=name)
+        choices = [
+            keras.layers.LSTM(units, return_sequences=True),
+            keras.layers.GRU(units, return_sequences=True),
+            dense,
+            keras.layers.TimeDistributed(keras.layers.Dense(units, activation=name)),
+            keras.layers.PReLU(shared_axes=[1]),
+        ]
+        layers.append(choices[rng.integers(len(choices))])
+    model = keras.Sequential(layers)
+    model.set_weights([rng.normal(size=array.shape, scale=0.7) for array in model.get_weights()])
+    return model
+
+
+def written(model: Any) -> dict[str, Any]:
+    """What RTNeural's script writes: output shapes, names of activations, `get_weights` as lists."""
+    layers = []
+    for layer in model.layers:
+        inner = getattr(layer, "layer", layer)
+        activation = keras.activations.serialize(inner.activation) if hasattr(inner, "activation") else ""
+        layers.append(
+            {
+                "type": TYPES[type(layer).__name__],
+                "activation": "" if activation == "linear" else activation,
+                "shape": [None, None, layer.output.shape[-1]],
+                "weights": [array.tolist() for array in layer.get_weights()],
+            }
+        )
+    return {"in_shape": [None, None, model.input_shape[-1]], "layers": layers}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_keras(tmp_path: Path, seed: int) -> None:
+    model = random_model(seed)
+    document = written(model)
+    if any(layer["activation"] == "elu" for layer in document["layers"]) and "elu" not in ACTIVATIONS:
+        pytest.skip("elu is not there")
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(document))
+    x = np.random.default_rng(seed).normal(size=(3, 12, model.input_shape[-1])).astype(np.float32)
+    expected = model.predict(x, verbose=0)
+    error = np.abs(from_rtneural(path).predict(x) - expected).max() / max(1, np.abs(expected).max())
+    assert error < 2e-6
+    assert prove(read(path)).error < 5e-6
