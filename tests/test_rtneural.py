@@ -125,6 +125,37 @@ class TestReading:
         assert formats.find(path).name == "rtneural"
 
 
+class TestStateDicts:
+    """The form of RTNeural's torch_helpers.h."""
+
+    def document(self) -> dict[str, Any]:
+        rng = np.random.default_rng(3)
+        shapes = {"weight_ih_l0": (12, 1), "weight_hh_l0": (12, 4), "bias_ih_l0": (12,), "bias_hh_l0": (12,)}
+        arrays = {f"gru.{name}": rng.normal(size=shape) for name, shape in shapes.items()}
+        arrays |= {"dense.weight": rng.normal(size=(2, 4)), "dense.bias": rng.normal(size=2)}
+        return {name: array.astype(np.float32).tolist() for name, array in arrays.items()}
+
+    def test_mapped(self, put: Callable[[Any], Path]) -> None:
+        path = put(self.document())
+        layers = [{"kind": "gru", "prefix": "gru"}, {"kind": "linear", "prefix": "dense", "activation": "tanh"}]
+        imported = read(path, mapping={"layers": layers})
+        assert imported.source == "PyTorch state dict as JSON"
+        assert prove(imported).error < 2e-6
+        assert imported.model.predict(np.ones((1, 3, 1))).shape == (1, 3, 2)
+        assert formats.load(path, prefix="gru", dtype="float64").dtype == "float64"
+
+    def test_without_a_mapping(self, put: Callable[[Any], Path]) -> None:
+        with pytest.raises(ConvertError, match=r"model\.json: .*mapping"):
+            from_rtneural(put(self.document()))
+        with pytest.raises(ConvertError, match="prefix and mapping are for state dicts"):
+            from_rtneural(put(document("gru")), prefix="gru")
+
+    @pytest.mark.parametrize("value", [[], [[]], [[1], [1, 2]], ["1"], [[None]], [1e99], [{}]])
+    def test_damaged(self, put: Callable[[Any], Path], value: Any) -> None:
+        with pytest.raises(LoadError, match=r"model\.json: gru\.bias_ih_l0"):
+            from_rtneural(put(self.document() | {"gru.bias_ih_l0": value}))
+
+
 def broken(change: Callable[[dict[str, Any]], Any], *kinds: str) -> dict[str, Any]:
     whole = document(*(kinds or ("lstm", "dense")), seed=1)
     change(whole)

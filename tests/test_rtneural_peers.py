@@ -75,3 +75,24 @@ def test_keras(tmp_path: Path, seed: int) -> None:
     error = np.abs(from_rtneural(path).predict(x) - expected).max() / max(1, np.abs(expected).max())
     assert error < 2e-6
     assert prove(read(path)).error < 5e-6
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_pytorch(tmp_path: Path, seed: int) -> None:
+    """State dicts as JSON, the form of RTNeural's torch_helpers.h."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(seed)
+    features, units, kind = int(rng.integers(1, 4)), int(rng.integers(2, 9)), ("LSTM", "GRU")[seed % 2]
+    torch.manual_seed(seed)
+    recurrent = getattr(torch.nn, kind)(features, units, num_layers=seed % 3 + 1, batch_first=True)
+    dense = torch.nn.Linear(units, 2)
+    document = {f"rec.{name}": array.tolist() for name, array in recurrent.state_dict().items()}
+    document |= {f"lin.{name}": array.tolist() for name, array in dense.state_dict().items()}
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(document))
+    mapping = {"layers": [{"kind": kind.lower(), "prefix": "rec"}, {"kind": "linear", "prefix": "lin"}]}
+    x = rng.normal(size=(3, 12, features)).astype(np.float32)
+    with torch.no_grad():
+        expected = dense(recurrent(torch.from_numpy(x))[0]).numpy()
+    np.testing.assert_allclose(from_rtneural(path, mapping=mapping).predict(x), expected, rtol=0, atol=1e-6)
+    assert prove(read(path, mapping=mapping)).oracle.startswith("PyTorch")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from seqkit import activations
-from seqkit.errors import ConvertError, LoadError
+from seqkit.errors import ConvertError
 from seqkit.interop.dialects import find
 from seqkit.interop.imported import Arrays, Imported, Oracle
 from seqkit.interop.layered import drawer, runner
-from seqkit.interop.rtneural.schema import Spec, parse, specs_of
+from seqkit.interop.rtneural.schema import Spec, of_dtype, parse, specs_of
+from seqkit.interop.rtneural.state_dict import is_state_dict, read_state_dict
 from seqkit.layer import Layer
 from seqkit.limits import read_file
 from seqkit.model import Sequential
@@ -20,7 +23,12 @@ from seqkit.registry import create
 SOURCE = "RTNeural model"
 
 
-def from_rtneural(path: str | os.PathLike[str], dtype: str = "float32") -> Sequential:
+Mapped = str | os.PathLike[str] | Mapping[str, Any]
+
+
+def from_rtneural(
+    path: str | os.PathLike[str], dtype: str = "float32", *, prefix: str = "", mapping: Mapped | None = None
+) -> Layer | Sequential:
     """A model from a JSON file of RTNeural.
 
     Parameters
@@ -29,10 +37,12 @@ def from_rtneural(path: str | os.PathLike[str], dtype: str = "float32") -> Seque
         What RTNeural's Python scripts write of Keras and PyTorch models, or :func:`to_rtneural` here.
     dtype : {"float32", "float64"}
         Type of parameters and results.
+    prefix, mapping
+        Of a file that is a state dict of PyTorch, see :func:`seqkit.interop.from_torch`.
 
     Returns
     -------
-    Sequential
+    Sequential, or Layer where a state dict has one recurrent layer
         Like RTNeural it gives an output for every step, (batch, time, features); ``model.step`` and
         ``model.streams`` run it sample by sample.
 
@@ -56,20 +66,38 @@ def from_rtneural(path: str | os.PathLike[str], dtype: str = "float32") -> Seque
     >>> model.predict(np.array([[[0.0], [1.0], [2.0]]])).tolist()
     [[[0.0], [1.0], [3.0]]]
     """
-    return read(path, dtype).model
+    return read(path, dtype, prefix=prefix, mapping=mapping).model
 
 
-def read(path: str | os.PathLike[str], dtype: str = "float32") -> Imported:
+def read(
+    path: str | os.PathLike[str], dtype: str = "float32", *, prefix: str = "", mapping: Mapped | None = None
+) -> Imported:
     """The model with its proof: RTNeural's equations in float64, on the numbers of the file."""
     owner = os.fspath(path)
-    features, specs = specs_of(parse(read_file(path), owner), owner)
+    document = parse(read_file(path), owner)
+    if is_state_dict(document):
+        return read_state_dict(document, owner, dtype, prefix, mapping)
+    if prefix or mapping is not None:
+        raise ConvertError(
+            f"{owner}: prefix and mapping are for state dicts; this file says itself what its layers are."
+        )
+    features, specs = specs_of(document, owner)
+    return _imported(features, specs, owner, dtype)
+
+
+def _imported(features: int, specs: list[Spec], owner: str, dtype: str) -> Imported:
     model = Sequential([_layer(spec, f"{owner}: layer {number}") for number, spec in enumerate(specs)], dtype=dtype)
     model.build(features)
     for number, (layer, spec) in enumerate(zip(model.layers, specs, strict=True)):
         _fill(layer, spec, f"{owner}: layer {number}")
     return Imported(
-        model, SOURCE, runner(model), drawer(model, ragged=False), lambda: _reference(specs), lambda: None
-    )  # fmt: skip
+        model,
+        SOURCE,
+        run=runner(model),
+        draw=drawer(model, ragged=False),
+        reference=lambda: _reference(specs),
+        peer=lambda: None,
+    )
 
 
 def _reference(specs: list[Spec]) -> Oracle:
@@ -95,12 +123,8 @@ def _layer(spec: Spec, owner: str) -> Layer:
 
 
 def _fill(layer: Layer, spec: Spec, owner: str) -> None:
-    for name, array in _params(spec).items():
-        with np.errstate(over="ignore"):
-            numbers = array.astype(layer.dtype)
-        if not np.isfinite(numbers).all():
-            raise LoadError(f"{owner}: {name} has numbers that are too large for {layer.dtype}.")
-        layer.params[name] = numbers
+    for name, numbers in _params(spec).items():
+        layer.params[name] = of_dtype(numbers, layer.dtype.name, f"{owner}: {name}")
 
 
 def _params(spec: Spec) -> dict[str, np.ndarray]:

@@ -20,6 +20,9 @@ from seqkit.limits import LIMITS, parse_json
 TEXT = 128 << 20
 """Bytes of a file, which is all text here."""
 
+MOST = 1000
+"""Layers of a file."""
+
 MODEL_KEYS = {"in_shape", "layers"}
 LAYER_KEYS = {"type", "shape", "weights"}
 OPTIONAL_KEYS = {"activation", "name"}
@@ -80,8 +83,8 @@ def specs_of(document: dict[str, Any], owner: str) -> tuple[int, list[Spec]]:
     """
     _check_keys(document, MODEL_KEYS, set(), owner)
     layers = document["layers"]
-    if not isinstance(layers, list) or not 0 < len(layers) <= LIMITS.arrays:
-        raise LoadError(f"{owner}: layers must be a list of at least one layer.")
+    if not isinstance(layers, list) or not 0 < len(layers) <= MOST:
+        raise LoadError(f"{owner}: layers must be a list of 1 to {MOST} layers.")
     _refuse(layers, owner)
     features = size = _last(document["in_shape"], f"{owner}: in_shape")
     specs = []
@@ -115,7 +118,7 @@ def _spec(layer: Any, features: int, owner: str) -> Spec:
     shapes = _shapes(kind, features, units, weights)
     if not isinstance(weights, list) or len(weights) != len(shapes):
         raise LoadError(f"{owner}: expected {len(shapes)} arrays in weights.")
-    arrays = [_array(weights[place], shapes[place], f"{owner}: weights {place}") for place in range(len(shapes))]
+    arrays = [array(weights[place], shapes[place], f"{owner}: weights {place}") for place in range(len(shapes))]
     if kind in ("activation", "prelu") and units != features:
         raise LoadError(f"{owner}: shape says {units} outputs for {features} inputs, which must be as many.")
     return Spec(kind, units, _activation(kind, layer.get("activation", ""), owner), tuple(arrays))
@@ -168,7 +171,7 @@ def _last(shape: Any, owner: str) -> int:
     raise LoadError(f"{owner}: expected axes such as [null, null, 8], got {shape!r:.80}.")
 
 
-def _array(value: Any, shape: tuple[int, ...], owner: str) -> np.ndarray:
+def array(value: Any, shape: tuple[int, ...], owner: str) -> np.ndarray:
     """Lists of lists of numbers as an array, if they have this shape."""
     entries = [value]
     for size in shape:
@@ -178,3 +181,18 @@ def _array(value: Any, shape: tuple[int, ...], owner: str) -> np.ndarray:
     if any(type(entry) not in (int, float) for entry in entries):
         raise LoadError(f"{owner}: expected numbers alone.")
     return np.array(entries, dtype=np.float64).reshape(shape)
+
+
+def of_dtype(numbers: np.ndarray, dtype: str, owner: str) -> np.ndarray:
+    """Numbers of a file in the type of the model.
+
+    Raises
+    ------
+    LoadError
+        If one of them is too large for it.
+    """
+    with np.errstate(over="ignore"):
+        converted = numbers.astype(dtype)
+    if not np.isfinite(converted).all():
+        raise LoadError(f"{owner} has numbers that are too large for {dtype}.")
+    return converted
