@@ -84,7 +84,8 @@ def _onnx(head: bytes) -> bool:
     return head[:1] in (b"\x08", b"\x12", b"\x1a", b"\x3a", b"\x42")
 
 
-TORCH = ("prefix", "mapping", "key", "nonlinearity", "dropout", "return_sequences", "dtype")
+TORCH = ("mapping", "prefix", "key", "nonlinearity", "dropout", "return_sequences", "dtype")
+"""What a state dict does not tell by itself."""
 
 FORMATS = (
     Format("native", "seqkit model", _native, "seqkit.interop.native:read"),
@@ -144,7 +145,7 @@ def read(path: str | os.PathLike[str], format: str | None = None, **options: Any
     format : str, optional
         Name of the format, where it is not to be found from the content.
     **options
-        What the reader of the format takes, such as the `prefix` or `mapping` of a PyTorch state dict.
+        What the reader of the format takes: `mapping`, `prefix` and others of a PyTorch state dict.
 
     Raises
     ------
