@@ -92,7 +92,7 @@ FORMATS = (
     Format("keras", "Keras model", _keras, "seqkit.interop.keras:read"),
     Format("torch", "PyTorch state dict", _torch, "seqkit.interop.torch:read", TORCH),
     Format("rtneural", "RTNeural model", _json, "seqkit.interop.rtneural:read", ("dtype", "prefix", "mapping")),
-    Format("onnx", "ONNX model", _onnx, "seqkit.interop.onnx.read:read"),
+    Format("onnx", "ONNX model", _onnx, "seqkit.interop.onnx:read"),
 )
 
 WRITERS = {
