@@ -13,8 +13,9 @@ from seqkit.errors import CheckError
 from seqkit.importing import load_plugin
 from seqkit.interop import formats
 from seqkit.interop.convert import convert as run
+from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.proof import Proof
-from seqkit.model import Sequential
+from seqkit.layer import Layer
 
 CASES = 16
 """Inputs that a model is proven with."""
@@ -96,16 +97,19 @@ def proof_facts(file: str, title: str, proof: Proof) -> dict[str, Any]:
 
 
 def model_facts(model: Any) -> list[dict[str, Any]]:
-    """The parts of a model, as plain values."""
-    if not isinstance(model, Sequential):
-        return [{"layer": type(model).__name__, "units": None, "parameters": None}]
+    """The layers of a model, or its graph as one, as plain values."""
+    if isinstance(model, GraphModel):
+        graph = model.model.graph
+        title, arrays = f"graph of {len(graph.nodes)} operators", graph.initializers.values()
+        return [{"layer": title, "units": None, "parameters": sum(array.size for array in arrays)}]
+    layers = [model] if isinstance(model, Layer) else model.layers
     return [
         {
             "layer": layer.name,
             "units": layer.output_size,
             "parameters": sum(array.size for array in layer.params.values()),
         }
-        for layer in model.layers
+        for layer in layers
     ]
 
 

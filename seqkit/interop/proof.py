@@ -154,7 +154,7 @@ def _other_side(imported: Imported, inputs: list[Any]) -> tuple[str, list[dict[s
     try:
         return oracle.name, [oracle.run(case) for case in inputs], remark
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise CheckError(f"{imported.source}: {oracle.name} cannot run it: {words(error)}.") from error
+        raise CheckError(f"{imported.source}: {oracle.name} cannot run it: {words(error).rstrip('.')}.") from error
 
 
 def _largest(
