@@ -160,3 +160,13 @@ class TestLayers:
     def test_lengths_reach_the_model(self) -> None:
         model = seqkit.Sequential([seqkit.LSTM(4, input_shape=(None, 2))], 0)
         assert not prove(imported(runner(model), lambda inputs: runner(model)({"x": inputs["x"]}), drawer(model))).holds
+
+    def test_states_are_not_carried_from_one_input_to_the_next(self) -> None:
+        layers = [seqkit.LSTM(4, return_sequences=True, stateful=True, input_shape=(None, 2)), seqkit.GRU(3)]
+        model = seqkit.Sequential(layers, 0)
+        fresh = seqkit.Sequential(
+            [seqkit.LSTM(4, return_sequences=True, input_shape=(None, 2)), seqkit.GRU(3)],
+        )
+        for name in model.params:
+            fresh.params[name] = model.params[name]
+        assert prove(imported(runner(model), runner(fresh), drawer(model))).error == 0

@@ -21,6 +21,8 @@ BATCH, TIME = 4, 20
 def runner(model: Sequential) -> Callable[[Arrays], dict[str, np.ndarray]]:
     """The model as a function of "x" and, where they are given, "lengths", to "y".
 
+    A stateful model forgets its states, before and after.
+
     Examples
     --------
     >>> import numpy as np
@@ -31,7 +33,11 @@ def runner(model: Sequential) -> Callable[[Arrays], dict[str, np.ndarray]]:
     """
 
     def run(inputs: Arrays) -> dict[str, np.ndarray]:
-        return {"y": np.asarray(model.predict(inputs["x"], lengths=inputs.get("lengths")))}
+        x = inputs["x"]
+        model.reset_states()
+        y = model.predict(x, batch_size=len(x), lengths=inputs.get("lengths"))
+        model.reset_states()
+        return {"y": np.asarray(y)}
 
     return run
 
@@ -54,7 +60,7 @@ def drawer(model: Stack, ragged: bool = True) -> Callable[[np.random.Generator],
     def draw(rng: np.random.Generator) -> dict[str, np.ndarray]:
         batch, time = int(rng.integers(1, BATCH + 1)), int(rng.integers(1, TIME + 1))
         if model.accepts_ids:
-            inputs = {"x": rng.integers(first.input_dim, size=(batch, time))}
+            inputs = {"x": rng.integers(getattr(first, "input_dim", 2), size=(batch, time))}
         else:
             inputs = {"x": rng.standard_normal((batch, time, first.input_size)).astype(first.dtype)}
         if ragged:
