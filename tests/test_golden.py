@@ -54,6 +54,7 @@ def test_saved_again(name: str, tmp_path: Path) -> None:
     again = seqkit.load(tmp_path / "again.safetensors")
     np.testing.assert_array_equal(again.predict(kept["x"]), model.predict(kept["x"]))
     assert again.metadata == model.metadata
+    assert checkpoint.read(tmp_path / "again.safetensors")[0]["format_version"] == 1  # older versions read it, too
 
 
 def test_graph(tmp_path: Path) -> None:
@@ -64,6 +65,7 @@ def test_graph(tmp_path: Path) -> None:
             for name, output in one.run({name: kept[name] for name in inputs}).items():
                 assert_close(output, kept[f"{case} {name}"])
         assert one.model.metadata == {"author": "somebody"}
+    assert checkpoint.read(tmp_path / "again.safetensors")[0]["format_version"] == 2
     assert np.abs(kept["default y"] - kept["scaled y"]).max() > 0.01
     with pytest.raises(LoadError, match=r"not a model of layers but a 'graph'; load it with seqkit\.load"):
         seqkit.Sequential.load(FOLDER / "2-graph.safetensors")

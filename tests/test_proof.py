@@ -67,7 +67,7 @@ def test_figures_are_the_largest_ones() -> None:
         put("y", lambda y: with_one(y, np.nan)),
         put("y", lambda y: with_one(y, np.inf)),
         put("y", lambda y: y[:, ::-1]),
-        put("y", lambda y: y[:, None]),
+        put("y", lambda y: y[None]),
         put("y", lambda y: y[:1]),
         put("n", lambda n: n + 1),
         put("n", lambda n: n.astype(bool)),
@@ -104,6 +104,15 @@ def test_large_numbers_are_compared_by_their_size() -> None:
     proof = prove(imported(huge, lambda inputs: {"y": inputs["x"].astype(np.float64) * 1e6}))
     assert proof.differences[0].absolute > 1e-5
     assert proof.holds
+
+
+def test_small_numbers_are_compared_as_they_are() -> None:
+    def tiny(inputs: Arrays) -> dict[str, np.ndarray]:
+        return {"y": inputs["x"] * np.float32(1e-6)}
+
+    proof = prove(imported(tiny, lambda inputs: {"y": tiny(inputs)["y"] * 1.5}))
+    assert proof.holds
+    assert proof.differences[0].error == proof.differences[0].absolute > 1e-7
 
 
 def test_the_other_library_is_asked_first() -> None:
@@ -169,4 +178,7 @@ class TestLayers:
         )
         for name in model.params:
             fresh.params[name] = model.params[name]
+        x = np.random.default_rng(0).normal(size=(3, 5, 2))
+        model.predict(x)
         assert prove(imported(runner(model), runner(fresh), drawer(model))).error == 0
+        np.testing.assert_array_equal(model.predict(x), fresh.predict(x))

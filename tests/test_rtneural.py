@@ -184,7 +184,7 @@ DAMAGED = {
     "shape 0": broken(first(shape=[None, None, 0])),
     "shape none": broken(first(shape=[])),
     "shape null": broken(first(shape=[None, None, None])),
-    "shape true": broken(first(shape=[None, None, True])),
+    "shape true": '{"in_shape": [null, 1], "layers": [{"type": "dense", "shape": [true], "weights": [[[1]], [0]]}]}',
     "shape 1.0": broken(first(shape=[None, None, 1.0])),
     "shape huge": broken(first(shape=[None, None, 10**15])),
     "other units": broken(lambda whole: first(shape=[None, None, whole["layers"][0]["shape"][-1] + 1])(whole)),
