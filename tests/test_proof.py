@@ -179,6 +179,6 @@ class TestLayers:
         for name in model.params:
             fresh.params[name] = model.params[name]
         x = np.random.default_rng(0).normal(size=(3, 5, 2))
-        model.predict(x)
+        model.predict(x, batch_size=3)
         assert prove(imported(runner(model), runner(fresh), drawer(model))).error == 0
-        np.testing.assert_array_equal(model.predict(x), fresh.predict(x))
+        np.testing.assert_array_equal(model.predict(x, batch_size=3), fresh.predict(x))
