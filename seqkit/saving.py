@@ -18,6 +18,9 @@ from seqkit.training.recipe import LOSS, Recipe
 ROOM, SLACK = 96, 1 << 20
 """Bytes that a new model may take for every number of its file, a few times what initial values take, and beside."""
 
+WRONG = (SeqkitError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What comes of values that a description should not have."""
+
 
 def describe(
     model: Stack, recipe: Recipe | None, progress: Progress | None = None
@@ -54,13 +57,15 @@ def rebuild(
         with at_most(ROOM * sum(array.size for array in arrays.values()) + SLACK):
             return _filled(model, description, arrays)
     except UnknownLayerError as error:
-        raise LoadError(f"{path}: {error}") from error
-    except (SeqkitError, LookupError, TypeError, ValueError, MemoryError) as error:
-        raise LoadError(f"{path}: the model cannot be rebuilt: {error} ({type(error).__name__}).") from error
+        raise LoadError(f"{path}: {error!s:.1000}") from error
+    except WRONG as error:
+        raise LoadError(f"{path}: the model cannot be rebuilt: {error!s:.1000} ({type(error).__name__}).") from error
 
 
 def _filled(model: Stack, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Recipe | None:
     model.metadata = dict(description["metadata"])
+    if description["dtype"] not in ("float32", "float64"):  # NumPy would compile other texts to find out what they are
+        raise ValueError(f"dtype must be float32 or float64, got {description['dtype']!r:.40}")
     model.dtype = description["dtype"]  # before the first layer: it may be built when it is added
     for layer in description["layers"]:
         model.add(registry.from_spec(layer))

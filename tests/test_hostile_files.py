@@ -1,0 +1,40 @@
+"""Corrupted and hostile files of every format: a model or a SeqkitError, soon, in little memory, and nothing else done.
+
+A few hundred corrupted files of each format, and all that are made by hand, are read here; 10,000 of each with
+``pytest -m slow tests/test_hostile_files.py``.  A file that does harm is kept where the failure says.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hostile.formats import FORMATS
+from hostile.harness import Summary, run
+
+FEW, MANY = 300, 10_000
+SEED = 1
+
+
+def check(summary: Summary) -> None:
+    assert not summary.findings, f"{summary}\n" + "\n".join(map(str, summary.findings))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_files_made_by_hand(name: str) -> None:
+    summary = run(FORMATS[name], FORMATS[name].made())
+    check(summary)
+    assert summary.refused >= 10
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_corrupted_files(name: str) -> None:
+    summary = run(FORMATS[name], FORMATS[name].corrupted(FEW, SEED))
+    check(summary)
+    assert (summary.read + summary.refused, summary.refused > FEW // 3) == (FEW, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_ten_thousand_corrupted_files(name: str) -> None:
+    summary = run(FORMATS[name], FORMATS[name].corrupted(MANY, SEED + 1))
+    check(summary)
+    assert (summary.read + summary.refused, summary.refused > MANY // 3) == (MANY, True)
