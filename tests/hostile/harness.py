@@ -118,7 +118,7 @@ class Workers:
 
     def __init__(self, kind: Format, folder: Path, warm: Sequence[Case], patience: float = PATIENCE) -> None:
         self._kind, self._folder, self._warm, self.patience = kind, folder, warm, patience
-        self._number = 0
+        self._number, self._complaints = 0, folder / "complaints"
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Workers:
@@ -137,9 +137,9 @@ class Workers:
         paths = {"PYTHONPATH": os.pathsep.join([str(TESTS), *map(os.path.abspath, filter(None, sys.path))])}
         command = [sys.executable, "-P", "-m", "hostile.worker", self._kind.reader, str(len(self._warm))]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._complaints = tempfile.TemporaryFile("w+", errors="replace")
         environment = os.environ | paths | {"OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(command, stderr=self._complaints, env=environment, **pipes)
+        with self._complaints.open("w") as complaints:
+            self._process = subprocess.Popen(command, stderr=complaints, env=environment, **pipes)
         for case in self._warm:
             answer = self._ask(case)
             if answer["refused"] or answer["problems"]:
@@ -177,15 +177,14 @@ class Workers:
         """What ended a worker, which is gone."""
         process, self._process = self._process, None
         assert process is not None
-        with process, self._complaints as complaints:
+        with process:
             code = process.wait()
-            complaints.seek(0)
-            text = complaints.read()
+        text = self._complaints.read_text(errors="replace")
         text = " ".join(text[max(0, text.find("Fatal Python error")) :][:1500].split())
         return f"the worker {'hangs' if code == -signal.SIGABRT else f'ended with {code}'}: {text}"
 
     def _end(self) -> None:
         if self._process is not None:
-            with self._complaints, suppress(BrokenPipeError), self._process as process:
+            with suppress(BrokenPipeError), self._process as process:
                 process.kill()
             self._process = None
