@@ -27,7 +27,7 @@ def test_files_made_by_hand(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_corrupted_files(name: str) -> None:
-    summary = run(FORMATS[name], FORMATS[name].corrupted(FEW, SEED))
+    summary = run(FORMATS[name], FORMATS[name].corrupted(FEW, SEED), quick=True)
     check(summary)
     assert (summary.read + summary.refused, summary.refused > FEW // 3) == (FEW, True)
 
@@ -35,6 +35,6 @@ def test_corrupted_files(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_ten_thousand_corrupted_files(name: str) -> None:
-    summary = run(FORMATS[name], FORMATS[name].corrupted(MANY, SEED + 1))
+    summary = run(FORMATS[name], FORMATS[name].corrupted(MANY, SEED + 1), quick=True)
     check(summary)
     assert (summary.read + summary.refused, summary.refused > MANY // 3) == (MANY, True)

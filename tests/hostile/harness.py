@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -54,7 +54,9 @@ class Summary:
         return f"{self.read} read, {self.refused} refused, {len(self.findings)} findings, {worst}; {self.errors}"
 
 
-def run(kind: Format, cases: Iterable[Case], *, most: int = 20, patience: float = PATIENCE) -> Summary:
+def run(
+    kind: Format, cases: Iterable[Case], *, quick: bool = False, most: int = 20, patience: float = PATIENCE
+) -> Summary:
     """Read all cases, or as many as it takes to find `most` that go wrong.
 
     Parameters
@@ -63,12 +65,15 @@ def run(kind: Format, cases: Iterable[Case], *, most: int = 20, patience: float 
         Whose reader, ending and seeds are used; the seeds are read first, and must be readable.
     cases : iterable of Case
         The files.
+    quick : bool
+        Whether to use the quick reader, where there is one.
     most : int
         Findings after which it is enough.
     patience : float
         Seconds of a clock until a worker hangs.
     """
     summary = Summary()
+    kind = replace(kind, reader=kind.quick) if quick and kind.quick else kind
     warm = list(kind.valid())
     with (
         tempfile.TemporaryDirectory(prefix="seqkit-hostile-") as folder,

@@ -60,9 +60,6 @@ def prepared(reader: str) -> Callable[[Path], Any]:
                 importlib.import_module(module.name)
     discovery.installed()  # reads the metadata of packages, which tell who provides a layer
     module_name, _, name = reader.partition(":")
-    if module_name.startswith("seqkit."):
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module("hostile.warm_hdf5").install()
     function: Callable[[Path], Any] = getattr(importlib.import_module(module_name), name)
     return function
 
