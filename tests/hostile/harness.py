@@ -185,7 +185,8 @@ class Workers:
         with process:
             code = process.wait()
         text = self._complaints.read_text(errors="replace")
-        text = " ".join(text[max(0, text.find("Fatal Python error")) :][:1500].split())
+        fatal = text.find("Fatal Python error")
+        text = " ".join((text[-1500:] if fatal < 0 else text[fatal : fatal + 1500]).split())
         return f"the worker {'hangs' if code == -signal.SIGABRT else f'ended with {code}'}: {text}"
 
     def _end(self) -> None:

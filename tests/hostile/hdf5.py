@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from hostile.mutate import corrupt_json
 
+REFUSALS = (OSError, RuntimeError, KeyError, TypeError, ValueError)
+"""What h5py raises where something cannot be done to a file, which is left as it is then."""
 Edit = Callable[[h5py.File], Any]
 
 
@@ -48,7 +51,8 @@ def damaged(rng: Random, data: bytes) -> bytes:
         for _ in range(rng.choice((1, 1, 2))):
             found = places(file)
             if found:
-                rng.choice(_EDITS)(rng, file, rng.choice(found))
+                with suppress(*REFUSALS):
+                    rng.choice(_EDITS)(rng, file, rng.choice(found))
 
     return edited(data, edit)
 

@@ -39,7 +39,12 @@ def _first() -> Json:
     both = layer("Bidirectional", "bidirectional", merge_mode="concat", layer=recurrent("LSTM", "forward_lstm", 2))
     both["config"]["backward_layer"] = recurrent("LSTM", "backward_lstm", 2, go_backwards=True)
     last = recurrent("GRU", "gru", 2, return_sequences=False, reset_after=True)
-    return model(both, layer("Dropout", "dropout", rate=0.5), last, layer("Dense", "dense", units=1, activation="relu"))
+    return model(
+        both,
+        layer("Dropout", "dropout", rate=0.5),
+        last,
+        layer("Dense", "dense", units=1, activation="relu", use_bias=True),
+    )
 
 
 SHAPES = {
@@ -141,7 +146,7 @@ def archives() -> Iterator[Case]:
 
 
 def _configs() -> dict[str, Json | bytes]:
-    dense = layer("Dense", "dense", units=1, activation="linear")
+    dense = layer("Dense", "dense", units=1, activation="linear", use_bias=True)
     code = {"class_name": "__lambda__", "config": {"value": ["4wEAAAA=", None, None]}}
     odd: dict[str, Json] = {
         "Lambda": layer("Lambda", "l", function=code, arguments={}),
@@ -152,7 +157,7 @@ def _configs() -> dict[str, Json | bytes]:
         "another package": dense | {"module": "keras.src.utils.file_utils", "class_name": "get_file"},
         "a model to load": dense | {"module": "keras.saving", "class_name": "load_model", "config": {"filepath": "x"}},
         "a model in the model": model(dense),
-        "an activation with code": layer("Dense", "dense", units=1, activation=code),
+        "an activation with code": layer("Dense", "dense", units=1, activation=code, use_bias=True),
         "an activation of a module": layer(
             "Dense", "dense", units=1, activation={"module": "os", "class_name": "system"}
         ),
@@ -163,7 +168,7 @@ def _configs() -> dict[str, Json | bytes]:
         "units that are true": recurrent("LSTM", "lstm", True),
         "a huge embedding": layer("Embedding", "e", input_dim=2**40, output_dim=2**20),
         "no name": {"module": "keras.layers", "class_name": "Dense", "config": {}},
-        "a name that leads outside": layer("Dense", "../../vars", units=1),
+        "a name that leads outside": layer("Dense", "../../vars", units=1, activation="linear", use_bias=True),
     }
     deep = layer("TimeDistributed", "t", layer=dense)
     for _ in range(12):
@@ -207,6 +212,6 @@ def files() -> Iterator[Case]:
             yield Case(name, changed, refused=True)
 
 
-READER, WARM = "seqkit.interop:from_keras", "hostile.warm_hdf5:from_keras"
+READER, WARM = "seqkit.interop.keras.read:from_keras", "hostile.warm_hdf5:from_keras"
 KERAS = Format("keras", ".keras", READER, lambda: [zips.pack(_archive())], damaged_archive, archives, WARM)
 HDF5 = Format("hdf5", ".h5", READER, lambda: [_whole()], damaged_file, files, WARM)

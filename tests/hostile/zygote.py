@@ -24,9 +24,10 @@ def answer_of(script: Any, data: bytes, limits: dict[str, int]) -> bytes:
         os.dup2(writing, 1)
         os.closerange(3, 256)
         signal.alarm(SECONDS)
+        out = open(1, "wb", closefd=False)  # noqa: SIM115 - nothing can be opened later
         script.confine(len(data), limits["ratio"])
-        with open(1, "wb", closefd=False) as out:
-            script.answer(data, limits, out)
+        script.answer(data, limits, out)
+        out.flush()
         os._exit(0)
     os.close(writing)
     with open(reading, "rb") as pipe:
