@@ -212,6 +212,6 @@ def files() -> Iterator[Case]:
             yield Case(name, changed, refused=True)
 
 
-READER, WARM = "seqkit.interop.keras.read:from_keras", "hostile.warm_hdf5:from_keras"
+READER, WARM = "seqkit.interop:load", "hostile.warm_hdf5:load"
 KERAS = Format("keras", ".keras", READER, lambda: [zips.pack(_archive())], damaged_archive, archives, WARM)
 HDF5 = Format("hdf5", ".h5", READER, lambda: [_whole()], damaged_file, files, WARM)

@@ -147,4 +147,4 @@ def _described(good: bytes) -> Iterator[Case]:
         yield Case(f"version {version}", described, refused=True)
 
 
-NATIVE = Format("native", ".safetensors", "seqkit.model:load", lambda: list(_seeds()), damaged, made)
+NATIVE = Format("native", ".safetensors", "seqkit.interop:load", lambda: list(_seeds()), damaged, made)

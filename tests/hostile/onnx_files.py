@@ -208,4 +208,4 @@ def _places() -> dict[str, Callable[[Path], Any]]:
     }
 
 
-ONNX = Format("onnx", ".onnx", "seqkit.interop:from_onnx", lambda: list(_seeds()), damaged, made)
+ONNX = Format("onnx", ".onnx", "seqkit.interop:load", lambda: list(_seeds()), damaged, made)

@@ -86,4 +86,4 @@ def made() -> Iterator[Case]:
         yield Case(f"cut off at {size}", data[:size], refused=True)
 
 
-RTNEURAL = Format("rtneural", ".json", "seqkit.interop:from_rtneural", lambda: list(_seeds()), damaged, made)
+RTNEURAL = Format("rtneural", ".json", "seqkit.interop:load", lambda: list(_seeds()), damaged, made)

@@ -194,7 +194,7 @@ def _pickles() -> dict[str, bytes]:
     return values
 
 
-PICKLES = Format("torch", ".pt", "seqkit.interop:from_torch", lambda: list(_seeds()), damaged, made)
+PICKLES = Format("torch", ".pt", "seqkit.interop:load", lambda: list(_seeds()), damaged, made)
 
 
 # ---- safetensors ---------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def _damaged_header(rng: Random, seeds: list[bytes]) -> bytes:
 SAFETENSORS = Format(
     "safetensors",
     ".safetensors",
-    "seqkit.interop:from_torch",
+    "seqkit.interop:load",
     lambda: [bytes(save(arrays, {"format": "pt"})) for arrays in _dicts()],
     _damaged_header,
     native.headers,

@@ -20,11 +20,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from seqkit.interop import load
 from seqkit.interop.keras import hdf5
-from seqkit.interop.keras.read import from_keras
 from seqkit.limits import LIMITS, Limits
 
-__all__ = ["from_keras"]
+__all__ = ["load"]
 
 
 @cache
