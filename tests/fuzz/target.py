@@ -18,8 +18,7 @@ from pathlib import Path
 
 import atheris
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).parents[1]))
 KEPT = Path(os.environ.get("SEQKIT_FINDINGS", Path(tempfile.gettempdir()) / "seqkit-findings"))
 OPTIONS = ("-timeout=20", "-rss_limit_mb=1024", "-max_len=20000", "-print_final_stats=1", "-verbosity=0")
 
