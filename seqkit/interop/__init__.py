@@ -18,6 +18,7 @@ _HOMES = {
     "prove": "seqkit.interop.proof",
     "read": "seqkit.interop.formats",
     "save": "seqkit.interop.formats",
+    "to_onnx": "seqkit.interop.onnx.export.models",
     "to_rtneural": "seqkit.interop.rtneural",
 }
 

@@ -97,7 +97,7 @@ FORMATS = (
 
 WRITERS = {
     ".safetensors": ("seqkit.interop.native:save", ()),
-    ".onnx": ("seqkit.interop.onnx.export:to_onnx", ("opset",)),
+    ".onnx": ("seqkit.interop.onnx.export:to_onnx", ("opset", "lengths", "states")),
     ".json": ("seqkit.interop.rtneural:to_rtneural", ()),
 }
 """Who writes a file of this ending, and the keywords it takes."""
@@ -190,7 +190,7 @@ def save(model: Any, path: str | os.PathLike[str], **options: Any) -> None:
     path : str or path-like
         ``.safetensors`` (native), ``.onnx`` or ``.json`` (RTNeural).
     **options
-        What the format takes: `opset` of ONNX.
+        What the format takes: `opset`, `lengths` and `states` of ONNX.
 
     Raises
     ------

@@ -1,0 +1,124 @@
+"""From a model to an ONNX file.
+
+Legend: B batch, T time, F features.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from seqkit import checkpoint
+from seqkit.errors import ConvertError
+from seqkit.interop.onnx.export.graph import ModelGraph
+from seqkit.interop.onnx.export.layers import write_layer
+from seqkit.interop.onnx.messages import Model, encode
+from seqkit.layer import Layer
+from seqkit.layers.bidirectional import Bidirectional
+from seqkit.layers.embedding import Embedding
+from seqkit.layers.last_step import LastStep
+from seqkit.recurrent import Recurrent
+from seqkit.stack import Stack
+
+OPSET = 17
+IR_VERSIONS = {14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11}
+"""The format of the file that came with a version of the operators, oldest readers first."""
+
+READ_TIME = (Recurrent, Bidirectional, Embedding, LastStep)
+
+
+def to_onnx(
+    model: Layer | Stack,
+    path: str | os.PathLike[str],
+    *,
+    opset: int = OPSET,
+    lengths: bool = True,
+    states: bool = False,
+) -> Model:
+    """Write a model as an ONNX file, for inference.
+
+    The input is "x", (batch, time, features), (batch, features) or ids (batch, time), of the model's dtype or int64; the
+    output is "y", or "y_forward" and "y_backward" of a `Bidirectional` with ``merge_mode=None``.  Recurrent layers are
+    the operators LSTM, GRU and RNN where their equations are the operator's, else a Scan over their equations; of
+    float64 they are always the latter, as ONNX Runtime has these operators in float32 only.
+
+    Parameters
+    ----------
+    model : Layer or Sequential
+        A built one.
+    path : str or path-like
+        Name of the file; one that exists is replaced.
+    opset : int
+        Version of ONNX' operators, 14 to 23.
+    lengths : bool
+        Whether a model of sequences has an input "lengths" (batch,), int64, which may be left out; outputs past the end
+        are 0, as they are here.
+    states : bool
+        Whether initial and final states are inputs ``initial_h`` and outputs ``final_h`` (batch, units), for streams:
+        with the number of the layer, ``initial_0_h``, in a model, and the direction, ``initial_forward_h``, of a
+        Bidirectional.  Without it sequences start from zeros, or from learned states.
+
+    Returns
+    -------
+    Model
+        What has been written: ``opsets``, ``ir_version``, ``graph``.
+
+    Raises
+    ------
+    ConvertError
+        If something of the model cannot be represented exactly: layers in NumPy, low precision, layers that carry
+        state from call to call (unless with `states`).
+    NotBuiltError
+        If the model has no parameters yet.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import seqkit
+    >>> model = seqkit.Sequential([seqkit.LSTM(8, input_shape=(None, 3)), seqkit.Dense(1)], seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = to_onnx(model, folder + "/model.onnx")
+    >>> [node.op_type for node in written.graph.nodes if node.op_type in ("LSTM", "Scan")]
+    ['LSTM']
+    >>> [value.name for value in written.graph.inputs], written.opsets, written.ir_version
+    (['x', 'lengths'], {'': 17}, 8)
+    """
+    exported = export(model, opset=opset, lengths=lengths, states=states)
+    checkpoint.replace(Path(path), encode(exported))
+    return exported
+
+
+def export(model: Layer | Stack, *, opset: int = OPSET, lengths: bool = True, states: bool = False) -> Model:
+    """The ONNX model that :func:`to_onnx` writes."""
+    if opset not in IR_VERSIONS:
+        raise ConvertError(f"opset is {opset!r}, expected one of {', '.join(map(str, IR_VERSIONS))}.")
+    layers = _layers(model)
+    first = layers[0]
+    graph = ModelGraph(np.dtype(first.dtype), opset, states)
+    flow = graph.read(first.input_size, _reads_sequences(layers), first.accepts_ids, lengths)
+    for number, layer in enumerate(layers):
+        flow = write_layer(layer, graph, flow, str(number) if isinstance(model, Stack) else "")
+    graph.write(flow)
+    version = import_module("seqkit").__version__
+    metadata = {"dtype": str(first.dtype), "source": f"written by seqkit {version}"}
+    return Model(graph.graph_of_model(), {"": opset}, IR_VERSIONS[opset], f"seqkit {version}", metadata)
+
+
+def _layers(model: Layer | Stack) -> Sequence[Layer]:
+    if isinstance(model, Stack):
+        model.require_built()
+        return model.layers
+    if not isinstance(model, Layer):
+        raise ConvertError(f"a layer or a model was expected, got {model!r:.200}.")
+    model._require_built()
+    return [model]
+
+
+def _reads_sequences(layers: Sequence[Layer]) -> bool:
+    """Whether the input has an axis of time: where a layer reads it or the first one was told so."""
+    shape = layers[0].input_shape
+    return any(isinstance(layer, READ_TIME) for layer in layers) or (shape is not None and len(shape) == 2)
