@@ -41,9 +41,9 @@ def to_onnx(
 ) -> Model:
     """Write a model as an ONNX file, for inference.
 
-    The input is "x", (batch, time, features), (batch, features) or ids (batch, time), of the model's dtype or int64; the
-    output is "y", or "y_forward" and "y_backward" of a `Bidirectional` with ``merge_mode=None``.  Recurrent layers are
-    the operators LSTM, GRU and RNN where their equations are the operator's, else a Scan over their equations; of
+    The input is "x", (batch, time, features) or (batch, features) of the model's dtype, or ids (batch, time) of int64;
+    the output is "y", or "y_forward" and "y_backward" of a `Bidirectional` with ``merge_mode=None``.  Recurrent layers
+    are the operators LSTM, GRU and RNN where their equations are the operator's, else a Scan over their equations; of
     float64 they are always the latter, as ONNX Runtime has these operators in float32 only.
 
     Parameters

@@ -128,10 +128,21 @@ class Step:
             names = [self._truth(condition), *(self._number(one).name for one in values)]
             return Vector(self.builder.op("Where", *names), width, rows)
         names = [self._number(one).name for one in given]
+        if node.operation in ("mul", "div") and self.builder.dtype == np.float64:
+            names = [self._not_a_factor(node, *pair) for pair in zip(node.operands, names, strict=True)]
         if node.operation == "softplus":
             return Vector(self._softplus(*names), width, rows)
         name = self.builder.op(OPERATORS[node.operation], *names)
         return Vector(name, width, rows, truth=node.operation in COMPARISONS)
+
+    def _not_a_factor(self, node: Node, operand: Node, name: str) -> str:
+        """The operand; a number for each unit in place of a single one.
+
+        ONNX Runtime (1.31) makes a single number beside a MatMul a factor of it, in float32 whatever the types are.
+        """
+        if operand.operation != "constant":
+            return name
+        return self.builder.array(np.full(self._size(node), operand.detail))
 
     def _softplus(self, x: str) -> str:
         """max(x, 0) + log(1 + exp(-|x|)): ONNX Runtime has no Softplus of float64."""
@@ -167,7 +178,9 @@ class Step:
         runs = self.builder.op("Reshape", value.name, self.builder.ints(-1, groups, inner))
         found = self._reduced(node.operation, runs, inner)
         everywhere = self.builder.op("Expand", found, self.builder.ints(1, groups, inner))
-        return Vector(self.builder.op("Reshape", everywhere, self.builder.ints(-1, value.width)), value.width, value.rows)
+        return Vector(
+            self.builder.op("Reshape", everywhere, self.builder.ints(-1, value.width)), value.width, value.rows
+        )
 
     def _reduced(self, operation: str, x: str, count: int) -> str:
         """Mean, sum or largest of the last axis, which stays as an axis of one."""

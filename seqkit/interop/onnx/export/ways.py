@@ -40,9 +40,7 @@ class Way:
         """Initial states (B, S) in the cell's order; none where all are 0."""
         names, sizes = self.layer.cell.states, self.layer.state_sizes
         if graph.states:
-            return [
-                graph.initial_state(f"{self.states}{name}", size) for name, size in zip(names, sizes, strict=True)
-            ]
+            return [graph.initial_state(f"{self.states}{name}", size) for name, size in zip(names, sizes, strict=True)]
         if self.layer.stateful:
             raise ConvertError(
                 f"{self.layer.name}: a stateful layer goes on from the call before, which an ONNX model cannot; "

@@ -1,0 +1,104 @@
+"""Models written as ONNX and run by ONNX Runtime, beside what they give here.
+
+Legend: B batch, T time, F features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqkit import Bidirectional
+from seqkit.interop.onnx.export.models import export
+from seqkit.interop.onnx.messages import encode
+
+TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
+LENGTHS = np.array([6, 2, 0, 1, 5, 6])
+Arrays = dict[str, np.ndarray]
+
+
+def in_onnx_runtime(model: Any, feeds: Arrays, **options: Any) -> Arrays:
+    """Outputs by name of the exported model, which onnx.checker has passed."""
+    import onnx
+    import onnxruntime
+
+    data = encode(export(model, **options))
+    onnx.checker.check_model(data, full_check=True)
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3  # a note that "lengths" has a default
+    session = onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
+
+
+def drawn(model: Any, rng: np.random.Generator, spread: float = 0.4) -> Any:
+    """The model with random parameters, so that nothing is hidden by one that starts at 0 or 1."""
+    for layer in getattr(model, "layers", [model]):
+        for name, array in layer.params.items():
+            layer.params[name] = array + rng.normal(0, spread, array.shape)
+    return model
+
+
+def drawn_input(model: Any, rng: np.random.Generator) -> np.ndarray:
+    """Sequences with NaN, or ids that do not exist, past their end."""
+    first = getattr(model, "layers", [model])[0]
+    past = np.arange(LENGTHS.max()) >= LENGTHS[:, None]  # (B, T)
+    if first.accepts_ids:
+        return np.where(past, 10**6, rng.integers(0, first.input_dim, past.shape))
+    x = rng.normal(size=(*past.shape, first.input_size)).astype(first.dtype)
+    x[past] = np.nan
+    return x
+
+
+def error(model: Any, rng: np.random.Generator, scale: float = 1.0, **options: Any) -> float:
+    """How far apart ONNX Runtime and seqkit are, at most: ragged, whole, and where there are states with them.
+
+    Numbers above `scale` are compared as shares of themselves.
+    """
+    x = drawn_input(model, rng)
+    whole = np.where(np.isnan(x), x.dtype.type(0.5), x) if x.dtype.kind == "f" else x % model.layers[0].input_dim
+    found = in_onnx_runtime(model, {"x": x, "lengths": LENGTHS}, **options)
+    pairs = [(found, expected(model, x, LENGTHS))]
+    pairs += [(in_onnx_runtime(model, {"x": whole}, **options), expected(model, whole, None))]
+    if not hasattr(model, "layers"):
+        pairs.append(with_states(model, x, rng, **options))
+    return max(far(*pair, scale) for pair in pairs)
+
+
+def far(found: Arrays, wanted: Arrays, scale: float = 1.0) -> float:
+    """The largest difference; infinite where shapes, names or types differ or a number is NaN."""
+    if found.keys() != wanted.keys():
+        return np.inf
+    worst = 0.0
+    for name, array in wanted.items():
+        if (found[name].shape, found[name].dtype) != (array.shape, array.dtype):
+            return np.inf
+        apart = np.abs(found[name] - array) / np.maximum(scale, np.abs(array))
+        worst = max(worst, float(np.where(np.isnan(apart), np.inf, apart).max(initial=0.0)))
+    return worst
+
+
+def expected(model: Any, x: np.ndarray, lengths: np.ndarray | None) -> Arrays:
+    """What seqkit gives, under the names of the outputs."""
+    y = model.predict(x, lengths=lengths) if hasattr(model, "predict") else model(x, lengths, return_state=False)
+    return {"y_forward": y[0], "y_backward": y[1]} if isinstance(y, tuple) else {"y": y}
+
+
+def with_states(layer: Any, x: np.ndarray, rng: np.random.Generator, **options: Any) -> tuple[Arrays, Arrays]:
+    """ONNX Runtime's and seqkit's outputs and final states from random initial states."""
+    names = state_names(layer)
+    state = tuple(rng.normal(0, 0.5, (len(x), size)).astype(layer.dtype) for size in names.values())
+    y, cache = layer.forward(x, LENGTHS, state, training=False)
+    wanted = {"y_forward": y[0], "y_backward": y[1]} if isinstance(y, tuple) else {"y": y}
+    wanted |= {f"final_{name}": array for name, array in zip(names, cache.state, strict=True)}
+    feeds = {f"initial_{name}": array for name, array in zip(names, state, strict=True)}
+    return in_onnx_runtime(layer, {"x": x, "lengths": LENGTHS, **feeds}, states=True, **options), wanted
+
+
+def state_names(layer: Any) -> dict[str, int]:
+    """Names of the states of a layer, with their sizes."""
+    if isinstance(layer, Bidirectional):
+        both = {"forward_": layer.forward_layer, "backward_": layer.backward_layer}
+        return {start + name: size for start, one in both.items() for name, size in state_names(one).items()}
+    return dict(zip(layer.cell.states, layer.state_sizes, strict=True))

@@ -1,0 +1,192 @@
+"""What is written into an ONNX file, and what is refused; the numbers are compared in test_onnx_out_peers.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Tally
+
+import seqkit
+from seqkit.cells.lstm import LSTMCell
+from seqkit.errors import ConvertError, NotBuiltError
+from seqkit.interop import to_onnx
+from seqkit.interop.onnx.export.graph import Flow
+from seqkit.interop.onnx.export.layers import write
+from seqkit.interop.onnx.export.models import export
+from seqkit.interop.onnx.export.native import operator_of
+from seqkit.interop.onnx.messages import decode, encode
+
+ENDS = ("initial", "final")
+
+
+class Negative(seqkit.Wrapper):
+    """A layer in NumPy around another one."""
+
+    def forward(self, x: Any, lengths: Any = None, state: Any = None, training: bool = True) -> Any:
+        y, cache = self.layer.forward(x, lengths, state, training)
+        return -y, cache
+
+    def backward(self, dy: Any, cache: Any, dstate: Any = None, input_grad: bool = True) -> Any:
+        return self.layer.backward(-dy, cache, dstate, input_grad)
+
+
+class Doubled(seqkit.Dense):
+    """A subclass that computes something else."""
+
+    def forward(self, x: Any, lengths: Any = None, state: Any = None, training: bool = True) -> Any:
+        y, cache = super().forward(x, lengths, state, training)
+        return 2 * y, cache
+
+
+class Renamed(seqkit.Dense):
+    """A subclass that computes the same."""
+
+    name = "renamed"
+
+
+def stack() -> seqkit.Sequential:
+    layers = [seqkit.Embedding(9, 4), seqkit.Bidirectional(seqkit.LSTM(5, return_sequences=True))]
+    layers += [seqkit.GRU(3, zoneout=0.1), seqkit.Dense(2, activation="softmax")]  # type: ignore[list-item]
+    return seqkit.Sequential(layers, seed=0)
+
+
+def test_inputs_and_outputs_are_named(tmp_path: Path) -> None:
+    model = to_onnx(stack(), tmp_path / "m.onnx", states=True)
+    values = {value.name: (value.dtype, value.shape) for value in (*model.graph.inputs, *model.graph.outputs)}
+    single, ids = np.dtype(np.float32), np.dtype(np.int64)
+    assert values == {
+        **{"x": (ids, ("batch", "time")), "lengths": (ids, ("batch",)), "y": (single, ("batch", 2))},
+        **{
+            f"{end}_1_{way}_{s}": (single, ("batch", 5))
+            for end in ENDS
+            for way in ("forward", "backward")
+            for s in "hc"
+        },
+        **{f"{end}_2_h": (single, ("batch", 3)) for end in ENDS},
+    }
+    assert (model.opsets, model.ir_version, model.producer) == ({"": 17}, 8, f"seqkit {seqkit.__version__}")
+    assert model.metadata == {"dtype": "float32", "source": f"written by seqkit {seqkit.__version__}"}
+    read = decode((tmp_path / "m.onnx").read_bytes())
+    assert encode(read) == encode(model)
+
+
+def test_lengths_and_states_are_left_out_if_asked() -> None:
+    graph = export(stack(), lengths=False).graph
+    assert [value.name for value in graph.inputs] == ["x"]
+    assert "lengths" not in graph.initializers
+    assert [value.name for value in graph.outputs] == ["y"]
+
+
+def test_vectors_have_no_lengths() -> None:
+    (x,) = export(seqkit.Sequential([seqkit.Dense(2, input_shape=(3,))])).graph.inputs
+    assert x.shape == ("batch", 3)
+    x, lengths = export(seqkit.Sequential([seqkit.Dense(2, input_shape=(None, 3))])).graph.inputs
+    assert x.shape == ("batch", "time", 3)
+    assert lengths.name == "lengths"
+
+
+def test_equal_models_give_equal_files() -> None:
+    program = "import test_onnx_out as t, hashlib; print(hashlib.sha256(t.encode(t.export(t.stack()))).hexdigest())"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-P", "-c", program],
+            env={"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path]), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=100,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_names_are_unique_and_constants_are_read() -> None:
+    graph = export(stack(), states=True).graph
+    given = [name for node in graph.nodes for name in node.outputs]
+    body = next(node.attributes["body"] for node in graph.nodes if node.op_type == "Scan")
+    given += [name for node in body.nodes for name in node.outputs] + [value.name for value in body.inputs]
+    known = {*given, *graph.initializers, *(value.name for value in graph.inputs)}
+    assert len(set(given)) == len(given)
+    used = {name for node in (*graph.nodes, *body.nodes) for name in node.inputs}
+    assert used - {""} <= known
+    assert set(graph.initializers) <= used
+
+
+def test_a_subclass_is_what_its_equations_are() -> None:
+    class Started(LSTMCell):
+        def initial_bias(self, gate: str) -> float:
+            return 3.0
+
+    class Changed(LSTMCell):
+        def step(self, x: Any, U: Any, s: Any, p: Any) -> Any:
+            new = super().step(x, U, s, p)
+            return new | {"h": new["h"] * 1.0000001}
+
+    class Without(LSTMCell):
+        biases = ("i", "f")
+
+    found = [operator_of(seqkit.Recurrent(cell, 3).build(2)) for cell in (Started, Changed, Without)]
+    assert [one and one.op_type for one in found] == ["LSTM", None, None]
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "a layer in NumPy": (lambda: Tally().build(3), "Tally is computed by a program of its own"),
+    "a wrapper": (lambda: Negative(seqkit.GRU(4)).build(3), "Negative is computed by a program of its own"),
+    "a changed layer": (lambda: Doubled(4).build(3), "Doubled has a forward of its own"),
+    "low precision": (lambda: seqkit.GRU(4).build(3).quantize("int8"), "products in int8 have no exact form"),
+    "carried state": (lambda: seqkit.GRU(4, stateful=True).build(3), "stateful layer goes on"),
+    "two outputs inside": (
+        lambda: seqkit.Sequential(
+            [seqkit.Bidirectional(seqkit.GRU(4, return_sequences=True), None), seqkit.Dense(2)]
+        ).build(3),
+        "both directions side by side",
+    ),
+    "vectors for a layer of sequences": (
+        lambda: seqkit.Sequential([seqkit.GRU(4), seqkit.LastStep()]).build(3),
+        "last_step: reads sequences",
+    ),
+    "no model": (lambda: 3, "a layer or a model was expected, got 3"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str, tmp_path: Path) -> None:
+    make, message = REFUSED[case]
+    with pytest.raises(ConvertError, match=message):
+        to_onnx(make(), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_refused_opset() -> None:
+    with pytest.raises(ConvertError, match="opset is 12, expected one of 14, 15"):
+        export(stack(), opset=12)
+
+
+def test_not_built() -> None:
+    for model in (seqkit.LSTM(3), seqkit.Sequential([seqkit.LSTM(3)])):
+        with pytest.raises(NotBuiltError):
+            export(model)
+
+
+class Mirrored(Negative):
+    """A layer in NumPy for which somebody says how it is written."""
+
+
+@write.register
+def _mirrored(layer: Mirrored, graph: Any, flow: Any, number: str) -> Any:
+    inner = write(layer.layer, graph, flow, number)
+    return Flow((graph.op("Neg", inner.name),), inner.features, inner.sequences)
+
+
+def test_other_kinds_of_layers_can_be_added() -> None:
+    """A subclass that computes the same needs nothing; a layer in NumPy may bring a function that writes it."""
+    for layer, added in ((Renamed(2), []), (Mirrored(seqkit.Dense(2)), ["Neg"])):
+        nodes = export(layer.build(3)).graph.nodes
+        assert [node.op_type for node in nodes] == ["MatMul", "Add", *added, "Identity"]

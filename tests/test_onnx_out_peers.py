@@ -1,0 +1,250 @@
+"""Exported models in ONNX Runtime: every layer and option, random models, every kind of equation.
+
+Legend: B batch, T time, F features.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from checks.random_cells import RandomCell
+from checks.sized import RAW, SIZED, Decay
+from checks.zoo import ZOO
+from onnx_out import LENGTHS, TOLERANCE, drawn, drawn_input, error, far, in_onnx_runtime, with_states
+
+import seqkit
+from seqkit.equations import ACTIVATIONS
+from seqkit.interop.onnx.export.models import IR_VERSIONS, export
+from seqkit.interop.onnx.messages import Graph, Node
+from seqkit.testing.data import fill
+
+for module in ("onnx", "onnxruntime"):
+    pytest.importorskip(module, reason=f"{module} is not installed")
+pytestmark = pytest.mark.peers
+
+BUILT_IN = [
+    *(("simple_rnn", {}), ("lstm", {}), ("peephole", {})),
+    *(("gru", {"reset_after": True}), ("gru", {"reset_after": False})),
+]
+OPTIONS = [
+    {},
+    {"use_bias": False, "return_sequences": True},
+    {"go_backwards": True},
+    {"go_backwards": True, "return_sequences": True, "initial_state": "learned"},
+    {"zoneout": 0.3, "initial_state": "learned"},
+    {"zoneout": {"h": 0.2}, "return_sequences": True, "go_backwards": True},
+    {"initial_state": "learned", "dropout": 0.5, "recurrent_dropout": 0.5, "weight_dropout": 0.5},
+]
+
+
+def operators(model: Any, **options: Any) -> list[str]:
+    """Of the graph and of the bodies in it."""
+    return [node.op_type for node in nodes_of(export(model, **options).graph)]
+
+
+def nodes_of(graph: Graph) -> Iterator[Node]:
+    for node in graph.nodes:
+        yield node
+        if "body" in node.attributes:
+            yield from nodes_of(node.attributes["body"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize(("name", "own"), BUILT_IN)
+def test_recurrent_layer(name: str, own: dict[str, Any], options: dict[str, Any], dtype: str) -> None:
+    rng = np.random.default_rng([*name.encode(), len(options)])
+    layer = drawn(seqkit.create(name, 7, **own, **options).build(3, dtype=dtype), rng)
+    assert error(layer, rng) <= TOLERANCE[dtype]
+    native = {"simple_rnn": "RNN", "gru": "GRU"}.get(name, "LSTM")
+    assert (native in operators(layer)) == (dtype == "float32" and "zoneout" not in options)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("name", "own"), BUILT_IN)
+def test_activations(name: str, own: dict[str, Any], activation: str) -> None:
+    """Each beside another one, both ways round, so that their constants and places cannot be mixed up."""
+    rng = np.random.default_rng(len(activation))
+    dtype, spread = ("float64", 0.02) if activation == "exp" else ("float32", 0.1)  # exp grows, and errors with it
+    for recurrent in ("sigmoid", "hard_sigmoid", "elu"):
+        pair = {"activation": activation, "recurrent_activation": recurrent}
+        layer = seqkit.create(name, 5, return_sequences=True, **own, **pair).build(3, dtype=dtype)
+        for key, array in layer.params.items():
+            layer.params[key] = spread * array + rng.normal(0, spread, array.shape)
+        assert error(layer, rng) <= TOLERANCE[dtype]
+        known = activation not in ("gelu", "silu", "exp")
+        assert ("Scan" in operators(layer)) == (not known)
+
+
+@pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("second", ["gru", "lstm", "same", "zoneout", "learned"])
+def test_bidirectional(merge_mode: str | None, sequences: bool, second: str) -> None:
+    rng = np.random.default_rng([sequences, *second.encode()])
+    options = {"return_sequences": sequences}
+    backward = {
+        "lstm": lambda: seqkit.LSTM(6, activation="softsign", **options),
+        "same": lambda: None,
+        "zoneout": lambda: seqkit.GRU(6, zoneout=0.1, **options),
+        "learned": lambda: seqkit.GRU(6, initial_state="learned", **options),
+        "gru": lambda: seqkit.GRU(6, reset_after=False, **options),
+    }[second]()
+    layer = seqkit.Bidirectional(seqkit.GRU(6, activation="elu", **options), merge_mode, backward).build(3)
+    assert error(drawn(layer, rng), rng) <= TOLERANCE["float32"]
+    nodes = operators(layer)
+    assert (nodes.count("GRU"), nodes.count("LSTM"), nodes.count("Scan")) == {
+        **{"lstm": (1, 1, 0), "same": (1, 0, 0), "zoneout": (1, 0, 1)},
+        **{"learned": (2, 0, 0), "gru": (2, 0, 0)},
+    }[second]
+
+
+def test_bidirectional_of_two_kinds_of_functions_is_one_node() -> None:
+    rng = np.random.default_rng(0)
+    ways = [seqkit.LSTM(6, activation=name, return_sequences=True) for name in ("elu", "hard_sigmoid")]
+    layer = drawn(seqkit.Bidirectional(ways[0], backward_layer=ways[1]).build(3), rng)
+    assert error(layer, rng) <= TOLERANCE["float32"]
+    assert operators(layer).count("LSTM") == 1
+
+
+STEEP = ("NothingInTheLanes", "NothingPastTheEnd")  # quotients by small numbers, which single precision rounds
+
+
+@pytest.mark.parametrize("name", [*ZOO, *SIZED, *RAW])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_equations(name: str, dtype: str) -> None:
+    """Cells with stages, reductions, heads, sizes, raw inputs, delays, kinks."""
+    cell = {**ZOO, **SIZED, **RAW}[name]
+    raw = sum({"features": 3, "units": 9}.get(str(size), size) for size in cell.inputs.values())  # type: ignore[misc]
+    rng = np.random.default_rng([*name.encode()])
+    layer = seqkit.Recurrent(cell, 9, return_sequences=True, go_backwards=dtype == "float64")
+    layer.build(raw + (0 if cell is Decay else 3), seed=1, dtype=dtype)
+    fill(layer)
+    assert error(layer, rng) <= TOLERANCE[dtype] * (10 if name in STEEP else 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_equations(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    options = {"zoneout": 0.2 * (seed % 3 == 0), "go_backwards": seed % 2 == 1, "return_sequences": seed % 5 != 4}
+    layer = seqkit.Recurrent(RandomCell, 12, seed=seed, kinks=seed % 2 == 0, groups=(1, 3, 4)[seed % 3], **options)
+    layer.build(4, seed=seed, dtype="float64")  # in float32 a kink may be on the other side
+    assert error(layer, rng) <= 1e-10
+
+
+def random_model(seed: int) -> seqkit.Sequential:
+    """A stack of one to five layers of any kind."""
+    draw = random.Random(seed)
+    layers: list[Any] = []
+    if draw.random() < 0.3:
+        layers.append(seqkit.Embedding(11, draw.randint(1, 9)))
+    while len(layers) < draw.randint(1, 4) or not any(isinstance(one, seqkit.Recurrent) for one in layers):
+        layers.append(random_sequence_layer(draw))
+    if draw.random() < 0.7:
+        layers.append(draw.choice([seqkit.LastStep, lambda: random_recurrent(draw, False)])())
+    if draw.random() < 0.7:
+        layers.append(seqkit.Dense(draw.randint(1, 6), activation=draw.choice(["softmax", None, "relu"])))
+    model = seqkit.Sequential(layers, seed=seed)
+    return model if model.built else model.build(draw.randint(1, 9))
+
+
+def random_sequence_layer(draw: random.Random) -> Any:
+    kind = draw.random()
+    if kind < 0.15:
+        return seqkit.Dropout(0.5)
+    if kind < 0.3:
+        return seqkit.Dense(draw.randint(1, 9), activation=draw.choice(["tanh", "sigmoid", "relu", "softmax"]))
+    if kind < 0.5:
+        modes = ["concat", "sum", "mul", "ave"]
+        return seqkit.Bidirectional(random_recurrent(draw, True, backwards=False), draw.choice(modes))
+    return random_recurrent(draw, True)
+
+
+def random_recurrent(draw: random.Random, sequences: bool, backwards: bool = True) -> Any:
+    name, own = draw.choice(BUILT_IN)
+    options = {
+        "return_sequences": sequences,
+        "go_backwards": backwards and draw.random() < 0.3,
+        "use_bias": draw.random() < 0.8,
+        "initial_state": draw.choice(["zeros", "zeros", "learned"]),
+        "zoneout": draw.choice([0.0, 0.0, 0.0, 0.1]),
+        "activation": draw.choice(["tanh", "tanh", "softsign", "hard_sigmoid", "gelu"]),
+    }
+    return seqkit.create(name, draw.randint(1, 9), **own, **options)
+
+
+@pytest.mark.parametrize("seed", range(110))
+def test_random_model(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    assert error(drawn(random_model(seed), rng, 0.2), rng) <= TOLERANCE["float32"]
+
+
+def test_vectors() -> None:
+    rng = np.random.default_rng(0)
+    model = seqkit.Sequential([seqkit.Dense(5, activation="relu", input_shape=(3,)), seqkit.Dense(2)], seed=0)
+    x = rng.normal(size=(4, 3)).astype(np.float32)
+    assert far(in_onnx_runtime(model, {"x": x}), {"y": model.predict(x)}) <= TOLERANCE["float32"]
+
+
+@pytest.mark.parametrize("opset", IR_VERSIONS)
+def test_opsets(opset: int) -> None:
+    rng = np.random.default_rng(opset)
+    bidirectional = seqkit.Bidirectional(seqkit.LSTM(4, go_backwards=False, return_sequences=True))
+    cells = [ZOO["LayerNorm"], RandomCell]
+    recurrent = [seqkit.Recurrent(cell, 6, return_sequences=True, go_backwards=True) for cell in cells]
+    loops = seqkit.Recurrent(RandomCell, 6, seed=30, kinks=True, groups=3, return_sequences=True)
+    layers = [seqkit.Embedding(5, 3), bidirectional, *recurrent, loops, seqkit.LastStep(), seqkit.Dense(2)]
+    model = drawn(seqkit.Sequential(layers, seed=0), rng, 0.1)
+    assert error(model, rng, opset=opset) <= TOLERANCE["float32"]
+    assert {"LSTM", "Scan", "ReduceSum", "Split", "GatherND"} <= {*operators(model, opset=opset)}
+
+
+def test_streams() -> None:
+    """A sequence in pieces, each from the final states of the one before, as a stateful layer does it."""
+    rng = np.random.default_rng(2)
+    layers = [seqkit.LSTM(5, return_sequences=True, stateful=True), seqkit.GRU(4, zoneout=0.1, stateful=True)]
+    model = drawn(seqkit.Sequential(layers, seed=0).build(3), rng)
+    x = rng.normal(size=(2, 6, 3)).astype(np.float32)
+    sizes = {"0_h": 5, "0_c": 5, "1_h": 4}
+    state = {f"initial_{name}": np.zeros((2, size), np.float32) for name, size in sizes.items()}
+    for piece in np.split(x, 3, axis=1):
+        found = in_onnx_runtime(model, {"x": piece, **state}, states=True)
+        assert far({"y": found["y"]}, {"y": model.predict(piece, batch_size=2)}) <= TOLERANCE["float32"]
+        state = {f"initial_{name}": found[f"final_{name}"] for name in sizes}
+
+
+def test_states_of_sequences_without_steps() -> None:
+    """They are those that were given, and the output is 0."""
+    rng = np.random.default_rng(3)
+    layer = drawn(seqkit.LSTM(4).build(3), rng)
+    found, wanted = with_states(layer, drawn_input(layer, rng), rng)
+    empty = list(LENGTHS).index(0)
+    assert not found["y"][empty].any()
+    assert found["final_c"][empty].all()
+    assert far(found, wanted) <= TOLERANCE["float32"]
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
+def test_from_pytorch_through_seqkit_to_onnx_runtime(name: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from seqkit.interop import dialects
+
+    torch.manual_seed(3)
+    options = {"nonlinearity": "relu"} if name == "RNN" else {}
+    network = getattr(torch.nn, name)(3, 5, num_layers=2, bidirectional=True, batch_first=True, **options)
+    kind, own = {"LSTM": ("lstm", {}), "GRU": ("gru", {}), "RNN": ("simple_rnn", {"activation": "relu"})}[name]
+    layers = [seqkit.Bidirectional(seqkit.create(kind, 5, return_sequences=True, **own)) for _ in range(2)]
+    model = seqkit.Sequential(layers).build(3)
+    weights = {key: value.numpy() for key, value in network.state_dict().items()}
+    for number, layer in enumerate(model.layers):
+        for end, one in (("", layer.forward_layer), ("_reverse", layer.backward_layer)):
+            parts = [weights[f"{what}_l{number}{end}"] for what in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            for key, array in dialects.find("torch", kind).read(*parts).items():
+                one.params[key] = array
+    x = np.random.default_rng(0).normal(size=(4, 7, 3)).astype(np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(x))[0].numpy()
+    assert far(in_onnx_runtime(model, {"x": x}), {"y": expected}) <= TOLERANCE["float32"]
