@@ -20,6 +20,7 @@ from seqkit.interop.onnx.export.graph import Flow
 from seqkit.interop.onnx.export.layers import write
 from seqkit.interop.onnx.export.models import export
 from seqkit.interop.onnx.export.native import operator_of
+from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.onnx.messages import decode, encode
 
 ENDS = ("initial", "final")
@@ -167,6 +168,18 @@ def test_refused(case: str, tmp_path: Path) -> None:
 def test_refused_opset() -> None:
     with pytest.raises(ConvertError, match="opset is 12, expected one of 14, 15"):
         export(stack(), opset=12)
+
+
+def test_a_graph_is_written_as_it_is(tmp_path: Path) -> None:
+    written = to_onnx(seqkit.Sequential([seqkit.Dense(2, input_shape=(3,))], seed=0), tmp_path / "one.onnx", opset=18)
+    graph = GraphModel(decode((tmp_path / "one.onnx").read_bytes()))
+    to_onnx(graph, tmp_path / "two.onnx")
+    assert (tmp_path / "two.onnx").read_bytes() == (tmp_path / "one.onnx").read_bytes()
+    assert export(graph, opset=18) == graph.model
+    assert written.opsets == {"": 18}
+    for options in ({"opset": 17}, {"states": True}):
+        with pytest.raises(ConvertError, match="the graph is of opset 18 and has the inputs"):
+            export(graph, **options)  # type: ignore[arg-type]
 
 
 def test_not_built() -> None:

@@ -16,6 +16,7 @@ from seqkit import checkpoint
 from seqkit.errors import ConvertError
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.layers import write_layer
+from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.onnx.messages import Model, encode
 from seqkit.layer import Layer
 from seqkit.layers.bidirectional import Bidirectional
@@ -32,10 +33,10 @@ READ_TIME = (Recurrent, Bidirectional, Embedding, LastStep)
 
 
 def to_onnx(
-    model: Layer | Stack,
+    model: Layer | Stack | GraphModel,
     path: str | os.PathLike[str],
     *,
-    opset: int = OPSET,
+    opset: int | None = None,
     lengths: bool = True,
     states: bool = False,
 ) -> Model:
@@ -48,12 +49,12 @@ def to_onnx(
 
     Parameters
     ----------
-    model : Layer or Sequential
-        A built one.
+    model : Layer, Sequential or GraphModel
+        A built one.  A GraphModel is written with the operators that it is made of; options do not apply to it.
     path : str or path-like
         Name of the file; one that exists is replaced.
-    opset : int
-        Version of ONNX' operators, 14 to 23.
+    opset : int, optional
+        Version of ONNX' operators, 14 to 23; 17 where nothing is said.
     lengths : bool
         Whether a model of sequences has an input "lengths" (batch,), int64, which may be left out; outputs past the end
         are 0, as they are here.
@@ -71,7 +72,7 @@ def to_onnx(
     ------
     ConvertError
         If something of the model cannot be represented exactly: layers in NumPy, low precision, layers that carry
-        state from call to call (unless with `states`).
+        state from call to call (unless with `states`); or if the file would have more than 2 GiB.
     NotBuiltError
         If the model has no parameters yet.
 
@@ -92,8 +93,13 @@ def to_onnx(
     return exported
 
 
-def export(model: Layer | Stack, *, opset: int = OPSET, lengths: bool = True, states: bool = False) -> Model:
+def export(
+    model: Layer | Stack | GraphModel, *, opset: int | None = None, lengths: bool = True, states: bool = False
+) -> Model:
     """The ONNX model that :func:`to_onnx` writes."""
+    if isinstance(model, GraphModel):
+        return _graph(model, opset, states)
+    opset = OPSET if opset is None else opset
     if opset not in IR_VERSIONS:
         raise ConvertError(f"opset is {opset!r}, expected one of {', '.join(map(str, IR_VERSIONS))}.")
     layers = _layers(model)
@@ -106,6 +112,16 @@ def export(model: Layer | Stack, *, opset: int = OPSET, lengths: bool = True, st
     version = import_module("seqkit").__version__
     metadata = {"dtype": str(first.dtype), "source": f"written by seqkit {version}"}
     return Model(graph.graph_of_model(), {"": opset}, IR_VERSIONS[opset], f"seqkit {version}", metadata)
+
+
+def _graph(model: GraphModel, opset: int | None, states: bool) -> Model:
+    own = model.model
+    if states or opset not in (None, own.opsets[""]):
+        raise ConvertError(
+            f"{model.name}: the graph is of opset {own.opsets['']} and has the inputs and outputs that it has; "
+            "it is written as it is."
+        )
+    return own
 
 
 def _layers(model: Layer | Stack) -> Sequence[Layer]:

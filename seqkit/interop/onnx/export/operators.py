@@ -5,7 +5,7 @@ Legend: T time, B batch, F features, D directions, H units, G gates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +13,6 @@ from seqkit.interop import dialects
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.native import Operator, activations
 from seqkit.interop.onnx.export.ways import Outcome, Way
-
-Arrays = Mapping[str, np.ndarray]
 
 
 def run_operator(graph: ModelGraph, x: str, ways: list[Way], operators: list[Operator], steps: bool) -> list[Outcome]:
@@ -66,7 +64,9 @@ def _stacked(graph: ModelGraph, ways: list[Way], operators: list[Operator], key:
     """An array of all directions, in the operator's order of gates."""
     arrays = []
     for way, operator in zip(ways, operators, strict=True):
-        reset = {"reset_after": bool(operator.attributes["linear_before_reset"])} if operator.attributes else {}
+        reset: dict[str, Any] = {}
+        if operator.kind == "gru":
+            reset["reset_after"] = bool(operator.attributes["linear_before_reset"])
         written = dialects.find("onnx", operator.kind).write(way.layer.params.reading(), **reset)
         both = [written["bias"], written["recurrent_bias"]] if key == "bias" else [written[key]]
         arrays.append(np.concatenate(both))
