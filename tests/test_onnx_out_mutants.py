@@ -18,7 +18,7 @@ import seqkit
 from seqkit.equations import maximum, mean, minimum, tanh, trace, vector, where
 from seqkit.equations.symbols import Node
 from seqkit.interop import dialects
-from seqkit.interop.onnx.export import layers, native, operators, scan
+from seqkit.interop.onnx.export import layers, operators, scan
 from seqkit.interop.onnx.export.builder import Builder
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.step import OPERATORS, Step
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.peers
 
 ALL = {"return_sequences": True}
 HARD = {"activation": "elu", "recurrent_activation": "hard_sigmoid"}
+CLIPPED, SIGMOID = {"name": "tanh", "clip": 0.3}, {"name": "sigmoid", "clip": 0.3}
 Patch = pytest.MonkeyPatch
 
 
@@ -54,6 +55,9 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
     "last": lambda: seqkit.LSTM(6, initial_state="learned").build(3),
     "learned": lambda: seqkit.LSTM(6, initial_state="learned", **ALL).build(3),
     "hard": lambda: seqkit.LSTM(6, **ALL, **HARD).build(3),
+    "coupled": lambda: seqkit.LSTM(6, forget_gate="coupled", **ALL).build(3),
+    "clipped": lambda: seqkit.GRU(6, activation=CLIPPED, recurrent_activation=SIGMOID, **ALL).build(3),
+    "output function": lambda: seqkit.LSTM(6, output_activation="softsign", **ALL).build(3),
     "peephole": lambda: seqkit.PeepholeLSTM(6, **ALL).build(3),
     "gru": lambda: seqkit.GRU(6, **ALL).build(3),
     "backwards": lambda: seqkit.GRU(6, go_backwards=True, **ALL).build(3),
@@ -193,6 +197,12 @@ MUTANTS: dict[str, Mutant] = {
     "functions left out": ("hard", lambda p: p.setattr(operators, "activations", lambda _: {})),
     "alpha of another function": ("hard", lambda p: attribute(p, "activation_alpha", lambda v: [0.2, *v[1:]])),
     "beta of another function": ("hard", lambda p: attribute(p, "activation_beta", lambda v: [0.4])),
+    "coupled gates are not": ("coupled", lambda p: attribute(p, "input_forget", lambda _: 0)),
+    "limit left out": ("clipped", lambda p: attribute(p, "clip", lambda _: 50.0)),
+    "output function is that of g": (
+        "output function",
+        lambda p: attribute(p, "activations", lambda v: [*v[:2], v[1]]),
+    ),
     "lengths ignored": ("lstm", lambda p: rewired(p, "LSTM", lambda i: [*i[:4], "", *i[5:]])),
     "lengths ignored, of both": ("both", lambda p: rewired(p, "LSTM", lambda i: [*i[:4], "", *i[5:]])),
     "direction ignored": ("backwards", lambda p: attribute(p, "direction", lambda _: "forward")),
@@ -320,8 +330,3 @@ def test_mutant_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     subject, change = MUTANTS[name]
     change(monkeypatch)
     assert found(subject) > 1e-3
-
-
-def test_usual_functions_are_those_of_the_operators() -> None:
-    """What is left out is what the operators do then; other tests compare only the two of them together."""
-    assert {name: len(functions) for name, functions in native.USUAL.items()} == {"LSTM": 3, "GRU": 2, "RNN": 1}

@@ -17,6 +17,7 @@ from checks.zoo import ZOO
 from onnx_out import LENGTHS, TOLERANCE, drawn, drawn_input, error, far, in_onnx_runtime, with_states
 
 import seqkit
+from seqkit import activations
 from seqkit.equations import ACTIVATIONS
 from seqkit.interop.onnx.export.models import IR_VERSIONS, export
 from seqkit.interop.onnx.export.native import FUNCTIONS
@@ -78,6 +79,33 @@ def test_activations(name: str, own: dict[str, Any], activation: str) -> None:
             layer.params[key] = spread * array + rng.normal(0, spread, array.shape)
         assert error(layer, rng) <= TOLERANCE[dtype]
         assert ("Scan" in operators(layer)) == (activation not in FUNCTIONS)
+
+
+USUAL = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+NUMBERS = {"name": "leaky_relu", "alpha": 0.3}, {"name": "hard_sigmoid", "alpha": 0.25, "beta": 0.4}
+LIMITED = {name: {"name": function, "clip": 0.4} for name, function in USUAL.items()}
+OF_CELLS: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "numbers": ("lstm", {"activation": NUMBERS[0], "recurrent_activation": NUMBERS[1]}, True),
+    "output": ("peephole", {"output_activation": {"name": "affine", "alpha": 0.5, "beta": 0.1}}, True),
+    "coupled": ("lstm", {"forget_gate": "coupled", "use_bias": False}, True),
+    "coupled peepholes": ("peephole", {"forget_gate": "coupled"}, True),
+    "limit": ("gru", LIMITED, True),
+    "limit, reset before": ("gru", {"reset_after": False, **LIMITED}, True),
+    "limit of an RNN": ("simple_rnn", {"activation": LIMITED["activation"]}, True),
+    "limit of gates": ("lstm", {"output_activation": "tanh", **LIMITED}, True),
+    "limit of peepholes": ("peephole", {"output_activation": "softsign", **LIMITED}, True),
+    "limit of the state, too": ("lstm", LIMITED, False),
+    "limit of one": ("gru", {"activation": LIMITED["activation"]}, False),
+}
+
+
+@pytest.mark.parametrize("case", OF_CELLS)
+def test_options_of_cells(case: str) -> None:
+    rng = np.random.default_rng(len(case))
+    name, options, native = OF_CELLS[case]
+    layer = drawn(seqkit.create(name, 5, return_sequences=True, **options).build(3), rng)
+    assert error(layer, rng) <= TOLERANCE["float32"]
+    assert ("Scan" in operators(layer)) == (not native)
 
 
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
@@ -248,3 +276,21 @@ def test_from_pytorch_through_seqkit_to_onnx_runtime(name: str) -> None:
     with torch.no_grad():
         expected = network(torch.from_numpy(x))[0].numpy()
     assert far(in_onnx_runtime(model, {"x": x}), {"y": expected}) <= TOLERANCE["float32"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", activations.ACTIVATIONS)
+def test_activations_of_feed_forward_layers(activation: str, dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    choices = [activation]
+    if activation in getattr(activations, "PARAMETRIC", ()):
+        choices.append({"name": activation, "alpha": 0.7})  # type: ignore[arg-type]
+    for choice in choices:
+        model = seqkit.Sequential([seqkit.GRU(5, return_sequences=True), seqkit.Dense(6, choice)], dtype=dtype).build(3)
+        assert error(drawn(model, rng, 1.0), rng) <= TOLERANCE[dtype]
+
+
+def test_prelu() -> None:
+    rng = np.random.default_rng(2)
+    model = seqkit.Sequential([seqkit.Dense(5), seqkit.create("prelu"), seqkit.GRU(4)]).build(3)
+    assert error(drawn(model, rng, 0.3), rng) <= TOLERANCE["float32"]

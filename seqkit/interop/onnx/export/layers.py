@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.errors import ConvertError
+from seqkit.interop.onnx.export.functions import activation
 from seqkit.interop.onnx.export.graph import Flow, ModelGraph
 from seqkit.interop.onnx.export.native import operator_of
 from seqkit.interop.onnx.export.operators import run_operator
@@ -22,6 +23,7 @@ from seqkit.layers.dense import Dense
 from seqkit.layers.dropout import Dropout
 from seqkit.layers.embedding import Embedding
 from seqkit.layers.last_step import LastStep
+from seqkit.layers.prelu import PReLU
 from seqkit.recurrent import Recurrent
 
 HARMLESS = ("name", "config", "from_config", "_abc_impl")
@@ -95,11 +97,16 @@ def _dense(layer: Dense, graph: ModelGraph, flow: Flow, number: str) -> Flow:
     y = graph.op("MatMul", flow.name, graph.parameter(params["weight"].T, f"{scope}.weight"))
     if layer.use_bias:
         y = graph.op("Add", y, graph.parameter(params["bias"], f"{scope}.bias"))
-    if layer.activation == "softmax":
-        y = graph.op("Softmax", y, axis=-1)
-    elif layer.activation not in (None, "linear"):
-        y = graph.op({"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}[layer.activation], y)
+    y = activation(graph, layer.activation, y, layer.name)
     return Flow((y,), layer.units, flow.sequences)
+
+
+@write.register
+def _prelu(layer: PReLU, graph: ModelGraph, flow: Flow, number: str) -> Flow:
+    alpha = graph.parameter(layer.params["alpha"], f"{_scope(layer, number)}.alpha")
+    below = graph.op("Mul", flow.name, alpha)
+    y = graph.op("Where", graph.op("Less", flow.name, graph.number(0.0)), below, flow.name)
+    return Flow((y,), flow.features, flow.sequences)
 
 
 @write.register

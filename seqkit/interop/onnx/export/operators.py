@@ -67,7 +67,8 @@ def _stacked(graph: ModelGraph, ways: list[Way], operators: list[Operator], key:
         reset: dict[str, Any] = {}
         if operator.kind == "gru":
             reset["reset_after"] = bool(operator.attributes["linear_before_reset"])
-        written = dialects.find("onnx", operator.kind).write(way.layer.params.reading(), **reset)
+        dialect, gates = dialects.find("onnx", operator.kind), way.layer.cell.gates
+        written = dialect.write(way.layer.params.reading(), gates=gates, **reset)
         both = [written["bias"], written["recurrent_bias"]] if key == "bias" else [written[key]]
         arrays.append(np.concatenate(both))
     return graph.parameter(np.stack(arrays), ways[0].parameter(name))

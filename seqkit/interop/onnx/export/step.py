@@ -13,6 +13,7 @@ import numpy as np
 
 from seqkit.equations.symbols import REDUCTIONS, Node
 from seqkit.interop.onnx.export.builder import Builder
+from seqkit.interop.onnx.export.functions import softplus
 from seqkit.interop.onnx.export.ways import Way
 from seqkit.interop.onnx.schema import number_of
 
@@ -131,7 +132,7 @@ class Step:
         if node.operation in ("mul", "div") and self.builder.dtype == np.float64:
             names = [self._not_a_factor(node, *pair) for pair in zip(node.operands, names, strict=True)]
         if node.operation == "softplus":
-            return Vector(self._softplus(*names), width, rows)
+            return Vector(softplus(self.builder, *names), width, rows)
         name = self.builder.op(OPERATORS[node.operation], *names)
         return Vector(name, width, rows, truth=node.operation in COMPARISONS)
 
@@ -143,12 +144,6 @@ class Step:
         if operand.operation != "constant":
             return name
         return self.builder.array(np.full(self._size(node), operand.detail))
-
-    def _softplus(self, x: str) -> str:
-        """max(x, 0) + log(1 + exp(-|x|)): ONNX Runtime has no Softplus of float64."""
-        op = self.builder.op
-        small = op("Exp", op("Neg", op("Abs", x)))
-        return op("Add", op("Relu", x), op("Log", op("Add", small, self.builder.number(1.0))))
 
     def _number(self, value: Vector) -> Vector:
         """Truth values as 0 and 1."""
