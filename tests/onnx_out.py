@@ -5,17 +5,23 @@ Legend: B batch, T time, F features.
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
 
-from seqkit import Bidirectional
+import seqkit
 from seqkit.interop.onnx.export.models import export
 from seqkit.interop.onnx.messages import encode
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 LENGTHS = np.array([6, 2, 0, 1, 5, 6])
 Arrays = dict[str, np.ndarray]
+
+BUILT_IN = [
+    *(("simple_rnn", {}), ("lstm", {}), ("peephole", {})),
+    *(("gru", {"reset_after": True}), ("gru", {"reset_after": False})),
+]
 
 
 def in_onnx_runtime(model: Any, feeds: Arrays, **options: Any) -> Arrays:
@@ -27,6 +33,7 @@ def in_onnx_runtime(model: Any, feeds: Arrays, **options: Any) -> Arrays:
     onnx.checker.check_model(data, full_check=True)
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3  # a note that "lengths" has a default
+    settings.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_outputs()]
     return dict(zip(names, session.run(names, feeds), strict=True))
@@ -98,7 +105,48 @@ def with_states(layer: Any, x: np.ndarray, rng: np.random.Generator, **options: 
 
 def state_names(layer: Any) -> dict[str, int]:
     """Names of the states of a layer, with their sizes."""
-    if isinstance(layer, Bidirectional):
+    if isinstance(layer, seqkit.Bidirectional):
         both = {"forward_": layer.forward_layer, "backward_": layer.backward_layer}
         return {start + name: size for start, one in both.items() for name, size in state_names(one).items()}
     return dict(zip(layer.cell.states, layer.state_sizes, strict=True))
+
+
+def random_model(seed: int, loops: bool = True) -> seqkit.Sequential:
+    """A stack of one to six layers of any kind; without `loops` all of them are operators of ONNX."""
+    draw = random.Random(seed)
+    layers: list[Any] = []
+    if draw.random() < 0.3:
+        layers.append(seqkit.Embedding(11, draw.randint(1, 9)))
+    while len(layers) < draw.randint(1, 4) or not any(isinstance(one, seqkit.Recurrent) for one in layers):
+        layers.append(random_sequence_layer(draw, loops))
+    if draw.random() < 0.7:
+        layers.append(draw.choice([seqkit.LastStep, lambda: random_recurrent(draw, False, loops)])())
+    if draw.random() < 0.7:
+        layers.append(seqkit.Dense(draw.randint(1, 6), activation=draw.choice(["softmax", None, "relu"])))
+    model = seqkit.Sequential(layers, seed=seed)
+    return model if model.built else model.build(draw.randint(1, 9))
+
+
+def random_sequence_layer(draw: random.Random, loops: bool) -> Any:
+    kind = draw.random()
+    if kind < 0.15:
+        return seqkit.Dropout(0.5)
+    if kind < 0.3:
+        return seqkit.Dense(draw.randint(1, 9), activation=draw.choice(["tanh", "sigmoid", "relu", "softmax"]))
+    if kind < 0.5:
+        modes = ["concat", "sum", "mul", "ave"]
+        return seqkit.Bidirectional(random_recurrent(draw, True, loops, backwards=False), draw.choice(modes))
+    return random_recurrent(draw, True, loops)
+
+
+def random_recurrent(draw: random.Random, sequences: bool, loops: bool, backwards: bool = True) -> Any:
+    name, own = draw.choice(BUILT_IN)
+    options = {
+        "return_sequences": sequences,
+        "go_backwards": backwards and draw.random() < 0.3,
+        "use_bias": draw.random() < 0.8,
+        "initial_state": draw.choice(["zeros", "zeros", "learned"]),
+        "zoneout": draw.choice([0.0, 0.0, 0.0, 0.1 * loops]),
+        "activation": draw.choice(["tanh", "tanh", "softsign", "hard_sigmoid", "gelu" if loops else "elu"]),
+    }
+    return seqkit.create(name, draw.randint(1, 9), **own, **options)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Tally
+from onnx_out import LENGTHS, drawn, drawn_input, expected, far, random_model
 
 import seqkit
 from seqkit.cells.lstm import LSTMCell
@@ -180,6 +181,18 @@ def test_a_graph_is_written_as_it_is(tmp_path: Path) -> None:
     for options in ({"opset": 17}, {"states": True}):
         with pytest.raises(ConvertError, match="the graph is of opset 18 and has the inputs"):
             export(graph, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_written_is_read_again(seed: int) -> None:
+    """Random models of operators, and through bytes: ONNX Runtime is not needed to see that they are the same."""
+    rng = np.random.default_rng(seed)
+    model = drawn(random_model(seed, loops=False), rng, 0.2)
+    graph = GraphModel(decode(encode(export(model))))
+    x = drawn_input(model, rng)
+    assert far(graph.run({"x": x, "lengths": LENGTHS}), expected(model, x, LENGTHS)) <= 1e-6
+    whole = x % model.layers[0].input_dim if model.accepts_ids else np.nan_to_num(x)
+    assert far({"y": graph.predict(whole)}, expected(model, whole, None)) <= 1e-6
 
 
 def test_not_built() -> None:

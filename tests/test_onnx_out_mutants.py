@@ -274,7 +274,7 @@ MUTANTS: dict[str, Mutant] = {
     "ids past the end are looked up": ("ids", lambda p: unguarded(p)),
     "last step of the array": (
         "last step",
-        lambda p: p.setattr(ModelGraph, "at_ends", lambda g, x: last_of_array(g, x)),
+        lambda p: p.setattr(ModelGraph, "at_ends", last_of_array),
     ),
     "dense past the end": ("dense", lambda p: p.setattr(ModelGraph, "zeroed", lambda graph, x: x)),
     "softmax over time": ("dense", lambda p: attribute(p, "axis", lambda v: 0 if v == -1 else v)),
@@ -321,7 +321,7 @@ def unguarded(patch: Patch) -> None:
     patch.setattr(ModelGraph, "inside_steps", property(lambda graph: graph.array(np.array(True))))
 
 
-def last_of_array(graph: ModelGraph, x: str) -> str:
+def last_of_array(graph: ModelGraph, x: str, features: int) -> str:
     return graph.op("Gather", x, graph.array(np.array(-1)), axis=0)
 
 

@@ -5,7 +5,6 @@ Legend: B batch, T time, F features.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,18 @@ import pytest
 from checks.random_cells import RandomCell
 from checks.sized import RAW, SIZED, Decay
 from checks.zoo import ZOO
-from onnx_out import LENGTHS, TOLERANCE, drawn, drawn_input, error, far, in_onnx_runtime, with_states
+from onnx_out import (
+    BUILT_IN,
+    LENGTHS,
+    TOLERANCE,
+    drawn,
+    drawn_input,
+    error,
+    far,
+    in_onnx_runtime,
+    random_model,
+    with_states,
+)
 
 import seqkit
 from seqkit import activations
@@ -28,10 +38,6 @@ for module in ("onnx", "onnxruntime"):
     pytest.importorskip(module, reason=f"{module} is not installed")
 pytestmark = pytest.mark.peers
 
-BUILT_IN = [
-    *(("simple_rnn", {}), ("lstm", {}), ("peephole", {})),
-    *(("gru", {"reset_after": True}), ("gru", {"reset_after": False})),
-]
 OPTIONS = [
     {},
     {"use_bias": False, "return_sequences": True},
@@ -163,47 +169,6 @@ def test_random_equations(seed: int) -> None:
     assert error(layer, rng) <= 1e-10
 
 
-def random_model(seed: int) -> seqkit.Sequential:
-    """A stack of one to five layers of any kind."""
-    draw = random.Random(seed)
-    layers: list[Any] = []
-    if draw.random() < 0.3:
-        layers.append(seqkit.Embedding(11, draw.randint(1, 9)))
-    while len(layers) < draw.randint(1, 4) or not any(isinstance(one, seqkit.Recurrent) for one in layers):
-        layers.append(random_sequence_layer(draw))
-    if draw.random() < 0.7:
-        layers.append(draw.choice([seqkit.LastStep, lambda: random_recurrent(draw, False)])())
-    if draw.random() < 0.7:
-        layers.append(seqkit.Dense(draw.randint(1, 6), activation=draw.choice(["softmax", None, "relu"])))
-    model = seqkit.Sequential(layers, seed=seed)
-    return model if model.built else model.build(draw.randint(1, 9))
-
-
-def random_sequence_layer(draw: random.Random) -> Any:
-    kind = draw.random()
-    if kind < 0.15:
-        return seqkit.Dropout(0.5)
-    if kind < 0.3:
-        return seqkit.Dense(draw.randint(1, 9), activation=draw.choice(["tanh", "sigmoid", "relu", "softmax"]))
-    if kind < 0.5:
-        modes = ["concat", "sum", "mul", "ave"]
-        return seqkit.Bidirectional(random_recurrent(draw, True, backwards=False), draw.choice(modes))
-    return random_recurrent(draw, True)
-
-
-def random_recurrent(draw: random.Random, sequences: bool, backwards: bool = True) -> Any:
-    name, own = draw.choice(BUILT_IN)
-    options = {
-        "return_sequences": sequences,
-        "go_backwards": backwards and draw.random() < 0.3,
-        "use_bias": draw.random() < 0.8,
-        "initial_state": draw.choice(["zeros", "zeros", "learned"]),
-        "zoneout": draw.choice([0.0, 0.0, 0.0, 0.1]),
-        "activation": draw.choice(["tanh", "tanh", "softsign", "hard_sigmoid", "gelu"]),
-    }
-    return seqkit.create(name, draw.randint(1, 9), **own, **options)
-
-
 @pytest.mark.parametrize("seed", range(110))
 def test_random_model(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -227,7 +192,7 @@ def test_opsets(opset: int) -> None:
     layers = [seqkit.Embedding(5, 3), bidirectional, *recurrent, loops, seqkit.LastStep(), seqkit.Dense(2)]
     model = drawn(seqkit.Sequential(layers, seed=0), rng, 0.1)
     assert error(model, rng, opset=opset) <= TOLERANCE["float32"]
-    assert {"LSTM", "Scan", "ReduceSum", "Split", "GatherND"} <= {*operators(model, opset=opset)}
+    assert {"LSTM", "Scan", "ReduceSum", "Split", "GatherElements"} <= {*operators(model, opset=opset)}
 
 
 def test_streams() -> None:

@@ -161,11 +161,11 @@ class ModelGraph(Builder):
         """Sequences (T, B, F) that are 0 past their end."""
         return self.op("Where", self.inside, sequences, self.number(0.0)) if self.ragged else sequences
 
-    def at_ends(self, sequences: str) -> str:
+    def at_ends(self, sequences: str, features: int) -> str:
         """The last step (B, F) of every sequence (T, B, F), 0 where there is none."""
         last = self.op("Max", self.op("Sub", self.lengths, self.ints(1)), self.ints(0))
-        rows = self.op("Transpose", sequences, perm=[1, 0, 2])
-        found = self.op("GatherND", rows, self.unsqueeze(last, 1), batch_dims=1)
+        places = self.op("Expand", self.op("Unsqueeze", last, self.ints(0, 2)), self.ints(1, 1, features))
+        found = self.squeeze(self.op("GatherElements", sequences, places, axis=0), 0)
         return self.op("Where", self.any_step, found, self.number(0.0))
 
     def reversed(self, sequences: str) -> str:

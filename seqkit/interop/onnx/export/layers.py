@@ -123,7 +123,7 @@ def _last_step(layer: LastStep, graph: ModelGraph, flow: Flow, number: str) -> F
     x = _sequences(layer, flow)
     if not graph.ragged:
         return Flow((graph.op("Gather", x, graph.array(np.array(-1)), axis=0),), flow.features, False)
-    return Flow((graph.at_ends(x),), flow.features, False)
+    return Flow((graph.at_ends(x, flow.features),), flow.features, False)
 
 
 @write.register
