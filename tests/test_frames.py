@@ -150,8 +150,17 @@ def test_what_is_no_table(frame: Any) -> None:
 
 
 def test_times_that_do_not_sort() -> None:
-    with pytest.raises(DataError, match="column 't' cannot be sorted"):
+    with pytest.raises(DataError, match="column 't' has values without an order"):
         seqkit.sequences_from_frame(pd.DataFrame({"a": [1.0, 2.0], "t": ["x", 1]}), time="t")
+    with pytest.raises(DataError, match="column 'id' has values without an order or a hash"):
+        seqkit.sequences_from_frame(pl.DataFrame({"a": [1.0], "id": [[1]]}), "id")
+
+
+def test_columns_without_names_and_a_single_feature() -> None:
+    data = seqkit.sequences_from_frame(pd.DataFrame([[1.0, 2.0], [3.0, 4.0]]))
+    assert data.x[0].tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    named = seqkit.sequences_from_frame(pd.DataFrame({"load": [1.0], "b": [2.0]}), features="load")
+    assert named.features == ("load",)
 
 
 def test_narwhals_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,12 @@ Legend: N sequences, T steps, F features, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqkit.data.dataset import Sequences, require_known, usable
+from seqkit.data.dataset import Sequences, shortened, usable
 from seqkit.errors import ConfigError, DataError, words
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def sequences_from_frame(
     frame: Any,
     group: str | None = None,
-    features: Sequence[str] | None = None,
+    features: str | Sequence[str] | None = None,
     *,
     time: str | None = None,
     target: str | Sequence[str] | None = None,
@@ -35,7 +35,7 @@ def sequences_from_frame(
     group : str, optional
         The column that says to which sequence a row belongs; without it, all rows are one sequence.  Sequences come in
         the order in which their groups first appear, and rows keep their order.
-    features : sequence of str, optional
+    features : str or sequence of str, optional
         The columns of numbers that become features, in this order; by default all that are not named otherwise.
     time : str, optional
         The column by which the rows of each sequence are sorted; rows of the same time keep their order.
@@ -71,8 +71,8 @@ def sequences_from_frame(
     (('b', 'a'), [[[0.4], [0.5]], [[0.1]]])
     """
     table = _Table(frame)
-    targets = (target,) if isinstance(target, str) else tuple(target or ())
-    chosen = table.features(features, [group, time, label, *targets])
+    targets = _names(target or ())
+    chosen = table.features(None if features is None else _names(features), [group, time, label, *targets])
     codes, ids = table.groups(group)
     order = np.lexsort((np.zeros(len(codes)) if time is None else table.ranks(time), codes))  # stable
     values = np.stack([table.numbers(name) for name in chosen], axis=1)[order]
@@ -80,13 +80,17 @@ def sequences_from_frame(
     return Sequences(
         name=table.kind,
         x=np.split(values, np.cumsum(np.bincount(codes))[:-1]),
-        features=chosen,
+        features=tuple(map(str, chosen)),
         ids=ids,
         origin=f"{table.kind} of {len(codes)} rows" + (f"; grouped by {group!r}" if group else ""),
         labels=None if label is None else tuple(map(str, table.constant(label, table.cells(label), codes, first))),
         targets=table.targets(targets, codes, first) if targets else None,
-        target_names=targets,
+        target_names=tuple(map(str, targets)),
     )
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 class _Table:
@@ -110,19 +114,21 @@ class _Table:
         if len(self.frame) == 0:
             raise DataError(f"{self.kind}: the table has no rows.")
 
-    def features(self, names: Sequence[str] | None, others: Iterable[str | None]) -> tuple[str, ...]:
+    def features(self, names: tuple[str, ...] | None, others: Iterable[str | None]) -> tuple[str, ...]:
         """The names that were asked for, or all but the others."""
         used = [name for name in others if name is not None]
         for name in (*used, *(names or ())):
-            require_known(name, self.frame.columns, f"{self.kind}: column")
-        chosen = tuple(name for name in self.frame.columns if name not in used) if names is None else tuple(names)
+            if name not in self.frame.columns:
+                known = shortened([str(column) for column in self.frame.columns], 20)
+                raise DataError(f"{self.kind}: column {name!r} does not exist; there are {known}.")
+        chosen = tuple(name for name in self.frame.columns if name not in used) if names is None else names
         if not chosen:
             raise DataError(f"{self.kind}: no column is left to learn from; name some as features.")
         return chosen
 
     def cells(self, name: str) -> list[Any]:
         """A column of which no value may be missing, as Python objects."""
-        cells = self.frame[name].to_list()
+        cells = self.frame.get_column(name).to_list()
         row = next((row for row, cell in enumerate(cells) if cell is None or cell != cell), None)  # NaN, NaT
         if row is not None:
             raise DataError(
@@ -134,7 +140,7 @@ class _Table:
         """A column as float64, all of it finite."""
         import narwhals as nw
 
-        column = self.frame[name]
+        column = self.frame.get_column(name)
         if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
             raise DataError(
                 f"{self.kind}: column {name!r} holds {column.dtype}, not numbers; convert it, or name the columns to "
@@ -153,18 +159,28 @@ class _Table:
         """The number of each row's sequence, and what the sequences are called."""
         if name is None:
             return np.zeros(len(self.frame), np.int64), ("all",)
-        numbers: dict[Any, int] = {}
-        codes = np.array([numbers.setdefault(cell, len(numbers)) for cell in self.cells(name)])
-        return codes, tuple(map(str, numbers))
+        codes, groups = self._numbered(name, dict.fromkeys)
+        return codes, tuple(map(str, groups))
 
     def ranks(self, name: str) -> np.ndarray:
         """Numbers that sort like the values of a column."""
+        values = self.frame.get_column(name).to_numpy()
+        if (
+            values.dtype.kind in "iubfmM" and not np.isnan(values).any()
+        ):  # the fast way; others are looked at one by one
+            return values
+        return self._numbered(name, lambda cells: sorted(set(cells)))[0]
+
+    def _numbered(self, name: str, ordered: Callable[[list[Any]], Iterable[Any]]) -> tuple[np.ndarray, list[Any]]:
+        """Each cell as its place among the different values, and these, in the order that is asked for."""
         cells = self.cells(name)
         try:
-            places = {cell: place for place, cell in enumerate(sorted(set(cells)))}
+            places = {cell: place for place, cell in enumerate(ordered(cells))}
         except TypeError as error:
-            raise DataError(f"{self.kind}: column {name!r} cannot be sorted ({words(error)}).") from None
-        return np.array([places[cell] for cell in cells])
+            raise DataError(
+                f"{self.kind}: column {name!r} has values without an order or a hash ({words(error)})."
+            ) from None
+        return np.array([places[cell] for cell in cells]), list(places)
 
     def constant(self, name: str, cells: Sequence[Any], codes: np.ndarray, first: np.ndarray) -> list[Any]:
         """The one value that each sequence has in a column."""
