@@ -1,5 +1,6 @@
 """All formats by name."""
 
 from hostile.native import NATIVE
+from hostile.torch_files import PICKLES, SAFETENSORS
 
-FORMATS = {kind.name: kind for kind in (NATIVE,)}
+FORMATS = {kind.name: kind for kind in (NATIVE, SAFETENSORS, PICKLES)}

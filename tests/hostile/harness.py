@@ -93,7 +93,7 @@ def _note(summary: Summary, kind: Format, case: Case, answer: dict[str, Any]) ->
     error = answer["refused"].partition(":")[0]
     summary.errors[error] = summary.errors.get(error, 0) + 1
     summary.refused += bool(answer["refused"])
-    summary.read += not answer["refused"]
+    summary.read += not answer["refused"] and not problems
     summary.seconds = max(summary.seconds, answer.get("seconds", 0.0))
     summary.memory = max(summary.memory, answer.get("memory", 0))
     if problems:
@@ -136,7 +136,7 @@ class Workers:
         """What the worker says of a case, or of what the case did to the worker."""
         if self._process is None:
             self._begin()
-        return self._ask(case)
+        return self._ask(case, self.patience)
 
     def _begin(self) -> None:
         paths = {"PYTHONPATH": os.pathsep.join([str(TESTS), *map(os.path.abspath, filter(None, sys.path))])}
@@ -146,23 +146,23 @@ class Workers:
         with self._complaints.open("w") as complaints:
             self._process = subprocess.Popen(command, stderr=complaints, env=environment, **pipes)
         for case in self._warm:
-            answer = self._ask(case)
+            answer = self._ask(case, PATIENCE)
             if answer["refused"] or answer["problems"]:
                 raise AssertionError(f"{self._kind.name} {case.name} is a valid file and must be read: {answer}")
 
-    def _ask(self, case: Case) -> dict[str, Any]:
+    def _ask(self, case: Case, patience: float) -> dict[str, Any]:
         place = self._folder / str(self._number)
         self._number += 1
         place.mkdir()
         path = case.write(place, self._kind.ending)
         try:
-            line = self._line(path)
+            line = self._line(path, patience)
         finally:
             shutil.rmtree(place)
         answer: dict[str, Any] = json.loads(line) if line else {"refused": "", "problems": [self._after_death()]}
         return answer
 
-    def _line(self, path: Path) -> str:
+    def _line(self, path: Path, patience: float) -> str:
         """The answer about a file; nothing where the worker dies of it, as it must where it takes too long."""
         process = self._process
         assert process is not None
@@ -171,7 +171,7 @@ class Workers:
         with suppress(BrokenPipeError):
             process.stdin.write(f"{path}\n")
             process.stdin.flush()
-        timer = Timer(self.patience, process.send_signal, [signal.SIGABRT])  # faulthandler says where it is
+        timer = Timer(patience, process.send_signal, [signal.SIGABRT])  # faulthandler says where it is
         timer.start()
         try:
             return process.stdout.readline()
