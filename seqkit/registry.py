@@ -35,11 +35,14 @@ BUILT_IN = {
     "gru": "seqkit.cells.gru:GRU",
     "projected_lstm": "seqkit.cells.projected_lstm:ProjectedLSTM",
     "bidirectional": "seqkit.layers.bidirectional:Bidirectional",
+    "activation": "seqkit.layers.activation:Activation",
     "dense": "seqkit.layers.dense:Dense",
     "dropout": "seqkit.layers.dropout:Dropout",
     "embedding": "seqkit.layers.embedding:Embedding",
     "last_step": "seqkit.layers.last_step:LastStep",
     "prelu": "seqkit.layers.prelu:PReLU",
+    "masked": "seqkit.layers.masked:Masked",
+    "repeat_vector": "seqkit.layers.repeat_vector:RepeatVector",
 }
 
 T = TypeVar("T", bound=type)

@@ -19,6 +19,10 @@ OPTIONS = (
     seqkit.Dense(4, activation="softmax"),
     seqkit.Dropout(0.4, noise_shape=(None, 1, None)),
     seqkit.PReLU("random_uniform"),
+    seqkit.Activation("exact_gelu"),
+    seqkit.Masked([seqkit.LSTM(5, return_sequences=True), seqkit.Dense(4), seqkit.GRU(3)]),
+    seqkit.Masked([seqkit.Bidirectional(seqkit.GRU(3, return_sequences=True), "sum"), seqkit.Dropout(0.3)]),
+    seqkit.Masked([seqkit.Embedding(5, 3), seqkit.LSTM(4, return_sequences=True, go_backwards=True)]),
 )
 
 

@@ -290,10 +290,22 @@ def test_functions_on_arrays_are_their_definitions() -> None:
         "silu": x / (1 + np.exp(-x)),
         "gelu": x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
         "tanh": np.sinh(x) / np.cosh(x),
+        "selu": 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1)),
+        "relu6": np.where(x > 6, 6, np.where(x > 0, x, 0)),
+        "mish": x * np.tanh(np.log1p(np.exp(x))),
+        "hard_silu": x * np.clip((x + 3) / 6, 0, 1),
+        "hard_tanh": np.sign(x) * np.minimum(np.abs(x), 1),
+        "log_sigmoid": -np.log1p(np.exp(-x)),
+        "tanh_shrink": x - np.sinh(x) / np.cosh(x),
+        "soft_shrink": np.where(np.abs(x) > 0.5, x - 0.5 * np.sign(x), 0),
+        "hard_shrink": np.where(np.abs(x) > 0.5, x, 0),
+        "squareplus": (x + np.sqrt(x**2 + 4)) / 2,
+        "sparse_plus": np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x)),
+        "sparse_sigmoid": np.where(x <= -1, 0, np.where(x < 1, (x + 1) / 2, 1)),
     }
     assert set(definitions) == set(ACTIVATIONS) - {"sigmoid", "softsign"}
     for name, expected in definitions.items():
-        np.testing.assert_allclose(ACTIVATIONS[name](x), expected, rtol=1e-13, err_msg=name)
+        np.testing.assert_allclose(ACTIVATIONS[name](x), expected, rtol=1e-13, atol=1e-15, err_msg=name)
 
 
 def test_activations_with_numbers_of_their_own() -> None:

@@ -103,8 +103,9 @@ class Cell:
     activation, recurrent_activation : str or mapping
         The functions available to ``step`` as ``self.activation`` and ``self.recurrent_activation``: tanh, sigmoid,
         relu, linear, affine, leaky_relu, thresholded_relu, scaled_tanh, hard_sigmoid, softplus, softsign, elu, gelu,
-        silu, exp; or ``{"name": "leaky_relu", "alpha": 0.2, "clip": 3.0}`` for one with numbers of its own, or with a
-        limit to what enters it.
+        silu, exp, selu, relu6, mish, hard_silu, hard_tanh, log_sigmoid, tanh_shrink, soft_shrink, hard_shrink,
+        squareplus, sparse_plus, sparse_sigmoid; or ``{"name": "leaky_relu", "alpha": 0.2, "clip": 3.0}`` for one with
+        numbers of its own, or with a limit to what enters it.
     use_bias : bool
         Whether ``x.<gate>`` has a bias; a cell may use it for biases of its own.
 

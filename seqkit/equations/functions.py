@@ -139,6 +139,68 @@ def gelu(x: Any) -> Any:
     return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
+def selu(x: Any) -> Any:
+    """The scaled elu, 1.0507 x where positive, else 1.7581 (exp(x) - 1) (Klambauer et al., 2017)."""
+    scale, alpha = SELU
+    return scale * where(x > 0, x, alpha * (exp(minimum(x, 0.0)) - 1))
+
+
+def relu6(x: Any) -> Any:
+    """x limited to [0, 6]."""
+    return clip(x, 0.0, 6.0)
+
+
+def mish(x: Any) -> Any:
+    """x * tanh(softplus(x)) (Misra, 2019)."""
+    return x * tanh(softplus(x))
+
+
+def hard_silu(x: Any) -> Any:
+    """x * hard_sigmoid(x), also called hard swish."""
+    return x * hard_sigmoid(x)
+
+
+def hard_tanh(x: Any) -> Any:
+    """x limited to [-1, 1]."""
+    return clip(x, -1.0, 1.0)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """log(sigmoid(x)), without overflow."""
+    return -softplus(-x)
+
+
+def tanh_shrink(x: Any) -> Any:
+    """x - tanh(x)."""
+    return x - tanh(x)
+
+
+def soft_shrink(x: Any) -> Any:
+    """x moved towards 0 by 1/2, 0 where it is nearer."""
+    return x - clip(x, -0.5, 0.5)
+
+
+def hard_shrink(x: Any) -> Any:
+    """x, 0 where abs(x) is at most 1/2."""
+    return where(absolute(x) > 0.5, x, 0.0)
+
+
+def squareplus(x: Any) -> Any:
+    """(x + sqrt(x^2 + 4)) / 2 (Barron, 2021)."""
+    return 0.5 * (x + sqrt(x * x + 4.0))
+
+
+def sparse_plus(x: Any) -> Any:
+    """0 up to -1, (x + 1)^2 / 4 up to 1, then x."""
+    near = clip(x, -1.0, 1.0) + 1
+    return 0.25 * near * near + maximum(x - 1, 0.0)
+
+
+def sparse_sigmoid(x: Any) -> Any:
+    """(x + 1) / 2 limited to [0, 1], the derivative of sparse_plus."""
+    return clip(0.5 * x + 0.5, 0.0, 1.0)
+
+
 def layer_norm(x: Any, gain: Any = 1.0, bias: Any = 0.0, epsilon: float = 1e-5) -> Any:
     """gain * (x - mean) / sqrt(variance + epsilon) + bias over the units (Ba et al., 2016)."""
     return group_norm(x, 1, gain, bias, epsilon)
@@ -150,6 +212,9 @@ def group_norm(x: Any, groups: int, gain: Any = 1.0, bias: Any = 0.0, epsilon: f
     centred = x - mean(x, groups)
     return gain * (centred / sqrt(mean(centred * centred, groups) + epsilon)) + bias
 
+
+SELU = (1.0507009873554805, 1.6732632423543772)
+"""Scale and alpha with which activations keep mean 0 and variance 1."""
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": tanh,
@@ -167,4 +232,16 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "gelu": gelu,
     "silu": silu,
     "exp": exp,
+    "selu": selu,
+    "relu6": relu6,
+    "mish": mish,
+    "hard_silu": hard_silu,
+    "hard_tanh": hard_tanh,
+    "log_sigmoid": log_sigmoid,
+    "tanh_shrink": tanh_shrink,
+    "soft_shrink": soft_shrink,
+    "hard_shrink": hard_shrink,
+    "squareplus": squareplus,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": sparse_sigmoid,
 }

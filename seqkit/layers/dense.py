@@ -25,8 +25,8 @@ class Dense(Layer):
     ----------
     units : int
         Number of output features.
-    activation : {"linear", "relu", "sigmoid", "tanh", "softmax"}, optional
-        Function of the pre-activation; None is "linear".
+    activation : str, optional
+        Function of the pre-activation, "relu", "softmax" and so on, see :mod:`seqkit.activations`; None is "linear".
     use_bias : bool
         Whether there is a b.
     kernel_initializer, bias_initializer : str
@@ -105,13 +105,13 @@ class Dense(Layer):
         params = self.params.reading()
         z = matmul(rows, params["weight"].T, bias=params.get("bias"))  # (N, U)
         y = self._activation.forward(z)
-        return steps.spread(y), ((steps, rows, y) if training else None)
+        return steps.spread(y), ((steps, rows, self._activation.kept(z, y)) if training else None)
 
     def backward(
         self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
-        steps, rows, y = cache
-        dz = np.ascontiguousarray(self._activation.backward(steps.rows(dy, self.units, "dy"), y))  # (N, U)
+        steps, rows, kept = cache
+        dz = np.ascontiguousarray(self._activation.backward(steps.rows(dy, self.units, "dy"), kept))  # (N, U)
         matmul(dz.T, rows, out=self.grads["weight"])
         if self.use_bias:
             add_column_sums(self.grads["bias"], dz)

@@ -74,10 +74,10 @@ class Data:
     @classmethod
     def vectors(cls, layer: Any, batch: int) -> Data:
         """Random vectors."""
-        x, dy = (
-            np.random.default_rng(size).normal(size=(batch, size)) for size in (layer.input_size, layer.output_size)
-        )
-        return cls(x.astype(layer.dtype), None, (), dy.astype(layer.dtype), ())
+        x = np.random.default_rng(layer.input_size).normal(size=(batch, layer.input_size)).astype(layer.dtype)
+        y, _ = layer.forward(x, training=False)
+        dy = np.random.default_rng(layer.output_size).normal(size=y.shape).astype(layer.dtype)
+        return cls(x, None, (), dy, ())
 
     def padded(self, more: int, value: float) -> Data:
         """The same sequences with `more` steps of padding and `value` (of ids, none) in all of it."""

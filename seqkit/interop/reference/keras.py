@@ -58,10 +58,45 @@ def _mish(x: Array) -> Array:
     return x * np.tanh(softplus(x))
 
 
+def _hard_tanh(x: Array) -> Array:
+    return np.clip(x, -1, 1)
+
+
+def _log_sigmoid(x: Array) -> Array:
+    return -softplus(-x)
+
+
+def _tanh_shrink(x: Array) -> Array:
+    return x - np.tanh(x)
+
+
+def _soft_shrink(x: Array) -> Array:
+    return np.where(np.abs(x) > 0.5, x - np.sign(x) / 2, 0)
+
+
+def _hard_shrink(x: Array) -> Array:
+    return np.where(np.abs(x) > 0.5, x, 0)
+
+
+def _squareplus(x: Array) -> Array:
+    return (x + np.sqrt(x**2 + 4)) / 2
+
+
+def _sparse_plus(x: Array) -> Array:
+    return np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x))
+
+
+def _sparse_sigmoid(x: Array) -> Array:
+    return np.where(x <= -1, 0, np.where(x < 1, (x + 1) / 2, 1))
+
+
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     **{"linear": _linear, "tanh": np.tanh, "sigmoid": sigmoid, "hard_sigmoid": _hard_sigmoid, "relu": relu},
     **{"softplus": softplus, "softsign": softsign, "elu": elu, "gelu": _gelu, "silu": _silu, "swish": _silu},
     **{"selu": _selu, "leaky_relu": _leaky_relu, "relu6": _relu6, "mish": _mish},
+    **{"hard_tanh": _hard_tanh, "log_sigmoid": _log_sigmoid, "tanh_shrink": _tanh_shrink, "celu": elu},
+    **{"soft_shrink": _soft_shrink, "hard_shrink": _hard_shrink, "squareplus": _squareplus},
+    **{"sparse_plus": _sparse_plus, "sparse_sigmoid": _sparse_sigmoid},
     **{"exponential": np.exp, "hard_silu": lambda x: x * _hard_sigmoid(x)},
 }
 """Activations by their names in a configuration."""

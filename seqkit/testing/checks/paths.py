@@ -23,6 +23,7 @@ from seqkit.testing.kinds import (
     needs_sequences,
     needs_states,
     needs_steps,
+    vectors_only,
 )
 from seqkit.testing.subject import again
 
@@ -73,6 +74,7 @@ def check_gradients_of_a_stack(make: Make) -> None:
     Usual cause: the layer below gets a dx of another shape or layout than the layer's own checks see.
     """
     layer = make("float64")
+    needs(not vectors_only(layer), "it takes vectors, not sequences")
     one, two = again(layer), again(layer)
     below = [] if layer.accepts_ids else [Dense(layer.input_size)]
     above = [] if layer.accepts_ids or not layer.returns_sequences else [Dense(layer.input_size), two]

@@ -12,7 +12,7 @@ import numpy as np
 from seqkit.layer import final_state
 from seqkit.testing.checks.gradients import assert_exact
 from seqkit.testing.data import Data, Make, assert_close, assert_same_bits, forward, part_of, run
-from seqkit.testing.kinds import accepts, needs, needs_no_chance, needs_numbers, vectors_only
+from seqkit.testing.kinds import accepts, blank, needs, needs_no_chance, needs_numbers, vectors_only
 
 DTYPES = ("float32", "float64")
 OF_ROWS = ("y", "final", "dx", "dinitial")  # results that belong to one sequence
@@ -178,8 +178,8 @@ def check_vectors(make: Make) -> None:
     it does with sequences of one step, where it takes those."""
     layer = make("float64")
     needs_numbers(layer)
+    needs(accepts(layer, blank(layer, 4, 1)[:, 0]), "it takes sequences, not vectors")
     data = Data.vectors(layer, 4)
-    needs(accepts(layer, data.x), "it takes sequences, not vectors")
     assert_exact(layer, data)
     needs_no_chance(layer)
     whole = run(layer, data)
