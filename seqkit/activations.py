@@ -6,12 +6,14 @@ Legend: F features (last axis).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqkit.errors import ConfigError
 from seqkit.options import by_name
 
 
@@ -78,12 +80,12 @@ def _log_softmax_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return dy - np.exp(y) * dy.sum(axis=-1, keepdims=True)
 
 
-def _elu(z: np.ndarray) -> np.ndarray:
-    return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
+def _elu(z: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
 
 
-def _elu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where(y > 0, dy, dy * (y + 1))
+def _elu_backward(dy: np.ndarray, y: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    return np.where(y > 0, dy, dy * (y + alpha))
 
 
 _SCALE, _ALPHA = 1.0507009873554805, 1.6732632423543772  # of Klambauer et al., 2017
@@ -133,12 +135,12 @@ def _relu6_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where((y > 0) & (y < 6), dy, 0)
 
 
-def _leaky_relu(z: np.ndarray) -> np.ndarray:
-    return np.where(z > 0, z, 0.2 * z)
+def _leaky_relu(z: np.ndarray, alpha: float = 0.01) -> np.ndarray:
+    return np.where(z > 0, z, alpha * z)
 
 
-def _leaky_relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where(y > 0, dy, 0.2 * dy)
+def _leaky_relu_backward(dy: np.ndarray, y: np.ndarray, alpha: float = 0.01) -> np.ndarray:
+    return np.where(y > 0, dy, alpha * dy)
 
 
 def _hard_tanh(z: np.ndarray) -> np.ndarray:
@@ -189,12 +191,12 @@ def _silu_backward(dy: np.ndarray, z: np.ndarray) -> np.ndarray:
     return dy * s * (1 + z * (1 - s))
 
 
-_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none
+_erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has none
 
 
 def _normal(z: np.ndarray) -> np.ndarray:
     """The normal distribution's probability of a number below z."""
-    return (0.5 * (1 + _erf(z.astype(np.float64) / math.sqrt(2)).astype(np.float64))).astype(z.dtype)
+    return (0.5 * (1 + _erf(z.astype(np.float64) / math.sqrt(2)))).astype(z.dtype)
 
 
 def _exact_gelu(z: np.ndarray) -> np.ndarray:
@@ -279,8 +281,17 @@ ACTIVATIONS = MappingProxyType(
 )
 
 
-def get(name: str | None) -> Activation:
-    """The activation called `name`; None is "linear".
+PARAMETRIC = ("leaky_relu", "elu")
+"""Activations that take an alpha: what is below 0 is that much smaller, and may not change its sign."""
+
+
+def get(choice: str | Mapping[str, Any] | None) -> Activation:
+    """The activation called so; None is "linear".
+
+    Parameters
+    ----------
+    choice : str, mapping or None
+        A name, or ``{"name": "leaky_relu", "alpha": 0.2}`` with a positive number of one's own.
 
     Raises
     ------
@@ -293,4 +304,11 @@ def get(name: str | None) -> Activation:
     >>> get("softmax").forward(np.array([[0.0, np.log(3.0)]])).round(3).tolist()
     [[0.25, 0.75]]
     """
-    return by_name(ACTIVATIONS, "linear" if name is None else name, "activation")
+    if not isinstance(choice, Mapping):
+        return by_name(ACTIVATIONS, "linear" if choice is None else choice, "activation")
+    name, alpha = choice.get("name"), choice.get("alpha")
+    found: Any = by_name(ACTIVATIONS, str(name), "activation")
+    number = isinstance(alpha, (int, float)) and not isinstance(alpha, bool) and 0 < alpha < math.inf
+    if set(choice) != {"name", "alpha"} or name not in PARAMETRIC or not number:
+        raise ConfigError(f"activation: only {' and '.join(PARAMETRIC)} take an alpha above 0, got {dict(choice)!r}.")
+    return Activation(partial(found.forward, alpha=alpha), partial(found.backward, alpha=alpha))

@@ -52,10 +52,12 @@ def test_built_in_names(name: str) -> None:
 def test_configurations_come_back(name: str) -> None:
     inner = seqkit.GRU(3, reset_after=False)
     arguments: dict[str, Any] = {
+        "activation": ["tanh"],
         "bidirectional": [inner],
         "dropout": [0.5],
         "embedding": [7, 3],
         "last_step": [],
+        "masked": [[inner], -1.0],
         "prelu": [],
     }
     layer = registry.create(name, *arguments.get(name, [3]))

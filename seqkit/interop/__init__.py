@@ -12,6 +12,7 @@ _HOMES = {
     "convert": "seqkit.interop.convert",
     "GraphModel": "seqkit.interop.onnx.graph_model",
     "from_onnx": "seqkit.interop.onnx",
+    "from_keras": "seqkit.interop.keras",
     "from_rtneural": "seqkit.interop.rtneural",
     "from_torch": "seqkit.interop.torch",
     "load": "seqkit.interop.formats",

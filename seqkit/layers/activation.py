@@ -5,6 +5,7 @@ Legend: B batch, T time, F features.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ class Activation(Layer):
 
     Parameters
     ----------
-    activation : str
-        Name of f, "relu", "softmax" and so on, see :mod:`seqkit.activations`.
+    activation : str or mapping
+        Name of f, "relu", "softmax" and so on, see :mod:`seqkit.activations`; or ``{"name": "leaky_relu",
+        "alpha": 0.3}``.
 
     Raises
     ------
@@ -37,8 +39,8 @@ class Activation(Layer):
 
     name = "activation"
 
-    def __init__(self, activation: str = "relu") -> None:
-        self.activation = activation
+    def __init__(self, activation: str | Mapping[str, Any] = "relu") -> None:
+        self.activation = dict(activation) if isinstance(activation, Mapping) else activation
         self._activation = activations.get(activation)
 
     def config(self) -> dict[str, Any]:

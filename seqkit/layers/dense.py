@@ -5,7 +5,7 @@ Legend: B batch, T time, I input features, U units, N valid steps (or vectors).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,9 @@ class Dense(Layer):
     ----------
     units : int
         Number of output features.
-    activation : str, optional
-        Function of the pre-activation, "relu", "softmax" and so on, see :mod:`seqkit.activations`; None is "linear".
+    activation : str or mapping, optional
+        Function of the pre-activation, "relu", "softmax" and so on, see :mod:`seqkit.activations`, or
+        ``{"name": "leaky_relu", "alpha": 0.3}``; None is "linear".
     use_bias : bool
         Whether there is a b.
     kernel_initializer, bias_initializer : str
@@ -59,14 +60,14 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: str | None = None,
+        activation: str | Mapping[str, Any] | None = None,
         use_bias: bool = True,
         kernel_initializer: str = "glorot_uniform",
         bias_initializer: str = "zeros",
         input_shape: Sequence[int | None] | None = None,
     ) -> None:
         self.units = positive_integer(units, f"{self.name}: units")
-        self.activation = activation
+        self.activation = dict(activation) if isinstance(activation, Mapping) else activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = kernel_initializer
         self.bias_initializer = bias_initializer

@@ -36,16 +36,24 @@ class Places(NamedTuple):
     """(B, T): whether a step is inside its sequence; None where all are."""
 
 
-class Caches(NamedTuple):
-    """Of a forward pass: for each layer its cache, where steps were, and the shape of its input."""
+class Run(NamedTuple):
+    """What one layer has done: its cache, where the valid steps were if it skips others, the shape of its input."""
 
-    layers: list[tuple[Any, Places | None, tuple[int, ...]]]
+    cache: Any
+    places: Places | None
+    shape: tuple[int, ...]
+
+
+class Caches(NamedTuple):
+    """What all layers have done, and the valid steps of the input, (B, T)."""
+
+    layers: list[Run]
     mask: np.ndarray
 
     @property
     def state(self) -> State:
         """The final states of all layers, one behind the other."""
-        return tuple(array for cache, _, _ in self.layers for array in final_state(cache))
+        return tuple(array for run in self.layers for array in final_state(run.cache))
 
 
 class Masked(Layer):
@@ -97,6 +105,8 @@ class Masked(Layer):
                 raise ConfigError(f"{self.name}: layers such as seqkit.LSTM(64) were expected, got {layer!r}.")
             if layer.inner() and not isinstance(layer, Masked):
                 raise ConfigError(f"{self.name}: {layer!r} runs other layers, which would see masked steps.")
+            if getattr(layer, "merge_mode", "") is None:
+                raise ConfigError(f"{self.name}: {layer!r} gives two outputs; choose a merge_mode.")
         ended = next((layer for layer in self.layers[:-1] if not layer.returns_sequences), None)
         if ended is not None:
             raise ConfigError(f"{self.name}: {ended!r} gives one vector per sequence, nothing can be masked behind it.")
@@ -217,7 +227,7 @@ class Masked(Layer):
                 y, cache = self._run(layer, y, places, own, training)
             else:
                 y, cache = layer.forward(y, lengths, None, training)
-            caches.append((cache, places, shape))
+            caches.append(Run(cache, places, shape))
         return y, Caches(caches, mask)
 
     def _masked(self, x: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -241,7 +251,9 @@ class Masked(Layer):
         if state is None:
             return [None for _ in counts]
         if len(state) != sum(counts):
-            raise ShapeError(f"{self.name}: state must hold {sum(counts)} arrays, those of all layers; got {len(state)}.")
+            raise ShapeError(
+                f"{self.name}: state must hold {sum(counts)} arrays, those of all layers; got {len(state)}."
+            )
         ends = np.cumsum(counts)
         return [tuple(state[end - count : end]) for end, count in zip(ends, counts, strict=True)]
 
@@ -266,56 +278,58 @@ class Masked(Layer):
     ) -> tuple[np.ndarray | None, State]:
         """Gradient of the input, 0 at masked steps, and of the initial states; adds to `grads`."""
         shares = self._shares(dstate)
-        gradient: np.ndarray | None = np.asarray(dy)
+        gradient: Any = np.asarray(dy)
         initial: list[State] = []
         for number in range(len(self.layers) - 1, -1, -1):
-            layer, (inner, places, shape) = self.layers[number], cache.layers[number]
+            layer, done = self.layers[number], cache.layers[number]
             wanted = input_grad or number > 0
-            if isinstance(layer, SequenceLayer) and places is not None:
-                gradient, dfirst = self._run_back(layer, gradient, inner, places, shares[number], wanted, shape)
+            if isinstance(layer, SequenceLayer):
+                gradient, dfirst = self._run_back(layer, gradient, done, shares[number], wanted)
                 initial.append(dfirst)
             else:
-                gradient, _ = layer.backward(gradient, inner, None, wanted)  # type: ignore[arg-type]
+                gradient, _ = layer.backward(gradient, done.cache, None, wanted)
         dinitial = tuple(array for part in reversed(initial) for array in part)
         if gradient is None or not input_grad:
             return None, dinitial
-        return (gradient if self.accepts_ids else _zero_outside(gradient, cache.mask)), dinitial
+        return _zero_outside(gradient, cache.mask), dinitial
 
     def _run_back(
-        self,
-        layer: SequenceLayer,
-        dy: np.ndarray | None,
-        cache: Any,
-        places: Places,
-        dstate: State | None,
-        input_grad: bool,
-        shape: tuple[int, ...],
+        self, layer: SequenceLayer, dy: np.ndarray, done: Run, dstate: State | None, input_grad: bool
     ) -> tuple[np.ndarray | None, State]:
         """Gradients of the input of a recurrent layer and of its initial state."""
-        held: np.ndarray | None = None
-        if layer.returns_sequences and dy is not None:
-            dy = _zero_outside(np.asarray(dy, self.dtype), _shown(layer, places))
-            steps, features = places.order.shape[1] + 1, dy.shape[2]
-            table = np.zeros((len(dy) * steps, features), self.dtype)
-            rows = np.arange(len(dy))[:, None] * steps + places.last
-            scatter_add(table, np.ascontiguousarray(rows.reshape(-1)), np.ascontiguousarray(dy.reshape(-1, features)))
-            summed = table.reshape(len(dy), steps, features)
+        places = done.places
+        assert places is not None
+        held = None
+        if layer.returns_sequences:
+            summed = self._summed(_zero_outside(np.asarray(dy, self.dtype), _shown(layer, places)), places)
             held, dy = summed[:, 0], np.ascontiguousarray(summed[:, 1:])
-        dtaken, dinitial = layer.backward(dy, cache, dstate, input_grad)
-        if held is not None and layer.directions == 1 and dinitial:
+        dtaken, dinitial = layer.backward(dy, done.cache, dstate, input_grad)
+        if held is not None and layer.directions == 1:
             dinitial = (dinitial[0] + held, *dinitial[1:])
         if dtaken is None:
             return None, dinitial
-        dx = np.zeros(shape, self.dtype)
-        np.put_along_axis(dx, places.order[:, :, None], _zero_past(dtaken, places.counts), axis=1)
+        dx = np.zeros(done.shape, self.dtype)
+        read = np.arange(dtaken.shape[1]) < places.counts[:, None]
+        np.put_along_axis(dx, places.order[:, :, None], _zero_outside(dtaken, read), axis=1)
         return dx, dinitial
+
+    def _summed(self, dy: np.ndarray, places: Places) -> np.ndarray:
+        """For each valid step, and before them for the initial state, the sum over the steps that show its output."""
+        batch, _, features = dy.shape
+        steps = places.order.shape[1] + 1
+        table = np.zeros((batch * steps, features), self.dtype)
+        rows = (np.arange(batch)[:, None] * steps + places.last).reshape(-1)
+        scatter_add(table, rows, np.ascontiguousarray(dy.reshape(-1, features)))
+        return table.reshape(batch, steps, features)
 
 
 def _states(layer: Layer) -> int:
     """Number of states of a layer here."""
     if not isinstance(layer, SequenceLayer):
         return 0
-    directions = [layer.forward_layer, layer.backward_layer] if layer.directions > 1 else [layer]  # type: ignore[attr-defined]
+    directions: list[Any] = [layer]
+    if layer.directions > 1:
+        directions = [getattr(layer, name) for name in ("forward_layer", "backward_layer")]
     return sum(len(direction.cell.states) for direction in directions)
 
 
@@ -338,7 +352,3 @@ def _shown(layer: SequenceLayer, places: Places) -> np.ndarray | None:
 
 def _zero_outside(y: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
     return y if valid is None else np.where(valid[:, :, None], y, y.dtype.type(0))
-
-
-def _zero_past(y: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    return _zero_outside(y, np.arange(y.shape[1]) < counts[:, None])

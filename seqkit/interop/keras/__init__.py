@@ -3,3 +3,7 @@
 A configuration is data, compared with tables (:mod:`.schema`); weights are read by a child process (:mod:`.hdf5`).
 Keras itself is not needed, and nothing of a file is imported, called or looked up.
 """
+
+from seqkit.interop.keras.read import from_keras, read
+
+__all__ = ["from_keras", "read"]

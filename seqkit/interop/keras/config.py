@@ -96,7 +96,9 @@ def chain_of(description: Any, owner: str, version: str = "3") -> Chain:
     blocks = [_block(layer, owner) for layer in layers]
     if version.startswith(("1.", "2.")):
         _check_old(blocks, owner)
-    dtypes = {_dtype(layer["config"], owner) for layer in layers if layer["class_name"] != "InputLayer"} - {None}
+    configs = [layer["config"] for layer in layers if layer["class_name"] != "InputLayer"]
+    whole = description["config"]  # of Sequential; it has a type of its own, in which inputs come in
+    dtypes = {_dtype(one, owner) for one in [*configs, *([whole] if isinstance(whole, dict) else [])]} - {None}
     if len(dtypes) > 1:
         raise ConvertError(f"{owner}: layers of {' and '.join(sorted(map(str, dtypes)))} in one model; only one works.")
     inputs = [block for block in blocks if block.kind == "InputLayer"]

@@ -62,7 +62,7 @@ class _Layers:
             "RepeatVector": lambda one: [registry.create("repeat_vector", one.options["n"])],
             "Dropout": lambda one: _dropout(one, None),
             "SpatialDropout1D": lambda one: _dropout(one, (None, 1, None)),
-            **dict.fromkeys(("Activation", "ReLU", "ELU", "Softmax"), self.activation),
+            **dict.fromkeys(("Activation", "ReLU", "ELU", "LeakyReLU", "Softmax"), self.activation),
         }
         return makers[block.kind](block) if block.kind in makers else []  # the others act in training only
 
@@ -76,7 +76,8 @@ class _Layers:
         units, reset = options["units"], {"reset_after": options["reset_after"]} if "reset_after" in options else {}
         layer = registry.create(kind, units, **own, **reset)
         kernel, recurrent, *bias = block.weights
-        biases = dict(zip(("bias", "recurrent_bias"), bias[0] if options.get("reset_after") else bias, strict=False))
+        rows = bias[0] if bias and options.get("reset_after") else bias
+        biases = dict(zip(("bias", "recurrent_bias"), rows, strict=False))
         self.fills.append((layer, find("keras", kind).read(kernel, recurrent, **biases, **reset)))
         return layer
 
@@ -107,7 +108,10 @@ class _Layers:
             raise self._error(block, "its first layer reads from the end, and the second from the start")
         if forward.options["return_sequences"] != backward.options["return_sequences"]:
             raise self._error(block, "only one of its directions returns sequences")
-        if block.options["merge_mode"] not in ("concat", None) and forward.options["units"] != backward.options["units"]:
+        if (
+            block.options["merge_mode"] not in ("concat", None)
+            and forward.options["units"] != backward.options["units"]
+        ):
             raise self._error(block, "its directions have different numbers of units")
         layers = self.recurrent(forward), self.recurrent(backward)
         return [registry.create("bidirectional", layers[0], block.options["merge_mode"], layers[1])]
@@ -115,7 +119,7 @@ class _Layers:
     def time_distributed(self, block: Block) -> list[Layer]:
         """What works on each step alone does so anyway."""
         inner = block.parts[0]
-        if inner.kind not in ("Dense", "Activation", "ReLU", "ELU", "Softmax", "Dropout"):
+        if inner.kind not in ("Dense", "Activation", "ReLU", "ELU", "LeakyReLU", "Softmax", "Dropout"):
             raise self._error(block, f"{inner.kind} in TimeDistributed cannot be represented")
         return self.block(inner, first=False)
 
@@ -138,8 +142,10 @@ class _Layers:
         """A function of every number."""
         name = block.options.get("activation", block.kind.lower())
         choice = FEED_FORWARD.get(name, name)
-        if "alpha" in block.options:
-            choice = {"name": "leaky_relu" if block.kind == "LeakyReLU" else name, "alpha": block.options["alpha"]}
+        if block.kind == "LeakyReLU":
+            choice = {"name": "leaky_relu", "alpha": slope_of(block)}
+        elif block.kind == "ELU":
+            choice = {"name": "elu", "alpha": block.options["alpha"]}
         return [registry.create("activation", choice)] if name != "linear" else []
 
     def _activation(self, block: Block, name: str) -> Choice:
@@ -199,6 +205,12 @@ def _flat(blocks: Sequence[Block]) -> Iterator[Block]:
     for block in blocks:
         yield block
         yield from _flat(block.parts)
+
+
+def slope_of(block: Block) -> float:
+    """Of a LeakyReLU, called alpha in Keras 2."""
+    given = (block.options[name] for name in ("negative_slope", "alpha"))
+    return next((slope for slope in given if slope is not None), 0.3)
 
 
 def _dropout(block: Block, noise_shape: tuple[int | None, ...] | None) -> list[Layer]:

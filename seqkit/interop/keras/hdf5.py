@@ -94,7 +94,8 @@ def _child(data: bytes, limits: Limits) -> Iterator[IO[bytes]]:
         stderr=subprocess.DEVNULL,
         env=ENVIRONMENT | kept,
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     timer = Timer(20 + len(data) / 10e6, process.kill)  # its own limit on processor time comes first
     timer.start()
     try:
@@ -111,13 +112,32 @@ def _child(data: bytes, limits: Limits) -> Iterator[IO[bytes]]:
 def _header(pipe: IO[bytes], owner: str, limits: Limits) -> dict[str, Any]:
     line = pipe.readline(4 * limits.text)
     if not line.endswith(b"\n"):
-        raise UnsafeFileError(f"{owner}: reading it as HDF5 crashed, or took too much time or memory; it is not used.")
+        raise _crashed(owner)
     found = parse_json(line, owner)
+    if not isinstance(found, dict):
+        raise _crashed(owner)
     if "refused" in found:
         raise UnsafeFileError(f"{owner}: the HDF5 file is refused, {_plain(found['refused'])}.")
     if "damaged" in found:
         raise LoadError(f"{owner}: the HDF5 file is damaged ({_plain(found['damaged'])}); use another copy of it.")
+    if not _has_form(found):
+        raise _crashed(owner)
     return found
+
+
+def _has_form(found: dict[str, Any]) -> bool:
+    """Whether an answer is what a child that has not been taken over gives."""
+    texts, arrays = found.get("texts"), found.get("arrays")
+    if not isinstance(texts, dict) or not isinstance(arrays, dict):
+        return False
+    groups = [list(group.values()) if isinstance(group, dict) else [None] for group in texts.values()]
+    words = [part for group in groups for value in group for part in (value if isinstance(value, list) else [value])]
+    pairs = all(isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], list) for entry in arrays.values())
+    return pairs and all(isinstance(word, str) for word in words)
+
+
+def _crashed(owner: str) -> UnsafeFileError:
+    return UnsafeFileError(f"{owner}: reading it as HDF5 crashed, or took too much time or memory; it is not used.")
 
 
 def _plain(text: Any) -> str:
@@ -130,7 +150,7 @@ def _arrays(
 ) -> Iterator[tuple[str, np.ndarray]]:
     room = (1 << 20) + limits.ratio * nbytes
     for name, (kind, shape) in found["arrays"].items():
-        if kind not in TYPES:
+        if not isinstance(kind, str) or kind not in TYPES:
             raise UnsafeFileError(f"{owner}: {_plain(name)!r} holds numbers of an unusual form.")
         dtype = np.dtype(kind)
         size = array_bytes(shape, dtype.itemsize, f"{owner}: {_plain(name)}")
@@ -148,4 +168,4 @@ def _cut_off(numbers: bytes, owner: str) -> LoadError:
     line = numbers.rsplit(b"\n", 2)[-2] if numbers.endswith(b"\n") else b""
     if line.startswith(b'{"damaged"'):
         return LoadError(f"{owner}: the HDF5 file is damaged, its numbers cannot be read; use another copy of it.")
-    return UnsafeFileError(f"{owner}: reading it as HDF5 crashed, or took too much time or memory; it is not used.")
+    return _crashed(owner)

@@ -101,8 +101,9 @@ class Contents:
         plan, space = found.get_create_plist(), found.get_space()
         if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
             raise Refused(f"the numbers of {place!r} lie in other files or data sets")
-        if space.get_simple_extent_type() not in (h5s.SIMPLE, h5s.SCALAR) or space.get_simple_extent_ndims() > (
-            self.limits["rank"]
+        if (
+            space.get_simple_extent_type() not in (h5s.SIMPLE, h5s.SCALAR)
+            or space.get_simple_extent_ndims() > (self.limits["rank"])
         ):
             raise Refused(f"{place!r} has more than {self.limits['rank']} dimensions, or none at all")
         self._check_type(found, place)
@@ -133,7 +134,7 @@ class Contents:
         if any(plan.get_filter(number)[0] not in known for number in range(plan.get_nfilters())):
             raise Refused(f"{place!r} is packed with a filter other than gzip and shuffle")
         chunk = math.prod(plan.get_chunk()) * itemsize
-        if size and not stored or size > max(MEGABYTE, self.limits["ratio"] * stored):
+        if (size and not stored) or size > max(MEGABYTE, self.limits["ratio"] * stored):
             raise Refused(f"{place!r} declares {size} bytes and has {stored}")
         if chunk > max(MEGABYTE, 2 * size):
             raise Refused(f"{place!r} is cut into pieces of {chunk} bytes")
@@ -154,13 +155,12 @@ class Contents:
         from h5py import h5t
 
         kind = attributes.get_id(name)
-        if kind.get_storage_size() > self.limits["text"] or len(kind.shape) > 1:
-            raise Refused(f"{place!r} is no text")
-        empty = kind.shape == (0,)
-        if not empty and kind.get_type().get_class() != h5t.STRING:
-            raise Refused(f"{place!r} is no text")
-        if empty:
+        if kind.shape == (0,):  # a list without names, of any type
             return []
+        if kind.get_type().get_class() != h5t.STRING or len(kind.shape) > 1:
+            raise Refused(f"{place!r} is no text")
+        if kind.get_storage_size() > self.limits["text"]:
+            raise Refused(f"the texts are longer than {self.limits['text']}")
         value = attributes[name]
         parts = [_decoded(part) for part in ([value] if isinstance(value, (str, bytes)) else list(value))]
         self._text += sum(map(len, parts))

@@ -68,6 +68,11 @@ class Inputs:
         assert self.time is not None
         times = np.arange(self.time)
         ends = rng.integers(0, self.time + 1, (self.batch, 1))
-        kinds = [times < ends, times >= ends, rng.random((self.batch, self.time)) < 0.4, np.zeros((self.batch, 1), bool)]
+        kinds = [
+            times < ends,
+            times >= ends,
+            rng.random((self.batch, self.time)) < 0.4,
+            np.zeros((self.batch, 1), bool),
+        ]
         way = (rng.integers(4) + np.arange(self.batch)) % 4
         return np.choose(way[:, None], [np.broadcast_to(kind, (self.batch, self.time)) for kind in kinds]).astype(bool)

@@ -13,6 +13,7 @@ from typing import Any
 from seqkit.errors import ConvertError
 
 MASK_OPERATIONS = ("NotEqual", "Any")
+MASK_MODULES = ("keras.src.ops.numpy", "keras.ops.numpy", "keras.ops", None)
 FUNCTIONAL = ("Functional", "Model")
 
 
@@ -29,7 +30,7 @@ def ordered(description: Any, owner: str) -> list[dict[str, Any]]:
     if kind == "Sequential" and isinstance(config, list):  # Keras before 2.2
         config = {"layers": config}
     layers = config.get("layers") if isinstance(config, dict) else None
-    if kind not in ("Sequential", *FUNCTIONAL) or not isinstance(layers, list):
+    if kind not in ("Sequential", *FUNCTIONAL) or not isinstance(config, dict) or not isinstance(layers, list):
         raise ConvertError(f"{owner}: expected a Sequential or Functional model, got {kind!r:.80}.")
     if not layers or not all(isinstance(layer, dict) and isinstance(layer.get("config"), dict) for layer in layers):
         raise ConvertError(f"{owner}: the model has no layers, or something else in their place.")
@@ -104,9 +105,8 @@ class _Graph:
         raise self._error("it has a mask that belongs to no layer")
 
     def _is_mask(self, layer: Mapping[str, Any]) -> bool:
-        module = layer.get("module")
-        ours = isinstance(module, str) and module in ("keras.src.ops.numpy", "keras.ops", "keras.ops.numpy")
-        return ours and layer.get("class_name") in MASK_OPERATIONS
+        """Whether a node is such an operation; older files do not say its module."""
+        return layer.get("module") in MASK_MODULES and layer.get("class_name") in MASK_OPERATIONS
 
     # ---- nodes -----------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from seqkit.interop.imported import Oracle
 from seqkit.interop.keras.config import Block, Chain
+from seqkit.interop.keras.convert import slope_of
+from seqkit.interop.reference import functions
 from seqkit.interop.reference import keras as reference
 
 Array = np.ndarray
@@ -60,11 +62,15 @@ def _cells(block: Block, x: Array, mask: Array | None) -> Result:
 
 
 def _bidirectional(block: Block, x: Array, mask: Array | None) -> Result:
-    layers = [{"class_name": part.kind, "config": _config(part)} for part in block.parts]
-    config = {"layer": layers[0], "backward_layer": layers[1], "merge_mode": block.options["merge_mode"]}
-    weights = [array for part in block.parts for array in part.weights]
-    y = reference.bidirectional(config, weights, x, mask)
-    return y, mask if block.parts[0].options["return_sequences"] else None
+    """Both directions give 0 for masked steps where they return sequences, whatever they say."""
+    outputs = []
+    for part in block.parts:
+        config = _config(part, zero_output_for_mask=part.options["return_sequences"])
+        outputs.append(reference.LAYERS[part.kind](config, part.weights, x, mask))
+    forward, backward = outputs
+    if not block.parts[0].options["return_sequences"]:
+        return reference.MERGES[block.options["merge_mode"]](forward, backward), None
+    return reference.MERGES[block.options["merge_mode"]](forward, backward[:, ::-1]), mask
 
 
 def _time_distributed(block: Block, x: Array, mask: Array | None) -> Result:
@@ -87,6 +93,13 @@ def _masking(block: Block, x: Array, mask: Array | None) -> Result:
 
 def _repeat(block: Block, x: Array, mask: Array | None) -> Result:
     return np.repeat(x[:, None], block.options["n"], axis=1), None
+
+
+def _slope(block: Block, x: Array, mask: Array | None) -> Result:
+    """ELU and LeakyReLU with a number of their own."""
+    if block.kind == "ELU":
+        return functions.elu(x, block.options["alpha"]), mask
+    return functions.leaky_relu(x, slope_of(block)), mask
 
 
 def _activation(block: Block, x: Array, mask: Array | None) -> Result:
@@ -116,5 +129,6 @@ LAYERS: Mapping[str, Callable[[Block, Array, Array | None], Result]] = {
     "Embedding": _embedding,
     "Masking": _masking,
     "RepeatVector": _repeat,
-    **dict.fromkeys(("Activation", "ReLU", "ELU", "Softmax"), _activation),
+    **dict.fromkeys(("Activation", "ReLU", "Softmax"), _activation),
+    **dict.fromkeys(("ELU", "LeakyReLU"), _slope),
 }

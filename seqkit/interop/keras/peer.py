@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from seqkit.interop.imported import Oracle
 from seqkit.interop.keras.config import Block, Chain
+from seqkit.interop.keras.convert import slope_of
 
 BACKENDS = ("torch", "tensorflow", "jax")
 OWN = frozenset(
@@ -32,9 +34,8 @@ def peer_of(chain: Chain) -> Oracle | None:
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", backend)
     keras = import_module("keras")
-    model = keras.Sequential([_layer(keras, block, chain.dtype) for block in chain.blocks])
-    model.build(chain.shape or _open_shape(chain))
-    model.set_weights(list(_weights(chain.blocks)))
+    with _computing_in(keras, chain.dtype):
+        model = _model(keras, chain)
 
     def run(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for layer in model.layers:
@@ -43,6 +44,24 @@ def peer_of(chain: Chain) -> Oracle | None:
         return {"y": keras.ops.convert_to_numpy(model(np.asarray(arrays["x"]), training=False))}
 
     return Oracle(f"Keras {keras.__version__} ({keras.backend.backend()})", run)
+
+
+@contextmanager
+def _computing_in(keras: Any, dtype: str) -> Iterator[None]:
+    """Keras' global type, which models themselves take; with PyTorch some products are of float32 all the same."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _model(keras: Any, chain: Chain) -> Any:
+    model = keras.Sequential([_layer(keras, block, chain.dtype) for block in chain.blocks])
+    model.build(chain.shape or _open_shape(chain))
+    model.set_weights(list(_weights(chain.blocks)))
+    return model
 
 
 def _open_shape(chain: Chain) -> tuple[int | None, ...]:
@@ -57,6 +76,10 @@ def _layer(keras: Any, block: Block, dtype: str) -> Any:
     options: dict[str, Any] = {name: value for name, value in block.options.items() if name in OWN}
     if block.options.get("zero_output_for_mask"):
         options["zero_output_for_mask"] = True
+    if block.kind == "ELU":
+        options["alpha"] = block.options["alpha"]
+    if block.kind == "LeakyReLU":
+        options["negative_slope"] = slope_of(block)
     parts = [_layer(keras, part, dtype) for part in block.parts]
     if block.kind == "StackedRNNCells":
         return keras.layers.StackedRNNCells(parts, dtype=dtype)

@@ -57,6 +57,12 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _positive(value: Any) -> float:
+    if not _number(value) > 0:
+        raise ValueError("expected a positive number")
+    return float(value)
+
+
 def _activation(value: Any) -> str:
     value = SYNONYMS.get(value, value) if isinstance(value, str) else value
     if value is None:
@@ -147,7 +153,8 @@ SCHEMAS: Mapping[str, Mapping[str, Option]] = {
         "negative_slope": Option(_one_of(0.0, 0), 0.0),
         "threshold": Option(_one_of(0.0, 0), 0.0),
     },
-    "ELU": {"alpha": Option(_one_of(1.0, 1), 1.0)},
+    "ELU": {"alpha": Option(_positive, 1.0)},
+    "LeakyReLU": {"negative_slope": Option(_positive, None), "alpha": Option(_positive, None)},
     "Softmax": {"axis": Option(_one_of(-1), -1)},
     "Dropout": {"rate": RATE, "noise_shape": NONE},
     "SpatialDropout1D": {"rate": RATE, "noise_shape": Option(lambda value: None, None)},
@@ -210,7 +217,7 @@ def known_kind(description: Any, where: str) -> str:
     if not isinstance(kind, str) or kind not in SCHEMAS:
         known = ", ".join(sorted(SCHEMAS))
         raise ConvertError(f"{where}: the layer {kind!r:.80} cannot be represented; those that can are {known}.")
-    if not (module in MODULES or isinstance(module, str) and module.startswith("keras.src.layers.")):
+    if not (module in MODULES or (isinstance(module, str) and module.startswith("keras.src.layers."))):
         raise ConvertError(f"{where}: the layer {kind!r} is of the module {module!r:.80}, not one of Keras' own.")
     if registered not in (None, kind):
         raise ConvertError(f"{where}: the layer {kind!r} is registered as {registered!r:.80}, not one of Keras' own.")

@@ -186,5 +186,7 @@ class _Filler:
         if array.shape != shape:
             raise LoadError(f"{self.where}: {path!r:.200} has shape {array.shape}, expected {shape}.")
         if array.dtype.name != self.dtype:
-            raise ConvertError(f"{self.where}: {path!r:.200} is of {array.dtype}, but the model computes in {self.dtype}.")
+            raise ConvertError(
+                f"{self.where}: {path!r:.200} is of {array.dtype}, but the model computes in {self.dtype}."
+            )
         return array
