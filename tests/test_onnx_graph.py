@@ -16,6 +16,7 @@ from seqkit.errors import ConfigError, ConvertError, DTypeError, LoadError, Shap
 from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.onnx.messages import Graph, Model, Node, Value, decode, encode
 from seqkit.interop.onnx.operators.table import OPERATORS
+from seqkit.interop.onnx.zero_states import without_zero_states
 
 FLOAT, INT = np.dtype(np.float32), np.dtype(np.int64)
 
@@ -313,3 +314,120 @@ def test_the_reference_is_in_float64():
 
 def test_graphs_are_written_and_read_again():
     assert encode(decode(encode(LINEAR))) == encode(LINEAR)
+
+
+# graphs inside graphs
+
+
+def values(*names: str) -> list[Value]:
+    return [Value(name, FLOAT, None) for name in names]
+
+
+def test_a_loop_over_time():
+    """A leaky sum with a weight of the graph around, a state and two sequences, one of them backwards."""
+    rng = np.random.default_rng(5)
+    body = Graph(
+        "body",
+        [
+            Node("Mul", ["s", "leak"], ["kept"]),
+            Node("Add", ["kept", "a"], ["sum"]),
+            Node("Sub", ["sum", "b"], ["next"]),
+            Node("Mul", ["next", "scale"], ["each"]),
+            Node("Identity", ["next"], ["again"]),
+        ],
+        [Value(name, FLOAT, None) for name in ("s", "a", "b")],
+        [Value(name, FLOAT, None) for name in ("next", "each", "again")],
+        {"leak": np.array(0.5, np.float32)},
+    )
+    attributes = {"num_scan_inputs": 2, "scan_input_axes": [1, 0], "scan_input_directions": [0, 1]}
+    attributes |= {"scan_output_axes": [-1, 0], "scan_output_directions": [0, 1]}
+    nodes = [
+        Node("Neg", ["x"], ["scale"]),  # read inside
+        Node("Scan", ["s0", "a", "b"], ["end", "y", "z"], {"body": body, **attributes}),
+    ]
+    shapes = {"x": (2,), "s0": (2,), "a": (2, "t"), "b": ("t", 2)}
+    loop = GraphModel(model(nodes, shapes, {"end": (2,), "y": (2, "t"), "z": ("t", 2)}))
+    for steps in (4, 1, 0):
+        x, s, a, b = (rng.normal(size=shape).astype(np.float32) for shape in ((2,), (2,), (2, steps), (steps, 2)))
+        got = loop.run({"x": x, "s0": s, "a": a, "b": b})
+        y, z = np.zeros((2, steps)), np.zeros((steps, 2))
+        for t in range(steps):
+            s = 0.5 * s + a[:, t] - b[steps - 1 - t]
+            y[:, t], z[steps - 1 - t] = -s * x, s
+        for name, expected in {"end": s, "y": y, "z": z}.items():
+            assert got[name].shape == expected.shape
+            assert np.abs(got[name] - expected).max(initial=0) < 1e-6
+
+
+def test_a_loop_inside_a_choice():
+    """Values of the outermost graph reach the innermost one."""
+    inner = Graph(
+        "inner",
+        [Node("Add", ["s", "each"], ["n"]), Node("Mul", ["n", "outer"], ["o"])],
+        [Value("s", FLOAT, None), Value("each", FLOAT, None)],
+        [Value("n", FLOAT, None), Value("o", FLOAT, None)],
+    )
+    scan = Node("Scan", ["start", "x"], ["final", "all"], {"body": inner, "num_scan_inputs": 1})
+    then = Graph("then", [scan], [], values("all"))
+    otherwise = Graph("else", [Node("Neg", ["outer"], ["negative"])], [], values("negative"))
+    nodes = [
+        Node("ReduceSum", ["x"], ["outer"], {"keepdims": 0}),
+        Node("Less", ["outer", "start"], ["below"]),
+        Node("If", ["below"], ["y"], {"then_branch": then, "else_branch": otherwise}),
+    ]
+    choice = GraphModel(model(nodes, {"x": ("t",)}, {"y": None}, start=np.zeros((), np.float32)))
+    assert choice.predict([1, 2]).tolist() == -3
+    assert choice.predict([-1, -2]).tolist() == [3, 9]
+
+
+LOOP = Graph(
+    "b", [Node("Add", ["s", "e"], ["n"])], [Value("s", FLOAT, None), Value("e", FLOAT, None)], [Value("n", FLOAT, None)]
+)
+WRONG_LOOPS = {
+    "more inputs than the body": Node("Scan", ["x", "x", "x"], ["y"], {"body": LOOP, "num_scan_inputs": 1}),
+    "no sequences": Node("Scan", ["x", "x"], ["y"], {"body": LOOP, "num_scan_inputs": 0}),
+    "more sequences than inputs": Node("Scan", ["x", "x"], ["y"], {"body": LOOP, "num_scan_inputs": 3}),
+    "more outputs than the body": Node("Scan", ["x", "x"], ["y", "z"], {"body": LOOP, "num_scan_inputs": 1}),
+    "no body": Node("Scan", ["x", "x"], ["y"], {"num_scan_inputs": 1}),
+    "a choice of one": Node("If", ["x"], ["y"], {"then_branch": Graph("t", [], [], values("x"))}),
+    "a choice with inputs": Node("If", ["x"], ["y"], {"then_branch": LOOP, "else_branch": LOOP}),
+    "a body that reads what there is not": Node(
+        "Scan",
+        ["x", "x"],
+        ["y"],
+        {
+            "body": Graph("b", [Node("Add", ["s", "nothing"], ["n"])], *[LOOP.inputs, LOOP.outputs]),
+            "num_scan_inputs": 1,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("node", WRONG_LOOPS.values(), ids=WRONG_LOOPS)
+def test_wrong_loops(node):
+    with pytest.raises(LoadError):
+        GraphModel(model([node], {"x": ("t",)}, {"y": None}))
+
+
+def test_captured_values_are_not_given_by_files():
+    node = Node("Scan", ["x", "x"], ["y"], {"body": LOOP, "num_scan_inputs": 1, "captured": ["x"]})
+    with pytest.raises(ConvertError, match="captured is not known"):
+        GraphModel(model([node], {"x": ("t",)}, {"y": None}))
+
+
+# states of zeros
+
+
+@pytest.mark.parametrize(("value", "kept"), [(0.0, False), (1e-30, True)])
+def test_states_of_zeros_are_left_out(value, kept):
+    nodes = [
+        Node("Shape", ["x"], ["sizes"]),
+        Node("ConstantOfShape", ["sizes"], ["all"], {"value": np.array([value], np.float32)}),
+        Node("Slice", ["all", "first", "last"], ["h0"]),
+        Node("Concat", ["h0", "h0"], ["both"], {"axis": 0}),
+        Node("Concat", ["both", "x"], ["given"], {"axis": 0}),
+        Node("LSTM", ["x", "w", "r", "", "", "both", "given"], ["y"]),
+    ]
+    found = without_zero_states(nodes, {})
+    assert found[:-1] == nodes[:-1]
+    assert found[-1].inputs == ["x", "w", "r", "", "", "both" if kept else "", "given"]

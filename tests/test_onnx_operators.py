@@ -21,6 +21,7 @@ REASONS = (
     "cannot be represented here",  # types
     "only tensors",
     "opset 1,",
+    "opset 8",
     "training_mode",
     "ceil_mode",
     "places of the largest",

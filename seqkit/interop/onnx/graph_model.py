@@ -13,8 +13,9 @@ from seqkit.errors import ConfigError, ConvertError, DTypeError, LoadError, Shap
 from seqkit.interop.imported import Imported, Oracle
 from seqkit.interop.onnx.drawing import draw
 from seqkit.interop.onnx.messages import Model, Value, decode, encode
+from seqkit.interop.onnx.names import require_known
 from seqkit.interop.onnx.operators.table import OPERATORS
-from seqkit.interop.onnx.program import Operators, Program, require_known
+from seqkit.interop.onnx.program import Operators, Program
 from seqkit.interop.onnx.runtime import runtime
 
 OLDEST, NEWEST = 7, 28
@@ -135,10 +136,10 @@ class GraphModel:
         array = _converted(feeds[value.name], value, f"{self.name}: input {value.name!r}")
         if value.shape is None:
             return array
-        fits = len(value.shape) == array.ndim and all(
-            size is None or got == (sizes.setdefault(size, got) if isinstance(size, str) else size)
-            for size, got in zip(value.shape, array.shape, strict=True)
-        )
+        fits = len(value.shape) == array.ndim
+        for size, got in zip(value.shape, array.shape, strict=False):
+            if size is not None and got != (sizes.setdefault(size, got) if isinstance(size, str) else size):
+                fits = False
         if not fits:
             known = {name: size for name, size in sizes.items() if name in value.shape}
             raise ShapeError(

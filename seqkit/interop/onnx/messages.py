@@ -141,7 +141,7 @@ def _graph(record: Record, files: ExternalFiles) -> Graph:
 
 def _node(record: Record, files: ExternalFiles) -> Node:
     op_type, name = record.get("op_type", ""), record.get("name", "")
-    owner = f"{op_type} {name!r:.100}"
+    owner = f"{op_type:.80} {name!r:.100}"
     if record.get("overload"):
         raise ConvertError(f"{owner}: a call of a function, which are not read; export the model inlined.")
     attributes: dict[str, Any] = {}

@@ -7,16 +7,17 @@ left out, and a value is let go after its last reader.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqkit.errors import ConvertError, LoadError, SeqkitError, ShapeError, words
 from seqkit.interop.onnx.messages import Graph, Node
-from seqkit.interop.onnx.operators.binding import Arrays, Bind, Constants, Function, label
-from seqkit.limits import LIMITS
+from seqkit.interop.onnx.names import check_names, read_inside, require_known
+from seqkit.interop.onnx.operators.binding import CAPTURED, Arrays, Bind, Constants, Function, label
+from seqkit.interop.onnx.zero_states import without_zero_states
 
 NEVER_LARGER = {"Concat", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 """Operators whose results take no more bytes than what they are made from: they are applied to weights, too."""
@@ -67,8 +68,10 @@ class Program:
         self.outputs = [value.name for value in graph.outputs]
         fed = set(self.inputs)
         constants = {**(outer or {}), **{k: v for k, v in graph.initializers.items() if k not in fed}}
-        _check_names(graph, set(outer or ()))
-        nodes = [_without_unread(node, read) for node, read in _needed(graph)]
+        check_names(graph, set(outer or ()))
+        nodes = [_with_captured(node, constants) for node in without_zero_states(graph.nodes, constants)]
+        needed = _needed(replace(graph, nodes=nodes))
+        nodes = [_without_unread(node, read) for node, read in needed]
         bound = _bound(nodes, constants, operators, opset)
         made = [name for node, _ in bound for name in node.outputs if name]
         self._places = {name: place for place, name in enumerate(["", *self.inputs, *constants, *made])}
@@ -119,72 +122,31 @@ class Program:
         return [values[place] for place in self._outputs]
 
 
-def require_known(graph: Graph, operators: Operators) -> None:
-    """ConvertError with all operators of a graph, and of graphs inside it, that are not known."""
-    unknown = Counter(
-        f"{node.domain}.{node.op_type}".lstrip(".") for node in nodes_of(graph) if _unknown(node, operators)
-    )
-    if unknown:
-        names = ", ".join(f"{name!r:.80} ({count} times)" for name, count in sorted(unknown.items())[:50])
-        raise ConvertError(f"the ONNX model has operators that are not known here: {names}.")
-
-
-def _unknown(node: Node, operators: Operators) -> bool:
-    return bool(node.domain) or node.op_type not in operators
-
-
-def nodes_of(graph: Graph) -> Iterator[Node]:
-    """Nodes of a graph and of all graphs that are attributes of them."""
-    for node in graph.nodes:
-        yield node
-        for value in node.attributes.values():
-            if isinstance(value, Graph):
-                yield from nodes_of(value)
-
-
-def _check_names(graph: Graph, outer: set[str]) -> None:
-    """Every value is made once, and before it is read."""
-    if len(graph.nodes) > LIMITS.arrays:
-        raise LoadError(f"graph {graph.name!r:.100} has {len(graph.nodes)} nodes, at most {LIMITS.arrays} are read.")
-    inputs = [value.name for value in graph.inputs]
-    there = {*outer, *inputs, *graph.initializers, ""}
-    if len(set(inputs)) != len(inputs) or "" in inputs:
-        raise LoadError(f"graph {graph.name!r:.100}: two inputs have one name, or one has none: {inputs!r:.200}.")
-    for node in graph.nodes:
-        for name in node.inputs:
-            if name not in there:
-                raise LoadError(f"{label(node)}: reads {name!r:.100}, which no node before it gives.")
-        for name in filter(None, node.outputs):
-            if name in there:
-                raise LoadError(f"{label(node)}: gives {name!r:.100}, a name that something else has.")
-            there.add(name)
-    missing = [value.name for value in graph.outputs if value.name not in there or not value.name]
-    if missing:
-        raise LoadError(f"graph {graph.name!r:.100}: nothing gives its outputs {missing!r:.200}.")
-
-
 def _needed(graph: Graph) -> list[tuple[Node, set[str]]]:
     """Nodes that the outputs depend on, with the names of all values that are read."""
     read = {value.name for value in graph.outputs}
     needed = []
     for node in reversed(graph.nodes):
         if read.intersection(node.outputs) - {""}:
-            read |= {*node.inputs, *_read_inside(node)}
+            read.update(node.inputs)
             needed.append(node)
     return [(node, read) for node in reversed(needed)]
 
 
-def _read_inside(node: Node) -> set[str]:
-    """Names that graphs inside a node read; some of them are their own."""
-    graphs = [value for value in node.attributes.values() if isinstance(value, Graph)]
-    inner = {name for graph in graphs for each in nodes_of(graph) for name in each.inputs}
-    return inner | {value.name for graph in graphs for value in graph.outputs}
+def _with_captured(node: Node, constants: Constants) -> Node:
+    """The node with values that graphs inside it read, unless these are constants, as more inputs."""
+    if CAPTURED in node.attributes:
+        raise ConvertError(f"{label(node)}: the attribute {CAPTURED} is not known here.")
+    names = sorted(read_inside(node) - constants.keys())
+    if not names:
+        return node
+    return replace(node, inputs=[*node.inputs, *names], attributes={**node.attributes, CAPTURED: names})
 
 
 def _without_unread(node: Node, read: set[str]) -> Node:
     """The node with "" for outputs that nobody reads, which it need not make."""
     outputs = [name if name in read else "" for name in node.outputs]
-    return Node(node.op_type, node.inputs, outputs, node.attributes, node.name, node.domain)
+    return replace(node, outputs=outputs)
 
 
 def _bound(

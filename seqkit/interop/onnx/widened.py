@@ -14,6 +14,7 @@ import numpy as np
 
 from seqkit.interop.onnx.messages import Graph, Model, Node, Value
 from seqkit.interop.onnx.operators.binding import Arrays, Bind, Constants, Function
+from seqkit.interop.onnx.operators.control import control
 from seqkit.interop.onnx.operators.table import OPERATORS
 from seqkit.interop.onnx.schema import DTYPES
 from seqkit.interop.reference import onnx as reference
@@ -99,3 +100,4 @@ REFERENCE: dict[str, Bind] = {
     "MatMul": _mat_mul,
     "RNN": _recurrent(reference.rnn),
 }
+REFERENCE |= control(REFERENCE)

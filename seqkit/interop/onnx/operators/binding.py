@@ -25,6 +25,9 @@ Arrays = list[Any]
 Function = Callable[[Arrays], Arrays]
 Bind = Callable[[Node, Constants, int], Function]
 
+CAPTURED = "captured"
+"""Attribute of a node with graphs inside: names of values around them, which are its last inputs."""
+
 KINDS: dict[str, Callable[[Any], bool]] = {
     "int": lambda value: isinstance(value, int),
     "float": lambda value: isinstance(value, float),
@@ -45,9 +48,8 @@ def label(node: Node) -> str:
     >>> label(Node("Tanh", ["x"], ["y"])), label(Node("Tanh", ["x"], ["y"], name="/act"))
     ("Tanh of 'y'", "Tanh '/act'")
     """
-    return (
-        f"{node.op_type} {node.name!r:.100}" if node.name else f"{node.op_type} of {(node.outputs or [''])[0]!r:.100}"
-    )
+    of = f"{node.name!r:.100}" if node.name else f"of {(node.outputs or [''])[0]!r:.100}"
+    return f"{node.op_type:.80} {of}"
 
 
 def options(

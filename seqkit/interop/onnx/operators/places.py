@@ -11,6 +11,7 @@ from seqkit.errors import ConvertError, LoadError, ShapeError
 from seqkit.interop.onnx.messages import Node
 from seqkit.interop.onnx.operators.binding import Arrays, Bind, Constants, Function, label, many, numbers, options
 from seqkit.interop.onnx.operators.shapes import room
+from seqkit.limits import LIMITS
 
 
 def slice_(node: Node, constants: Constants, opset: int) -> Function:
@@ -24,15 +25,28 @@ def slice_(node: Node, constants: Constants, opset: int) -> Function:
         options(node, (3, 5))
         read = [numbers(node, place, constants) for place in (1, 2, 3, 4)]
 
+    if any(name not in constants for name in node.inputs[1:] if name):
+        return lambda inputs: [inputs[0][_slices(inputs[0].ndim, *(each(inputs) for each in read))]]
+    fixed = [each([]) for each in read]
+    places: dict[int, tuple[slice, ...]] = {}
+
     def run(inputs: Arrays) -> Arrays:
-        starts, ends, axes, steps = (each(inputs) for each in read)
-        place = [slice(None)] * inputs[0].ndim
-        axes = range(len(starts)) if axes is None else axes
-        for start, end, axis, step in zip(starts, ends, axes, steps or [1] * len(starts), strict=True):
-            place[axis] = slice(start, end, step)  # counted from the end, and cut, as Python does
-        return [inputs[0][tuple(place)]]
+        rank = inputs[0].ndim
+        place = places.get(rank)
+        if place is None:
+            place = places[rank] = _slices(rank, *fixed)
+        return [inputs[0][place]]
 
     return run
+
+
+def _slices(rank: int, starts: list[int], ends: list[int], axes: Any, steps: Any) -> tuple[slice, ...]:
+    """For every axis, what is taken; counted from the end, and cut, as Python does."""
+    place = [slice(None)] * rank
+    axes = range(len(starts)) if axes is None else axes
+    for start, end, axis, step in zip(starts, ends, axes, steps or [1] * len(starts), strict=True):
+        place[axis] = slice(start, end, step)
+    return tuple(place)
 
 
 def concat(node: Node, constants: Constants, opset: int) -> Function:
@@ -66,7 +80,12 @@ def split(node: Node, constants: Constants, opset: int) -> Function:
 
 def gather(node: Node, constants: Constants, opset: int) -> Function:
     axis = options(node, 2, axis=("int", 0)).axis
-    return lambda inputs: [np.take(inputs[0], inputs[1], axis)]
+    index = constants.get(node.inputs[1])
+    if index is None or index.ndim or index.dtype.kind != "i" or abs(axis) > LIMITS.rank:
+        return lambda inputs: [np.take(inputs[0], inputs[1], axis)]
+    after = [slice(None)] * (-axis - 1)
+    place = (*[slice(None)] * axis, int(index)) if axis >= 0 else (..., int(index), *after)
+    return lambda inputs: [inputs[0][place]]
 
 
 def gather_elements(node: Node, constants: Constants, opset: int) -> Function:

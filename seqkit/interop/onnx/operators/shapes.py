@@ -138,8 +138,13 @@ def unsqueeze(node: Node, constants: Constants, opset: int) -> Function:
     axes = _axes(node, constants, opset)
 
     def run(inputs: Arrays) -> Arrays:
-        found = axes(inputs)
-        return [np.expand_dims(inputs[0], tuple(found) if isinstance(found, list) else found)]
+        x, found = inputs[0], np.atleast_1d(axes(inputs)).tolist()
+        rank = x.ndim + len(found)
+        ones = {axis + rank if axis < 0 else axis for axis in found}
+        if len(ones) < len(found) or not ones <= {*range(rank)}:
+            raise ShapeError(f"axes {found} of an array of {rank} dimensions")
+        sizes = iter(x.shape)
+        return [x.reshape([1 if axis in ones else next(sizes) for axis in range(rank)])]
 
     return run
 
