@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import seqkit
 from seqkit.errors import CheckError, ConfigError, ConvertError
@@ -145,6 +146,42 @@ class TestWriting:
         link.symlink_to(source.name)
         with pytest.raises(ConfigError, match="this is the file that is read"):
             convert(source, link)
+
+
+class TestOtherFormats:
+    """Chains from one format to the next, in the program; each link proves itself."""
+
+    def test_onnx_and_back(self, source: Path, model: seqkit.Sequential) -> None:
+        pytest.importorskip("seqkit.interop.onnx.export")
+        folder, lengths = source.parent, np.array([9, 0, 4])
+        convert(source, folder / "m.onnx", writing={"opset": 18})
+        graph = convert(folder / "m.onnx", folder / "graph.safetensors")
+        convert(folder / "graph.safetensors", folder / "again.onnx")
+        expected = model.predict(X, lengths=lengths)
+        x = X.astype(np.float32)
+        for one in (graph, *(seqkit.interop.load(folder / name) for name in ("graph.safetensors", "again.onnx"))):
+            assert one.model.opsets[""] == 18
+            np.testing.assert_allclose(one.run({"x": x, "lengths": lengths})["y"], expected, rtol=0, atol=2e-6)
+
+    def test_mapping_file(self, source: Path) -> None:
+        pytest.importorskip("seqkit.interop.torch")
+        folder, rng = source.parent, np.random.default_rng(1)
+        shapes = {"weight_ih_l0": (9, 2), "weight_hh_l0": (9, 3), "bias_ih_l0": (9,), "bias_hh_l0": (9,)}
+        state = {f"body.{name}": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+        state |= {"head.weight": rng.normal(size=(1, 3)).astype(np.float32), "head.bias": np.zeros(1, np.float32)}
+        save_file(state, folder / "state.pt")
+        kinds = {"body": "gru", "head": "linear"}
+        text = "".join(f'[[layers]]\nkind = "{kind}"\nprefix = "{name}"\n' for name, kind in kinds.items())
+        (folder / "map.toml").write_text(text)
+        alone = command(folder, "state.pt", "out.json", "--json")
+        assert alone.returncode == 1
+        assert "describe the whole model in a mapping" in alone.stderr
+        whole = command(folder, "state.pt", "out.json", "--mapping", "map.toml", "--json")
+        assert whole.returncode == 0, whole.stderr
+        facts = json.loads(whole.stdout)
+        assert [layer["layer"] for layer in facts["model"]] == ["gru", "dense"]
+        body = command(folder, "state.pt", "body.safetensors", "--prefix", "body", "--json")
+        assert [layer["layer"] for layer in json.loads(body.stdout)["model"]] == ["gru"]
 
 
 class TestFormats:
