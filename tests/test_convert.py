@@ -164,7 +164,6 @@ class TestOtherFormats:
             np.testing.assert_allclose(one.run({"x": x, "lengths": lengths})["y"], expected, rtol=0, atol=2e-6)
 
     def test_mapping_file(self, source: Path) -> None:
-        pytest.importorskip("seqkit.interop.torch")
         folder, rng = source.parent, np.random.default_rng(1)
         shapes = {"weight_ih_l0": (9, 2), "weight_hh_l0": (9, 3), "bias_ih_l0": (9,), "bias_hh_l0": (9,)}
         state = {f"body.{name}": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}

@@ -15,7 +15,6 @@ from seqkit.interop import formats
 from seqkit.interop.convert import convert as run
 from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.proof import Proof
-from seqkit.layer import Layer
 
 CASES = 16
 """Inputs that a model is proven with."""
@@ -102,14 +101,13 @@ def model_facts(model: Any) -> list[dict[str, Any]]:
         graph = model.model.graph
         title, arrays = f"graph of {len(graph.nodes)} operators", graph.initializers.values()
         return [{"layer": title, "units": None, "parameters": sum(array.size for array in arrays)}]
-    layers = [model] if isinstance(model, Layer) else model.layers
     return [
         {
             "layer": layer.name,
             "units": layer.output_size,
             "parameters": sum(array.size for array in layer.params.values()),
         }
-        for layer in layers
+        for layer in model.layers
     ]
 
 

@@ -28,7 +28,7 @@ Mapped = str | os.PathLike[str] | Mapping[str, Any]
 
 def from_rtneural(
     path: str | os.PathLike[str], dtype: str = "float32", *, prefix: str = "", mapping: Mapped | None = None
-) -> Layer | Sequential:
+) -> Sequential:
     """A model from a JSON file of RTNeural.
 
     Parameters
@@ -42,7 +42,7 @@ def from_rtneural(
 
     Returns
     -------
-    Sequential, or Layer where a state dict has one recurrent layer
+    Sequential
         Like RTNeural it gives an output for every step, (batch, time, features); ``model.step`` and
         ``model.streams`` run it sample by sample.
 
