@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import Result
 from safetensors.numpy import save_file
 
 import seqkit
@@ -152,7 +155,6 @@ class TestOtherFormats:
     """Chains from one format to the next, in the program; each link proves itself."""
 
     def test_onnx_and_back(self, source: Path, model: seqkit.Sequential) -> None:
-        pytest.importorskip("seqkit.interop.onnx.export")
         folder, lengths = source.parent, np.array([9, 0, 4])
         convert(source, folder / "m.onnx", writing={"opset": 18})
         graph = convert(folder / "m.onnx", folder / "graph.safetensors")
@@ -181,6 +183,27 @@ class TestOtherFormats:
         assert [layer["layer"] for layer in facts["model"]] == ["gru", "dense"]
         body = command(folder, "state.pt", "body.safetensors", "--prefix", "body", "--json")
         assert [layer["layer"] for layer in json.loads(body.stdout)["model"]] == ["gru"]
+
+
+PAGES = [Path(__file__).parent.parent / name for name in ("README.md", "docs/interop.md")]
+COMMANDS = [line for page in PAGES for line in re.findall(r"^(?:\$ )?seqkit convert ([^#\n]+)", page.read_text(), re.M)]
+
+
+@pytest.mark.parametrize("arguments", sorted({line.strip() for line in COMMANDS if "SOURCE" not in line}))
+def test_what_the_pages_show_runs(arguments: str, model: seqkit.Sequential, run: Callable[..., Result]) -> None:
+    """Every command of the README and of the page on other libraries, on a small file of the name it has there."""
+    name, _, *options = arguments.split()
+    if name.endswith(".keras"):
+        pytest.skip("there is no such file here")
+    if name.endswith(".pt"):
+        shapes = {"weight_ih_l0": (9, 2), "weight_hh_l0": (9, 3), "bias_ih_l0": (9,), "bias_hh_l0": (9,)}
+        rng = np.random.default_rng(1)
+        state = {key: rng.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
+        prefix = options[options.index("--prefix") + 1] + "." if "--prefix" in options else ""
+        save_file({prefix + key: array for key, array in state.items()}, name)
+    else:
+        seqkit.interop.save(model, name)
+    run("convert", *arguments.split())
 
 
 class TestFormats:
