@@ -101,15 +101,18 @@ def test_numbers(operator: str, time: int) -> None:
     assert np.abs(GraphModel(model).run(fed)["y1"] - y).max() < 1e-13
 
 
-def test_layers_run_as_a_pipeline() -> None:
-    """One long sequence, two threads: the same bits."""
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_layers_run_as_a_pipeline(direction: str) -> None:
+    """One long sequence, two threads: the same bits; a layer that reads from the end has to wait."""
     model = stack("LSTM", units=64)
+    model.graph.nodes[2].attributes["direction"] = direction
     fed = feeds(model, 300, 1)
     one = GraphModel(model)
+    with seqkit.threads(2):
+        one.run({"x": -fed["x"]})  # leaves other numbers in the memory that is used again
+        got = one.run(fed)
     with seqkit.threads(1):
         expected = one.run(fed)
-    with seqkit.threads(2):
-        got = one.run(fed)
     assert all((got[name] == expected[name]).all() for name in got)
 
 
@@ -156,10 +159,8 @@ def weights_that_are_fed(model: Model) -> None:
 
 
 def is_an_initial_state(model: Model) -> None:
-    model.graph.nodes[2].inputs[:] = ["x", "w0", "r0", "b0", "", "y0_first"]
-    model.graph.nodes.insert(2, Node("Slice", ["y0", "zero", "one", "zero"], ["first"]))
-    model.graph.nodes.insert(3, Node("Squeeze", ["first", "zero"], ["y0_first"]))
-    model.graph.initializers |= {"zero": np.array([0]), "one": np.array([1])}
+    """Of a sequence of one step, (1, B, H)."""
+    model.graph.nodes[2].inputs[:] = ["x", "w0", "r0", "b0", "", "x0"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_what_is_not_joined(change: Change, monkeypatch: pytest.MonkeyPatch) -> 
     change(model)
     whole = GraphModel(model)
     assert stacks_of(whole) == []
-    fed = feeds(model, 4, 3)
+    fed = feeds(model, 1 if change is is_an_initial_state else 4, 3)
     got, expected = whole.run(fed), apart(model, monkeypatch).run(fed)
     assert all((got[name] == expected[name]).all() for name in got)
 
@@ -191,7 +192,7 @@ def test_what_is_not_joined(change: Change, monkeypatch: pytest.MonkeyPatch) -> 
     ("place", "other"),
     [
         (1, {"attributes": {"perm": [0, 2, 3, 1]}}),
-        (2, {"attributes": {"allowzero": 1}, "inputs": ["turned0", "sizes"]}),
+        (2, {"attributes": {"allowzero": 1}}),
         (2, {"inputs": ["turned0", "sizes"]}),
     ],
 )
