@@ -61,9 +61,9 @@ def feeds(model: Model, time: int, batch: int) -> dict[str, np.ndarray]:
 
 
 def stacks_of(model: GraphModel) -> list[int]:
-    """Numbers of nodes of the stacks that a model has."""
+    """Numbers of nodes of the stacks that a model has, of more than one."""
     functions = [step.function for step in model._program._steps]
-    return [len(function.nodes) for function in functions if isinstance(function, RecurrentStack)]
+    return [len(each.nodes) for each in functions if isinstance(each, RecurrentStack) and len(each.nodes) > 1]
 
 
 def apart(model: Model, monkeypatch: pytest.MonkeyPatch) -> GraphModel:

@@ -43,6 +43,9 @@ class RecurrentNode:
         weights = constant_weights(node, constants)
         self.layers = None if weights is None else make_layers(self.form, weights)
         self.wanted = [bool(name) for name in node.outputs]
+        self._gives_states, self._no_finals = any(self.wanted[1:]), [None] * len(self.wanted[1:])
+        given = {key for key, name in zip(INPUTS, node.inputs, strict=False) if name}
+        self._stateless = given.isdisjoint(self.form.operator.states)
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Y, Y_h and Y_c, None for those that are not wanted."""
@@ -54,9 +57,9 @@ class RecurrentNode:
 
     def states(self, layers: Sequence[Recurrent], given: Given, batch: int) -> list[State | None]:
         """Initial states of each direction, None for zeros."""
-        arrays = [given.get(name) for name in self.form.operator.states]
-        if all(array is None for array in arrays):
+        if self._stateless:
             return [None] * len(layers)
+        arrays = [given.get(name) for name in self.form.operator.states]
         shape, dtype = (len(layers), batch, layers[0].units), layers[0].dtype
         shape = (shape[1], shape[0], shape[2]) if self.form.batch_first else shape
         for name, array in zip(self.form.operator.states, arrays, strict=True):
@@ -68,6 +71,8 @@ class RecurrentNode:
 
     def finals(self, states: Sequence[State]) -> Arrays:
         """Y_h and Y_c of the final states of each direction."""
+        if not self._gives_states:
+            return self._no_finals
         places = range(1, len(self.wanted))
         return [self.stacked([state[n - 1] for state in states]) if self.wanted[n] else None for n in places]
 
@@ -123,12 +128,11 @@ def _one_step(
     results: Arrays = []
     for node, own, initial in zip(nodes, layers, states, strict=True):
         finals = [layer.step(x, state)[1] for layer, state in zip(own, initial, strict=True)]
-        hidden = [state[0] for state in finals]
-        x = hidden[0] if len(hidden) == 1 else np.concatenate(hidden, axis=1)
-        if node is nodes[-1]:
-            y = node.stacked([array.copy() for array in hidden])  # Y and Y_h are two arrays
-            results.append(y[:, None] if node.form.batch_first else y[None])
+        x = finals[0][0] if len(finals) == 1 else np.concatenate([state[0] for state in finals], axis=1)
         results += node.finals(finals)
+    last = nodes[-1]
+    y = last.stacked([state[0].copy() for state in finals])  # Y and Y_h are two arrays
+    results.insert(len(results) - len(last.wanted) + 1, y[:, None] if last.form.batch_first else y[None])
     return results
 
 

@@ -8,7 +8,7 @@ writes what the next one reads, and the engine may run layers as a pipeline (dec
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import accumulate, chain
+from itertools import chain
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from seqkit.interop.onnx.messages import Node
 from seqkit.interop.onnx.operators.binding import Arrays, Constants, Function
 from seqkit.interop.onnx.recurrent import RecurrentNode, run_stack
 from seqkit.interop.onnx.recurrent_form import INPUTS
+from seqkit.interop.onnx.recurrent_layers import WEIGHTS
 
 Bound = list[tuple[Node, Function]]
 LENGTHS = INPUTS.index("sequence_lens")
@@ -24,23 +25,20 @@ LENGTHS = INPUTS.index("sequence_lens")
 class RecurrentStack:
     """Bound nodes of which each reads the Y of the one before.
 
-    Its inputs are those of the first node and, of the others, those behind X; its outputs are Y_h and Y_c of all nodes
+    Its inputs are those that `reads` says, for each node by name and place; its outputs are Y_h and Y_c of all nodes
     but the last, then those of the last.
     """
 
-    def __init__(self, nodes: Sequence[RecurrentNode], counts: Sequence[int]) -> None:
-        self.nodes = nodes
-        self._ends = [0, *accumulate(counts)]
+    def __init__(self, nodes: Sequence[RecurrentNode], reads: Sequence[Mapping[str, int]]) -> None:
+        self.nodes, self._reads = nodes, reads
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Y_h and Y_c of all nodes but the last, then Y, Y_h and Y_c of that."""
-        parts = [inputs[first:end] for first, end in zip(self._ends, self._ends[1:], strict=False)]
-        givens = [dict(zip(INPUTS[number > 0 :], part, strict=False)) for number, part in enumerate(parts)]
-        return run_stack(self.nodes, givens)
+        return run_stack(self.nodes, [{key: inputs[place] for key, place in reads.items()} for reads in self._reads])
 
 
 def joined(bound: Bound, constants: Constants, outputs: Collection[str]) -> Bound:
-    """The same nodes with those of stacks joined.
+    """The same nodes with those of stacks joined, a node alone being a stack of one.
 
     Parameters
     ----------
@@ -55,8 +53,8 @@ def joined(bound: Bound, constants: Constants, outputs: Collection[str]) -> Boun
     gone = {place for between, following in after.values() for place in between} | set(after)
     stacks = dict(_stacks(after))
     return [
-        _stack([bound[each] for each in stacks[place]]) if place in stacks else node
-        for place, node in enumerate(bound)
+        _stack([bound[each] for each in stacks.get(place, [place])]) if _joins(function) else (node, function)
+        for place, (node, function) in enumerate(bound)
         if place not in gone
     ]
 
@@ -72,13 +70,19 @@ def _stacks(after: Mapping[int, tuple[list[int], int]]) -> Iterator[tuple[int, l
 
 
 def _stack(members: list[tuple[Node, Function]]) -> tuple[Node, Function]:
+    """The nodes as one, which reads no weights: the layers have them."""
     nodes = [node for node, _ in members]
-    inputs = [nodes[0].inputs, *(node.inputs[1:] for node in nodes[1:])]
-    outputs = [*(node.outputs[1:] for node in nodes[:-1]), nodes[-1].outputs]
+    reads: list[dict[str, int]] = []
+    inputs: list[str] = []
+    for number, node in enumerate(nodes):
+        named = zip(INPUTS, node.inputs, strict=False)
+        read = {key: name for key, name in named if name and key not in WEIGHTS and (key != "X" or number == 0)}
+        reads.append({key: len(inputs) + place for place, key in enumerate(read)})
+        inputs += read.values()
+    outputs = [*chain(*(node.outputs[1:] for node in nodes[:-1])), *nodes[-1].outputs]
     functions = [function for _, function in members if isinstance(function, RecurrentNode)]
-    name = ", ".join(dict.fromkeys(node.op_type for node in nodes))
-    joint = Node(f"{name} stack", [*chain(*inputs)], [*chain(*outputs)], name=nodes[0].name)
-    return joint, RecurrentStack(functions, [len(part) for part in inputs])
+    kinds = ", ".join(dict.fromkeys(node.op_type for node in nodes))
+    return Node(f"{kinds} stack", inputs, outputs, name=nodes[0].name), RecurrentStack(functions, reads)
 
 
 class _Links:
