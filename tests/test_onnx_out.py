@@ -208,7 +208,7 @@ class Mirrored(Negative):
 @write.register
 def _mirrored(layer: Mirrored, graph: Any, flow: Any, number: str) -> Any:
     inner = write(layer.layer, graph, flow, number)
-    return Flow((graph.op("Neg", inner.name),), inner.features, inner.sequences)
+    return Flow((graph.op("Neg", inner.name),), inner.features, inner.times)
 
 
 def test_other_kinds_of_layers_can_be_added() -> None:

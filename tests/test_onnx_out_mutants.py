@@ -22,6 +22,7 @@ from seqkit.interop.onnx.export import layers, operators, scan
 from seqkit.interop.onnx.export.builder import Builder
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.step import OPERATORS, Step
+from seqkit.interop.onnx.export.times import Times
 from seqkit.interop.onnx.export.ways import Outcome, Way
 from seqkit.recurrent import Recurrent
 
@@ -206,10 +207,10 @@ MUTANTS: dict[str, Mutant] = {
     "lengths ignored": ("lstm", lambda p: rewired(p, "LSTM", lambda i: [*i[:4], "", *i[5:]])),
     "lengths ignored, of both": ("both", lambda p: rewired(p, "LSTM", lambda i: [*i[:4], "", *i[5:]])),
     "direction ignored": ("backwards", lambda p: attribute(p, "direction", lambda _: "forward")),
-    "order of reading ignored": ("backwards", lambda p: p.setattr(ModelGraph, "reversed", lambda _, x: x)),
+    "order of reading ignored": ("backwards", lambda p: p.setattr(Times, "reversed", lambda _, x: x)),
     "turned in the padding": (
         "backwards",
-        lambda p: p.setattr(ModelGraph, "reversed", lambda graph, x: graph.slice(x, 0, -1, -(2**63) + 1, -1)),
+        lambda p: p.setattr(Times, "reversed", lambda times, x: times.builder.slice(x, 0, -1, -(2**63) + 1, -1)),
     ),
     "initial h and c exchanged": ("lstm", lambda p: rewired(p, "LSTM", swap_initial)),
     "initial state left out": ("lstm", lambda p: rewired(p, "LSTM", lambda i: i[:5])),
@@ -230,10 +231,10 @@ MUTANTS: dict[str, Mutant] = {
         "both",
         lambda p: changed(p, operators, "_direction", lambda f, g, v, number, count, axis: f(g, v, 0, count, axis)),
     ),
-    "empty sequences end with 0": ("lstm", lambda p: p.setattr(operators, "_of_empty_sequences", lambda g, s, i: s)),
+    "empty sequences end with 0": ("lstm", lambda p: p.setattr(operators, "_of_empty_sequences", lambda g, t, s, i: s)),
     "empty sequences give their initial state": (
         "last",
-        lambda p: p.setattr(layers, "_output", lambda graph, outcome, layer: outcome.states[0]),
+        lambda p: p.setattr(layers, "_output", lambda graph, times, outcome, layer: outcome.states[0]),
     ),
     "mean is a sum": ("mean of both", lambda p: changed(p, layers, "_merged", lambda f, g, _, both: f(g, "sum", both))),
     "steps past the end change states": ("loop", no_mask),
@@ -274,9 +275,9 @@ MUTANTS: dict[str, Mutant] = {
     "ids past the end are looked up": ("ids", lambda p: unguarded(p)),
     "last step of the array": (
         "last step",
-        lambda p: p.setattr(ModelGraph, "at_ends", last_of_array),
+        lambda p: p.setattr(Times, "last", last_of_array),
     ),
-    "dense past the end": ("dense", lambda p: p.setattr(ModelGraph, "zeroed", lambda graph, x: x)),
+    "dense past the end": ("dense", lambda p: p.setattr(Times, "zeroed", lambda _, x: x)),
     "softmax over time": ("dense", lambda p: attribute(p, "axis", lambda v: 0 if v == -1 else v)),
 }
 
@@ -318,11 +319,11 @@ def body(inputs: list[str]) -> bool:
 
 
 def unguarded(patch: Patch) -> None:
-    patch.setattr(ModelGraph, "inside_steps", property(lambda graph: graph.array(np.array(True))))
+    patch.setattr(Times, "inside_steps", property(lambda times: times.builder.array(np.array(True))))
 
 
-def last_of_array(graph: ModelGraph, x: str, features: int) -> str:
-    return graph.op("Gather", x, graph.array(np.array(-1)), axis=0)
+def last_of_array(times: Times, x: str, features: int) -> str:
+    return times.builder.op("Gather", x, times.builder.array(np.array(-1)), axis=0)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -13,11 +13,8 @@ import numpy as np
 
 from seqkit.errors import ConvertError
 from seqkit.interop.onnx.export.builder import Builder
+from seqkit.interop.onnx.export.times import ENDLESS, Times
 from seqkit.interop.onnx.messages import Graph, Node, Value
-from seqkit.interop.onnx.schema import number_of
-
-ENDLESS = np.iinfo(np.int64).max
-"""The length of a sequence that is as long as its array."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +27,15 @@ class Flow:
         Of one value; of two for both directions side by side.
     features : int
         F.
-    sequences : bool
-        (T, B, F), or ids (T, B), instead of (B, F).
+    times : Times or None
+        Of sequences (T, B, F), or ids (T, B); None for vectors (B, F).
     zero : bool
         Whether steps past the end are 0 already.
     """
 
     names: tuple[str, ...]
     features: int
-    sequences: bool
+    times: Times | None
     zero: bool = False
 
     @property
@@ -50,7 +47,7 @@ class Flow:
 
 
 class ModelGraph(Builder):
-    """A builder that knows the lengths of the sequences.
+    """A builder of a graph with inputs and outputs.
 
     Parameters
     ----------
@@ -67,7 +64,6 @@ class ModelGraph(Builder):
         self.states = states
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
-        self.ragged = False
 
     # ---- inputs and outputs ------------------------------------------------------------------
 
@@ -79,20 +75,20 @@ class ModelGraph(Builder):
             middle = ("time",) if sequences else ()
             self.inputs.append(Value("x", self.dtype, ("batch", *middle, features)))
         if not sequences:
-            return Flow(("x",), features, False)
+            return Flow(("x",), features, None)
         if lengths:
-            self.ragged = True
             self.inputs.append(Value("lengths", np.dtype(np.int64), ("batch",)))
             self.initializers["lengths"] = np.array([ENDLESS])
-        return Flow((self.op("Transpose", "x", perm=[1, 0] if ids else [1, 0, 2]),), features, True)
+        x = self.op("Transpose", "x", perm=[1, 0] if ids else [1, 0, 2])
+        return Flow((x,), features, Times(self, self.shape, "lengths" if lengths else ""))
 
     def write(self, flow: Flow) -> None:
         """The output "y", or "y_forward" and "y_backward"."""
-        middle = ("time",) if flow.sequences else ()
+        middle = () if flow.times is None else ("time",)
         ends = ("",) if len(flow.names) == 1 else ("_forward", "_backward")
         for name, end in zip(flow.names, ends, strict=True):
-            if flow.sequences:
-                name = self.op("Transpose", name if flow.zero else self.zeroed(name), perm=[1, 0, 2])
+            if flow.times is not None:
+                name = self.op("Transpose", name if flow.zero else flow.times.zeroed(name), perm=[1, 0, 2])
             self.result(name, f"y{end}", ("batch", *middle, flow.features))
 
     def result(self, value: str, name: str, shape: tuple[int | str | None, ...]) -> None:
@@ -113,7 +109,7 @@ class ModelGraph(Builder):
         """The graph that has been written."""
         return self.graph("seqkit", self.inputs, self.outputs)
 
-    # ---- sizes and lengths ---------------------------------------------------------------------
+    # ---- sizes -------------------------------------------------------------------------------
 
     @cached_property
     def shape(self) -> str:
@@ -124,55 +120,6 @@ class ModelGraph(Builder):
     def batch(self) -> str:
         """B, as a shape of one axis."""
         return self.slice(self.shape, 0, 0, 1)
-
-    @cached_property
-    def time(self) -> str:
-        """T, as a shape of one axis."""
-        return self.slice(self.shape, 0, 1, 2)
-
-    @cached_property
-    def lengths(self) -> str:
-        """Lengths (B,), of which none is above T."""
-        return self.op("Min", self.op("Expand", "lengths", self.batch), self.time)
-
-    @cached_property
-    def sequence_lens(self) -> str:
-        """Lengths (B,) as the recurrent operators take them; nothing where all sequences are as long as the array."""
-        return self.op("Cast", self.lengths, to=number_of(np.dtype(np.int32), "sequence_lens")) if self.ragged else ""
-
-    @cached_property
-    def inside_steps(self) -> str:
-        """Which steps are inside their sequence, (T, B)."""
-        zero, one = self.array(np.array(0)), self.array(np.array(1))
-        steps = self.op("Range", zero, self.squeeze(self.time, 0), one)
-        return self.op("Less", self.unsqueeze(steps, 1), self.unsqueeze(self.lengths, 0))
-
-    @cached_property
-    def inside(self) -> str:
-        """Which steps are inside their sequence, (T, B, 1)."""
-        return self.unsqueeze(self.inside_steps, 2)
-
-    @cached_property
-    def any_step(self) -> str:
-        """Which sequences have a step, (B, 1)."""
-        return self.unsqueeze(self.op("Greater", self.lengths, self.ints(0)), 1)
-
-    def zeroed(self, sequences: str) -> str:
-        """Sequences (T, B, F) that are 0 past their end."""
-        return self.op("Where", self.inside, sequences, self.number(0.0)) if self.ragged else sequences
-
-    def at_ends(self, sequences: str, features: int) -> str:
-        """The last step (B, F) of every sequence (T, B, F), 0 where there is none."""
-        last = self.op("Max", self.op("Sub", self.lengths, self.ints(1)), self.ints(0))
-        places = self.op("Expand", self.op("Unsqueeze", last, self.ints(0, 2)), self.ints(1, 1, features))
-        found = self.squeeze(self.op("GatherElements", sequences, places, axis=0), 0)
-        return self.op("Where", self.any_step, found, self.number(0.0))
-
-    def reversed(self, sequences: str) -> str:
-        """Sequences (T, B, F) from their end to their start; what is past the end stays."""
-        if self.ragged:
-            return self.op("ReverseSequence", sequences, self.lengths, time_axis=0, batch_axis=1)
-        return self.slice(sequences, 0, -1, -ENDLESS, -1)
 
     def rows(self, values: np.ndarray, name: str) -> str:
         """The same numbers (F,) for every sequence, (B, F)."""

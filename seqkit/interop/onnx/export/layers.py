@@ -16,6 +16,7 @@ from seqkit.interop.onnx.export.graph import Flow, ModelGraph
 from seqkit.interop.onnx.export.native import operator_of
 from seqkit.interop.onnx.export.operators import run_operator
 from seqkit.interop.onnx.export.scan import run_scan
+from seqkit.interop.onnx.export.times import Times
 from seqkit.interop.onnx.export.ways import Outcome, Way
 from seqkit.layer import Layer
 from seqkit.layers.bidirectional import Bidirectional
@@ -79,11 +80,11 @@ def _own(cls: type, base: type) -> list[str]:
     return sorted(names - special - set(HARMLESS))
 
 
-def _sequences(layer: Layer, flow: Flow) -> str:
+def _sequences(layer: Layer, flow: Flow) -> tuple[str, Times]:
     """The sequences (T, B, F) that a layer reads."""
-    if not flow.sequences:
+    if flow.times is None:
         raise ConvertError(f"{layer.name}: reads sequences, but the layer before it gives one vector for each of them.")
-    return flow.name
+    return flow.name, flow.times
 
 
 @write.register
@@ -98,7 +99,7 @@ def _dense(layer: Dense, graph: ModelGraph, flow: Flow, number: str) -> Flow:
     if layer.use_bias:
         y = graph.op("Add", y, graph.parameter(params["bias"], f"{scope}.bias"))
     y = activation(graph, layer.activation, y, layer.name)
-    return Flow((y,), layer.units, flow.sequences)
+    return Flow((y,), layer.units, flow.times)
 
 
 @write.register
@@ -106,71 +107,73 @@ def _prelu(layer: PReLU, graph: ModelGraph, flow: Flow, number: str) -> Flow:
     alpha = graph.parameter(layer.params["alpha"], f"{_scope(layer, number)}.alpha")
     below = graph.op("Mul", flow.name, alpha)
     y = graph.op("Where", graph.op("Less", flow.name, graph.number(0.0)), below, flow.name)
-    return Flow((y,), flow.features, flow.sequences)
+    return Flow((y,), flow.features, flow.times)
 
 
 @write.register
 def _embedding(layer: Embedding, graph: ModelGraph, flow: Flow, number: str) -> Flow:
-    ids = _sequences(layer, flow)
-    if graph.ragged:  # what is past the end may be anything
-        ids = graph.op("Where", graph.inside_steps, ids, graph.array(np.array(0)))
+    ids, times = _sequences(layer, flow)
+    if times.ragged:  # what is past the end may be anything
+        ids = graph.op("Where", times.inside_steps, ids, graph.array(np.array(0)))
     table = graph.parameter(layer.params["weight"], f"{_scope(layer, number)}.weight")
-    return Flow((graph.op("Gather", table, ids, axis=0),), layer.output_dim, True)
+    return Flow((graph.op("Gather", table, ids, axis=0),), layer.output_dim, times)
 
 
 @write.register
 def _last_step(layer: LastStep, graph: ModelGraph, flow: Flow, number: str) -> Flow:
-    x = _sequences(layer, flow)
-    if not graph.ragged:
-        return Flow((graph.op("Gather", x, graph.array(np.array(-1)), axis=0),), flow.features, False)
-    return Flow((graph.at_ends(x, flow.features),), flow.features, False)
+    x, times = _sequences(layer, flow)
+    return Flow((times.last(x, flow.features),), flow.features, None)
 
 
 @write.register
 def _recurrent(layer: Recurrent, graph: ModelGraph, flow: Flow, number: str) -> Flow:
     way = Way(layer, _scope(layer, number), f"{number}_" if number else "", layer.go_backwards)
-    outcome = _run(graph, _sequences(layer, flow), way)
+    x, times = _sequences(layer, flow)
+    outcome = _run(graph, x, times, way)
     way.final(graph, outcome.states)
-    y = _output(graph, outcome, layer)
+    y = _output(graph, times, outcome, layer)
     if layer.return_sequences and layer.go_backwards:
-        y = graph.reversed(y)  # outputs come in the order of reading
-    return Flow((y,), layer.output_size, layer.return_sequences, zero=True)
+        y = times.reversed(y)  # outputs come in the order of reading
+    return Flow((y,), layer.output_size, times if layer.return_sequences else None, zero=True)
 
 
 @write.register
 def _bidirectional(layer: Bidirectional, graph: ModelGraph, flow: Flow, number: str) -> Flow:
-    x, scope, before = _sequences(layer, flow), _scope(layer, number), f"{number}_" if number else ""
+    x, times = _sequences(layer, flow)
+    scope, before = _scope(layer, number), f"{number}_" if number else ""
     layers = {"forward": layer.forward_layer, "backward": layer.backward_layer}
     ways = [Way(one, f"{scope}.{name}", f"{before}{name}_", name == "backward") for name, one in layers.items()]
-    for way, outcome in zip(ways, outcomes := _run_both(graph, x, ways), strict=True):
+    for way, outcome in zip(ways, outcomes := _run_both(graph, x, times, ways), strict=True):
         way.final(graph, outcome.states)
-    both = tuple(_output(graph, outcome, way.layer) for way, outcome in zip(ways, outcomes, strict=True))
+    both = tuple(_output(graph, times, outcome, way.layer) for way, outcome in zip(ways, outcomes, strict=True))
     names = both if layer.merge_mode is None else (_merged(graph, layer.merge_mode, both),)
-    return Flow(names, layer.output_size, layer.returns_sequences, zero=True)
+    return Flow(names, layer.output_size, times if layer.returns_sequences else None, zero=True)
 
 
-def _run(graph: ModelGraph, x: str, way: Way) -> Outcome:
+def _run(graph: ModelGraph, x: str, times: Times, way: Way) -> Outcome:
     operator, steps = operator_of(way.layer), way.layer.return_sequences
-    return run_operator(graph, x, [way], [operator], steps)[0] if operator else run_scan(graph, x, way, steps)
+    if operator is None:
+        return run_scan(graph, x, times, way, steps)
+    return run_operator(graph, x, times, [way], [operator], steps)[0]
 
 
-def _run_both(graph: ModelGraph, x: str, ways: list[Way]) -> list[Outcome]:
+def _run_both(graph: ModelGraph, x: str, times: Times, ways: list[Way]) -> list[Outcome]:
     """Both directions: one node where they are of one kind, else one each."""
     operators = [operator for way in ways if (operator := operator_of(way.layer))]
     kinds = {(one.kind, *one.attributes.items()) for one in operators}
     options = {(way.layer.units, way.layer.use_bias, way.layer.initial_state) for way in ways}
     if len(operators) == 2 and len(kinds) == len(options) == 1:
-        return run_operator(graph, x, ways, operators, ways[0].layer.return_sequences)
-    return [_run(graph, x, way) for way in ways]
+        return run_operator(graph, x, times, ways, operators, ways[0].layer.return_sequences)
+    return [_run(graph, x, times, way) for way in ways]
 
 
-def _output(graph: ModelGraph, outcome: Outcome, layer: Recurrent) -> str:
+def _output(graph: ModelGraph, times: Times, outcome: Outcome, layer: Recurrent) -> str:
     """Outputs of all steps (T, B, F), or the last one of each sequence (B, F): 0 where it has none."""
     if layer.return_sequences:
         return outcome.steps
     starts_elsewhere = graph.states or layer.initial_state != "zeros"
-    if graph.ragged and starts_elsewhere:
-        return graph.op("Where", graph.any_step, outcome.states[0], graph.number(0.0))
+    if times.ragged and starts_elsewhere:
+        return graph.op("Where", times.any_step, outcome.states[0], graph.number(0.0))
     return outcome.states[0]
 
 

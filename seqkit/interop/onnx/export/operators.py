@@ -12,17 +12,20 @@ import numpy as np
 from seqkit.interop import dialects
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.native import Operator, activations
+from seqkit.interop.onnx.export.times import Times
 from seqkit.interop.onnx.export.ways import Outcome, Way
 
 
-def run_operator(graph: ModelGraph, x: str, ways: list[Way], operators: list[Operator], steps: bool) -> list[Outcome]:
+def run_operator(
+    graph: ModelGraph, x: str, times: Times, ways: list[Way], operators: list[Operator], steps: bool
+) -> list[Outcome]:
     """One node for one way, or for both ways of a bidirectional layer.
 
     Parameters
     ----------
     graph : ModelGraph
         Where it is written.
-    x : str
+    x, times : str, Times
         Sequences (T, B, F).
     ways, operators : list
         One or two directions of alike operators.
@@ -31,7 +34,7 @@ def run_operator(graph: ModelGraph, x: str, ways: list[Way], operators: list[Ope
     """
     layer, operator = ways[0].layer, operators[0]
     initial = [way.initial(graph) for way in ways]
-    inputs = [x, *_weights(graph, ways, operators), graph.sequence_lens]
+    inputs = [x, *_weights(graph, ways, operators), times.sequence_lens]
     inputs += [_directions(graph, list(states)) for states in zip(*initial, strict=True)]
     if operator.kind == "peephole":
         inputs += [""] * (7 - len(inputs)) + [_stacked(graph, ways, operators, "peepholes", "P")]
@@ -49,7 +52,7 @@ def run_operator(graph: ModelGraph, x: str, ways: list[Way], operators: list[Ope
     for number, own in enumerate(initial):
         states = [_direction(graph, final, number, len(ways), axis=0) for final in finals]
         whole = _direction(graph, y, number, len(ways), axis=1) if steps else ""
-        outcomes.append(Outcome(whole, _of_empty_sequences(graph, states, own)))
+        outcomes.append(Outcome(whole, _of_empty_sequences(graph, times, states, own)))
     return outcomes
 
 
@@ -86,11 +89,11 @@ def _direction(graph: ModelGraph, values: str, number: int, count: int, axis: in
     return graph.squeeze(part, axis)
 
 
-def _of_empty_sequences(graph: ModelGraph, states: list[str], initial: list[str]) -> list[str]:
+def _of_empty_sequences(graph: ModelGraph, times: Times, states: list[str], initial: list[str]) -> list[str]:
     """Final states, those that it starts from for a sequence without steps, of which the specification says nothing."""
-    if not (graph.ragged and initial):
+    if not (times.ragged and initial):
         return states
-    return [graph.op("Where", graph.any_step, *pair) for pair in zip(states, initial, strict=True)]
+    return [graph.op("Where", times.any_step, *pair) for pair in zip(states, initial, strict=True)]
 
 
 def _without_last_empty(inputs: list[str]) -> list[str]:

@@ -15,17 +15,18 @@ import numpy as np
 from seqkit.interop.onnx.export.builder import Builder
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.step import Step
+from seqkit.interop.onnx.export.times import Times
 from seqkit.interop.onnx.export.ways import Outcome, Way
 from seqkit.interop.onnx.messages import Graph, Node, Value
 
 
-def run_scan(graph: ModelGraph, x: str, way: Way, steps: bool) -> Outcome:
+def run_scan(graph: ModelGraph, x: str, times: Times, way: Way, steps: bool) -> Outcome:
     """A Scan over sequences x (T, B, F); `steps` says whether outputs of every step are asked for."""
     layer = way.layer
     states = way.initial(graph) or [graph.zero_rows(size) for size in layer.state_sizes]
     read = _read(graph, x, way)
-    if graph.ragged:
-        read["inside"] = graph.inside
+    if times.read:
+        read["inside"] = times.read
     body = _body(graph, way, list(read), steps)
     names = graph.ops(
         "Scan",
@@ -65,7 +66,7 @@ def _body(graph: ModelGraph, way: Way, read: list[str], steps: bool) -> Graph:
     step = Step(builder, way, old, now)
     new = step.new_states()
     output = new[names[0]]
-    if graph.ragged:
+    if "inside" in now:
         output = builder.op("Where", now["inside"], output, builder.number(0.0))
         new = {name: builder.op("Where", now["inside"], new[name], old[name]) for name in names}
     inputs = [Value(old[name], graph.dtype, ("batch", size)) for name, size in zip(names, sizes, strict=True)]
