@@ -119,6 +119,26 @@ def gap_before_directory() -> bytes:
     return patched(data[:at] + b"gap" + data[at:], b"PK\x05\x06", start=at + 3)
 
 
+def gap_between() -> bytes:
+    """Three bytes behind the first member that belong to nobody."""
+    data = packed()
+    at = data.index(b"PK\x03\x04", 4)
+    for number in (1, 2):
+        entry = data.index(b"PK\x01\x02") + data[data.index(b"PK\x01\x02") :].index(list(MEMBERS)[number].encode()) - 46
+        (place,) = struct.unpack_from("<L", data, entry + 42)
+        data = patched(data, b"PK\x01\x02", number, place=place + 3)
+    start = END.unpack_from(data, data.index(b"PK\x05\x06"))[6]
+    return patched(data[:at] + b"gap" + data[at:], b"PK\x05\x06", start=start + 3)
+
+
+def longer_directory() -> bytes:
+    """Four bytes behind the last entry."""
+    data = packed()
+    at = data.index(b"PK\x05\x06")
+    size = END.unpack_from(data, at)[5]
+    return patched(data[:at] + b"more" + data[at:], b"PK\x05\x06", size=size + 4)
+
+
 def wrong_descriptor() -> bytes:
     data = packed(file=Pipe())
     at = data.index(b"PK\x07\x08")
@@ -141,7 +161,9 @@ UNSAFE = {
     "checksum differs": local(checksum=1),
     "size differs": local(size=79),
     "packed size differs": local(packed=79),
-    "gap": central(1, place=0),
+    "the place of another": central(1, place=0),
+    "a gap between members": gap_between,
+    "a longer directory": longer_directory,
     "overlap": overlapping,
     "a gap before the directory": gap_before_directory,
     "bomb": bomb,
@@ -166,8 +188,16 @@ UNSAFE = {
     "no record of sizes": lambda: packed(file=Pipe()).replace(b"PK\x07\x08", b"PK\x07\x09"),
     "wrong record of sizes": wrong_descriptor,
     "wrong end of 64 bits": lambda: with_end64(count=5),
+    "ends that differ": lambda: patched(with_end64(), b"PK\x05\x06", here=7, count=7),
     "wrong locator": lambda: with_end64(locator=3),
 }
+WORDS = {
+    "twice": "is there twice",
+    "a gap between members": "overlaps another member, or there is a gap",
+    "ends that differ": "its two ends contradict each other",
+    "a longer directory": "longer than its entries",
+}
+"""Of those that would be refused for something else, too."""
 DAMAGED = {
     "empty": lambda: b"",
     "no zip": lambda: b"\x89HDF" * 20,
@@ -213,8 +243,9 @@ def test_sizes_are_limited() -> None:
 
 @pytest.mark.parametrize("kind", UNSAFE)
 def test_what_cannot_be_trusted(kind: str) -> None:
-    with pytest.raises(UnsafeFileError, match=r"a.zip: "):
+    with pytest.raises(UnsafeFileError, match=r"a.zip: ") as caught:
         contents(UNSAFE[kind]())
+    assert WORDS.get(kind, "") in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", DAMAGED)

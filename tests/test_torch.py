@@ -306,7 +306,7 @@ MAPPINGS: dict[str, tuple[Any, str]] = {
     "a wrong prefix": (changed(2, prefix="rn"), "no tensor begins with 'rn.'; there are embed.weight"),
     "a prefix that is no text": (changed(2, prefix=1), "prefix must be a name"),
     "a wrong rate": (changed(1, p=-0.1), "option p cannot be -0.1"),
-    "a rate that is true": (changed(1, p=True), "option p cannot be True"),
+    "a rate that is false": (changed(1, p=False), "option p cannot be False"),
     "a wrong activation": (changed(4, activation="gelu"), "option activation cannot be 'gelu'"),
     "a list as an activation": (changed(4, activation=["tanh"]), "option activation cannot be"),
     "another kind of weights": (changed(2, kind="gru"), "the tensors are those of nn.LSTM, not of gru"),
@@ -419,6 +419,11 @@ def test_equal_layers_are_one_stack() -> None:
     assert set(state_dict(model)) == set(recurrent("lstm", np.random.default_rng(0), layers=2))
     expected = {"kind": "lstm", "prefix": "", "return_sequences": False, "dropout": 0.3}
     assert mapping(model) == {"layers": [expected]}
+    plain = lambda: seqkit.LSTM(4, return_sequences=True)  # noqa: E731
+    for mixed in ([plain(), seqkit.Dropout(0.3), plain(), plain()], [plain(), plain(), seqkit.Dropout(0.3), plain()]):
+        numbered = seqkit.Sequential(mixed, seed=0).build(4)
+        assert len({name.partition(".")[0] for name in state_dict(numbered)}) == 3
+        assert [part["kind"] for part in mapping(numbered)["layers"]].count("dropout") == 1
     uneven = seqkit.Sequential([seqkit.LSTM(4, return_sequences=True), seqkit.LSTM(5)], seed=0).build(4)
     assert {name.partition(".")[0] for name in state_dict(uneven)} == {"0", "1"}
 

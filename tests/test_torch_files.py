@@ -98,6 +98,11 @@ def test_ordered_dicts_with_attributes(tmp_path: Path) -> None:
     assert list(read_weights(stored(tmp_path, with_pickle(item))).arrays) == ["w"]
 
 
+def test_values() -> None:
+    item = {"a": [1, -1, 300, -(2**40), 2**70, 0.1, None, True, ("x", ("y",)), {"b": {}}], 7: (), "ü": "\n"}
+    assert machine.Machine(pickled(item), Records("a.pt"), "a.pt").run() == item
+
+
 def test_memo(tmp_path: Path) -> None:
     where = tensor(storage("0", "Float", 12), 0, (12,), (1,))
     item = Raw(b"}q\x00(" + value("v") + where + b"r\x01\x00\x01\x00" + value("w") + b"j\x01\x00\x01\x00" + b"u")
@@ -145,6 +150,7 @@ GADGETS: dict[str, Any] = {
     "a call of a storage type": call(name("torch", "FloatStorage"), 10**12),
     "a call of a string": call(value("os.system"), "touch canary"),
     "persistent id, no storage": Raw(value("/etc/passwd") + b"Q"),
+    "persistent id of another kind": Raw(value(("module", name("torch", "FloatStorage"), "0", "cpu", 12)) + b"Q"),
     "persistent id of six": Raw(value(("storage", name("torch", "FloatStorage"), "0", "cpu", 12, 0)) + b"Q"),
     "storage of a type that is a string": Raw(value(("storage", "FloatStorage", "0", "cpu", 12)) + b"Q"),
     "storage of a function": Raw(value(("storage", name("torch", "Size"), "0", "cpu", 12)) + b"Q"),
@@ -238,20 +244,21 @@ DAMAGED: dict[str, bytes] = {
     "a tensor of a string": pickled(tensor("0", 0, (12,), (1,))),
     "a shape that is a list": pickled(tensor(WHERE, 0, [12], (1,))),
     "hooks": pickled(call(name("torch._utils", "_rebuild_tensor_v2"), WHERE, 0, (1,), (1,), False, [1])),
+    "attributes that are no dict": b"\x80\x02" + call(name("collections", "OrderedDict")) + b"Nb.",
     "a parameter of a number": pickled(call(name("torch._utils", "_rebuild_parameter"), 1, True, Raw(b"}"))),
     "a storage of -1": pickled(tensor(storage("0", "Float", -1), 0, (1,), (1,))),
     "a storage of a float": pickled(tensor(storage("0", "Float", 12.0), 0, (1,), (1,))),
 }
-NO_STATE_DICT: dict[str, Any] = {
-    "a number": 1,
-    "a list": [1],
-    "an empty dict": {},
-    "a dict in itself": Raw(b"}q\x00" + value("a") + b"h\x00s"),
-    "a deep tuple": deep(b"\x85"),
-    "a deep dict": Raw(b"}" + (value("a") + b"}") * 10_000 + b"s" * 10_000),
-    "a sparse tensor": call(name("torch._utils", "_rebuild_sparse_tensor"), 1),
-    "a quantized tensor": call(name("torch._utils", "_rebuild_qtensor"), 1),
-    "a conjugate": {"w": tensor(WHERE, 0, (1,), (1,), {"conj": True})},
+NO_STATE_DICT: dict[str, tuple[Any, str]] = {
+    "a number": (1, "no state dict"),
+    "a list": ([1], "no state dict"),
+    "an empty dict": ({}, "no state dict"),
+    "a dict in itself": (Raw(b"}q\x00" + value("a") + b"h\x00s"), "no state dict"),
+    "a deep tuple": (deep(b"\x85"), "no state dict"),
+    "a deep dict": (Raw(b"}" + (value("a") + b"}") * 10_000 + b"s" * 10_000), "no state dict"),
+    "a sparse tensor": (call(name("torch._utils", "_rebuild_sparse_tensor"), 1), "a sparse tensor"),
+    "a quantized tensor": (call(name("torch._utils", "_rebuild_qtensor"), 1), "a quantized tensor"),
+    "a conjugate": ({"w": tensor(WHERE, 0, (1,), (1,), {"conj": True})}, "lazy negative or conjugate"),
 }
 
 
@@ -291,7 +298,8 @@ def test_a_name_is_one_object_however_often_it_comes() -> None:
 
 @pytest.mark.parametrize("kind", NO_STATE_DICT)
 def test_what_is_no_state_dict(tmp_path: Path, kind: str) -> None:
-    refused(stored(tmp_path, with_pickle(NO_STATE_DICT[kind])), ConvertError)
+    item, words = NO_STATE_DICT[kind]
+    assert words in str(refused(stored(tmp_path, with_pickle(item)), ConvertError))
 
 
 OTHER_FILES: dict[str, tuple[Callable[[], bytes], type[SeqkitError], str]] = {
@@ -325,12 +333,12 @@ def test_files_of_other_kinds(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_storage_that_is_deflated_beyond_the_file(tmp_path: Path) -> None:
-    """A megabyte of zeros, which deflates to a thousandth."""
-    item = {"w": tensor(storage("0", "Byte", 1 << 20), 0, (1 << 20,), (1,))}
+    """Half a megabyte of zeros, which deflates to a thousandth."""
+    item = {"w": tensor(storage("0", "Byte", 1 << 19), 0, (1 << 19,), (1,))}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as writer:
         writer.writestr("a/data.pkl", pickled(item))
-        writer.writestr("a/data/0", bytes(1 << 20))
+        writer.writestr("a/data/0", bytes(1 << 19))
     refused(stored(tmp_path, file.getvalue()), UnsafeFileError)
 
 

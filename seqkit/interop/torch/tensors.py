@@ -82,14 +82,13 @@ class Tensor:
             )
 
     def array(self, data: Buffer) -> np.ndarray:
-        """The elements, read-only and not copied; bfloat16 as float32, which holds each of its numbers."""
+        """The elements, not copied; bfloat16 as float32, which holds each of its numbers."""
         kind = NUMBERS[self.storage.dtype]
         pairs = zip(self.shape, self.strides, strict=True)
         strides = [stride * kind.itemsize if size > 1 else 0 for size, stride in pairs]  # others are never taken
         array = np.ndarray(self.shape, kind, data, self.offset * kind.itemsize, strides)
         if self.storage.dtype == "bfloat16":
-            array = (array.astype(np.uint32) << 16).view(np.float32)
-        array.flags.writeable = False
+            return (array.astype(np.uint32) << 16).view(np.float32)
         return array
 
 
