@@ -11,6 +11,7 @@ import numpy as np
 from seqkit import registry
 from seqkit.available import at_most
 from seqkit.errors import LoadError, SeqkitError, UnknownLayerError
+from seqkit.initializers import replaced
 from seqkit.stack import Stack
 from seqkit.training.progress import OPTIMIZER, Progress, fill, group
 from seqkit.training.recipe import LOSS, Recipe
@@ -67,9 +68,10 @@ def _filled(model: Stack, description: Mapping[str, Any], arrays: Mapping[str, n
     if description["dtype"] not in ("float32", "float64"):  # NumPy would compile other texts to find out what they are
         raise ValueError(f"dtype must be float32 or float64, got {description['dtype']!r:.40}")
     model.dtype = description["dtype"]  # before the first layer: it may be built when it is added
-    for layer in description["layers"]:
-        model.add(registry.from_spec(layer))
-    model.build(description["input_size"])
+    with replaced():
+        for layer in description["layers"]:
+            model.add(registry.from_spec(layer))
+        model.build(description["input_size"])
     if "random" in description:  # files of early versions have none
         model.restore_random_state(description["random"])
     params = {name: array for name, array in arrays.items() if "/" not in name}

@@ -127,6 +127,18 @@ def test_cells(kind: str) -> None:
     assert cell.return_sequences
 
 
+def test_large_layers_are_not_made_orthogonal_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It would take longer than everything else, and all of it is replaced."""
+    model = from_torch(recurrent("gru", np.random.default_rng(0), units=20, layers=2, directions=2))
+    model.save(tmp_path / "m.safetensors")
+    monkeypatch.setattr("seqkit.initializers._BLOCK", 0)  # orthogonal() raises
+    again = from_torch(state_dict(model))
+    loaded = seqkit.load(tmp_path / "m.safetensors")
+    assert all(np.array_equal(loaded.params[name], again.params[name]) for name in model.params)
+    with pytest.raises(ValueError, match="arg 3 must not be zero"):
+        seqkit.GRU(3).build(2)
+
+
 def test_a_prefix_chooses() -> None:
     rng = np.random.default_rng(2)
     first, second = recurrent("lstm", rng), recurrent("gru", rng)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.available import at_most
-from seqkit.errors import ConvertError, UnsafeFileError
+from seqkit.errors import ConvertError
+from seqkit.initializers import replaced
 from seqkit.interop.dialects import find
 from seqkit.interop.torch.export import PLACES, Place
 from seqkit.interop.torch.parts import RECURRENT, Part
@@ -44,12 +44,8 @@ def assemble(parts: Sequence[Part], weights: Weights, dtype: str) -> Sequential:
     """
     pieces = [piece for part in _checked(parts, weights) for piece in _pieces(part, weights)]
     input_size = next(piece.input_size for piece in pieces if piece.input_size is not None)
-    room = sum(array.size for array in weights.arrays.values()) * 8 + (1 << 20)
-    try:
-        with at_most(4 * room):
-            return _build(pieces, input_size, dtype)
-    except MemoryError as error:
-        raise UnsafeFileError(f"{weights.owner}: the model would be larger than its file: {error}") from None
+    with replaced():
+        return _build(pieces, input_size, dtype)
 
 
 def _build(pieces: Sequence[Piece], input_size: int, dtype: str) -> Sequential:
