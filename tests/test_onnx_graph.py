@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import seqkit
 from seqkit import interop
 from seqkit.errors import ConfigError, ConvertError, DTypeError, LoadError, ShapeError
+from seqkit.interop.onnx.export.models import export
 from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.onnx.messages import Graph, Model, Node, Value, decode, encode
 from seqkit.interop.onnx.operators.table import OPERATORS
@@ -431,3 +433,29 @@ def test_states_of_zeros_are_left_out(value, kept):
     found = without_zero_states(nodes, {})
     assert found[:-1] == nodes[:-1]
     assert found[-1].inputs == ["x", "w", "r", "", "", "both" if kept else "", "given"]
+
+
+class NoOperator(seqkit.Cell):
+    """``h_t = tanh(W x_t + b + u h_{t-1}^2)``."""
+
+    gates = ("n",)
+    states = ("h",)
+
+    def step(self, x, U, s, p):
+        return {"h": seqkit.equations.tanh(x.n + U.n @ (s.h * s.h))}
+
+
+def test_lengths_are_drawn_where_they_may_be_left_out():
+    """In models of ours, which have a default for them; a loop only compares with them."""
+    for layer in (seqkit.LSTM(4), seqkit.Recurrent(NoOperator(), 4)):
+        written = GraphModel(export(layer.build(3, seed=0))).imported("")
+        exact = written.reference()
+        rng, ragged = np.random.default_rng(0), 0
+        for _ in range(8):
+            feeds = written.draw(rng)
+            assert 1 <= feeds["lengths"].min() <= feeds["lengths"].max() == feeds["x"].shape[1]
+            ragged += len(set(feeds["lengths"].tolist())) > 1
+            expected = layer(feeds["x"], lengths=feeds["lengths"])
+            for oracle in (written, exact):
+                assert np.abs(oracle.run(feeds)["y"] - expected).max() < 1e-6
+        assert ragged > 2

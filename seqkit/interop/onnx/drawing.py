@@ -15,12 +15,13 @@ SIZES = ((1, 8, False), (1, 8, False), (1, 8, True), (24, 40, False), (24, 40, T
 """From, to, and whether all free sizes are the same, in the order in which they are tried."""
 
 SAME_NUMBERS = {"Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "TopK"}
-SAME_NUMBERS |= {"Transpose", "Unsqueeze"}
+SAME_NUMBERS |= {"Max", "Min", "Transpose", "Unsqueeze"}
 """Operators that give integers of their first input again."""
 
 LENGTHS = -1
 """Instead of a bound: integers that are lengths of sequences."""
-RECURRENT = {"GRU", "LSTM", "RNN"}
+TAKE_LENGTHS = {"GRU": 4, "LSTM": 4, "RNN": 4, "ReverseSequence": 1}
+"""Inputs that are."""
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -28,7 +29,7 @@ Shapes = dict[str, tuple[int, ...]]
 def draw(
     graph: Graph, inputs: Sequence[Value], run: Callable[[Arrays], object], rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Arrays for these inputs of a graph, on which it runs.
+    """Arrays for these inputs of a graph, on which it runs; those that may be left out are, unless they are lengths.
 
     Raises
     ------
@@ -36,9 +37,11 @@ def draw(
         If none were found.
     """
     bounds = _bounds(graph)
+    bounds |= {value.name: LENGTHS for value in inputs if _named_lengths(value)}
+    given = [each for each in inputs if each.name not in graph.initializers or bounds.get(each.name) == LENGTHS]
     for least, most, equal in SIZES:
-        shapes = _shapes(inputs, rng, least, most, equal)
-        feeds = {value.name: _array(value, inputs, shapes, bounds.get(value.name, 2), rng) for value in inputs}
+        shapes = _shapes(given, rng, least, most, equal)
+        feeds = {value.name: _array(value, given, shapes, bounds.get(value.name, 2), rng) for value in given}
         try:
             run(feeds)
         except SeqkitError as error:
@@ -53,8 +56,8 @@ def _bounds(graph: Graph) -> dict[str, int]:
     bounds: dict[str, int] = {}
     for node in reversed(graph.nodes):  # what reads a value comes after it
         inputs = [*node.inputs, *[""] * 5]
-        if node.op_type in RECURRENT and inputs[4]:
-            bounds[inputs[4]] = LENGTHS
+        if node.op_type in TAKE_LENGTHS:
+            bounds[inputs[TAKE_LENGTHS[node.op_type]]] = LENGTHS
         if node.op_type == "Gather" and inputs[0] in graph.initializers:
             size = graph.initializers[inputs[0]].shape[node.attributes.get("axis", 0)]
             bounds[inputs[1]] = min(bounds.get(inputs[1], size), size)
@@ -62,6 +65,16 @@ def _bounds(graph: Graph) -> dict[str, int]:
         if found and node.op_type in SAME_NUMBERS:
             bounds[inputs[0]] = min([*found, bounds.get(inputs[0], found[0])])
     return bounds
+
+
+def _named_lengths(value: Value) -> bool:
+    """Whether whole numbers, one for each sequence, are called lengths: operators that compare them do not tell."""
+    return (
+        "len" in value.name.lower()
+        and value.dtype is not None
+        and value.dtype.kind == "i"
+        and len(value.shape or ()) == 1
+    )
 
 
 def _shapes(values: Sequence[Value], rng: np.random.Generator, least: int, most: int, equal: bool) -> Shapes:

@@ -181,7 +181,6 @@ class GraphModel:
         file : str, optional
             The ONNX file for ONNX Runtime, without which it gets the graph as it is written here.
         """
-        needed = [value for value in self.inputs if value.name not in self._defaults]
 
         def reference() -> Oracle:
             from seqkit.interop.onnx.widened import REFERENCE, widened
@@ -193,7 +192,7 @@ class GraphModel:
             model=self,
             source=source,
             run=self.run,
-            draw=lambda rng: draw(self.model.graph, needed, self.run, rng),
+            draw=lambda rng: draw(self.model.graph, self.inputs, self.run, rng),
             reference=reference,
             peer=lambda: runtime(encode(self.model) if file is None else file),
         )
