@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -17,6 +18,9 @@ SIZES = ((1, 8, False), (1, 8, False), (1, 8, True), (24, 40, False), (24, 40, T
 SAME_NUMBERS = {"Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "TopK"}
 SAME_NUMBERS |= {"Max", "Min", "Transpose", "Unsqueeze"}
 """Operators that give integers of their first input again."""
+
+MOST_NUMBERS = 1 << 24
+"""Of an input that is drawn."""
 
 LENGTHS = -1
 """Instead of a bound: integers that are lengths of sequences."""
@@ -41,6 +45,11 @@ def draw(
     given = [each for each in inputs if each.name not in graph.initializers or bounds.get(each.name) == LENGTHS]
     for least, most, equal in SIZES:
         shapes = _shapes(given, rng, least, most, equal)
+        large = [name for name, shape in shapes.items() if math.prod(shape) > MOST_NUMBERS]
+        if large:
+            raise ConvertError(
+                f"the ONNX model has inputs too large to be drawn, of over {MOST_NUMBERS} numbers: {large!r:.200}."
+            )
         feeds = {value.name: _array(value, given, shapes, bounds.get(value.name, 2), rng) for value in given}
         try:
             run(feeds)
