@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from safetensors.numpy import save_file
 import seqkit
 from seqkit.errors import CheckError, ConfigError, ConvertError
 from seqkit.interop import formats, rtneural
-from seqkit.interop.convert import convert
+from seqkit.interop.convert import _written, convert
+from seqkit.interop.proof import prove
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(seqkit.__file__).parents[1])}
 X = np.random.default_rng(0).normal(size=(3, 9, 2))
@@ -133,6 +135,18 @@ class TestWriting:
         monkeypatch.setattr("seqkit.interop.native.save", lambda model, path: other.save(path))
         with pytest.raises(CheckError, match="the file, read again"):
             convert(source, source.parent / "out.safetensors")
+
+    def test_a_source_without_lengths(self, model: seqkit.Sequential, tmp_path: Path) -> None:
+        """What is written is not asked for more than what was read takes."""
+        path = tmp_path / "amplifier.json"
+        formats.save(model, path)
+        for name in ("out.safetensors", "out.onnx"):
+            convert(path, tmp_path / name)
+        imported = formats.read(path)
+        seen: list[set[str]] = []
+        watched = replace(imported, run=lambda inputs: seen.append(set(inputs)) or imported.run(inputs))
+        assert prove(_written(watched, tmp_path / "out.safetensors")).error == 0
+        assert seen == [{"x"}] * 16
 
     def test_permissions_and_links_are_kept(self, source: Path) -> None:
         target, link = source.parent / "target.json", source.parent / "link.json"
