@@ -72,9 +72,12 @@ def test_graph(tmp_path: Path) -> None:
 
 
 def test_a_kind_that_is_not_known(tmp_path: Path) -> None:
-    checkpoint.write(tmp_path / "m.safetensors", {"kind": "tree"}, {})
-    with pytest.raises(LoadError, match="a model of the kind 'tree' is not known here; update seqkit"):
-        seqkit.load(tmp_path / "m.safetensors")
+    for kind in ("tree", ["graph"], {}, 3):
+        checkpoint.write(tmp_path / "m.safetensors", {"kind": kind}, {})
+        with pytest.raises(
+            LoadError, match=re.escape(f"a model of the kind {kind!r} is not known here; update seqkit")
+        ):
+            seqkit.load(tmp_path / "m.safetensors")
     checkpoint.write(tmp_path / "m.safetensors", {"kind": "graph"}, {})
     with pytest.raises(LoadError, match=r"the model cannot be rebuilt: .*no graph"):
         seqkit.load(tmp_path / "m.safetensors")

@@ -65,7 +65,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     kind = description.get("kind")
     if kind is None:
         return Sequential.rebuild(description, arrays, path)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise LoadError(f"{path}: a model of the kind {kind!r:.80} is not known here; update seqkit.")
     try:
         return _class(KINDS[kind]).rebuild(description, arrays)

@@ -31,7 +31,8 @@ def _seeds() -> tuple[bytes, ...]:
     crf = seqkit.Sequential([seqkit.SimpleRNN(3, return_sequences=True), seqkit.Dense(3)])
     crf.compile("sgd", seqkit.CRF(3))
     crf.build(2)
-    return tuple(_saved(model) for model in (tagger.build(1), trained, crf))
+    graph = Path(__file__).parents[1] / "golden" / "2-graph.safetensors"
+    return (*(_saved(model) for model in (tagger.build(1), trained, crf)), graph.read_bytes())
 
 
 def _saved(model: seqkit.Sequential) -> bytes:
