@@ -15,9 +15,10 @@ import numpy as np
 
 from seqkit.errors import ConvertError, LoadError, SeqkitError, ShapeError, words
 from seqkit.interop.onnx.messages import Graph, Node
-from seqkit.interop.onnx.operators.binding import Arrays, Bind, Constants, Function, label
+from seqkit.interop.onnx.names import check_names, read_inside, require_known
+from seqkit.interop.onnx.operators.binding import CAPTURED, Arrays, Bind, Constants, Function, label
 from seqkit.interop.onnx.recurrent_stack import joined
-from seqkit.limits import LIMITS
+from seqkit.interop.onnx.zero_states import without_zero_states
 
 NEVER_LARGER = {"Concat", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 """Operators whose results take no more bytes than what they are made from: they are applied to weights, too."""
@@ -68,10 +69,11 @@ class Program:
         self.outputs = [value.name for value in graph.outputs]
         fed = set(self.inputs)
         constants = {**(outer or {}), **{k: v for k, v in graph.initializers.items() if k not in fed}}
-        _check_names(graph, set(outer or ()))
-        nodes = [_without_unread(node, read) for node, read in _needed(graph)]
-        inside = {name for node in nodes for name in _read_inside(node)}
-        bound = joined(_bound(nodes, constants, operators, opset), constants, inside.union(self.outputs))
+        check_names(graph, set(outer or ()))
+        nodes = [_with_captured(node, constants) for node in without_zero_states(graph.nodes, constants)]
+        needed = _needed(replace(graph, nodes=nodes))
+        nodes = [_without_unread(node, read) for node, read in needed]
+        bound = joined(_bound(nodes, constants, operators, opset), constants, set(self.outputs))
         made = [name for node, _ in bound for name in node.outputs if name]
         self._places = {name: place for place, name in enumerate(["", *self.inputs, *constants, *made])}
         self._unread = len(self._places)  # where results go that nobody reads
