@@ -41,8 +41,9 @@ def test_frozen_models(name: str, tmp_path: Path) -> None:
 
 def test_what_is_drawn_has_masks_of_every_kind() -> None:
     imported, kinds = read(SENTIMENT), set()
-    for seed in range(8):
-        for row in imported.draw(np.random.default_rng(seed))["x"] != 0:
+    for seed in range(16):
+        mask = imported.draw(np.random.default_rng(seed))["x"] != 0
+        for row in mask if mask.shape[1] > 2 else ():
             kinds.add((bool(row[0]), bool(row[-1]), bool(np.diff(row.astype(int)).min() < 0)))
     assert {(False, True, False), (True, False, True), (True, True, False), (True, True, True)} <= kinds
 

@@ -28,6 +28,8 @@ LISTS = ("layer_names", "weight_names")
 MEGABYTE = 1 << 20
 FORBIDDEN = ("open", "import", "subprocess", "socket", "os.", "shutil", "ctypes", "urllib")
 """Audit events that end the process."""
+ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError)
+"""What h5py raises for damaged files; memory and processor time run out in other ways."""
 
 
 class Refused(Exception):
@@ -179,7 +181,7 @@ def read(data: bytes, limits: dict[str, int]) -> Contents:
 
     try:
         file = h5py.File(io.BytesIO(data), "r")
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except ERRORS as error:
         raise Damaged(str(error)) from None
     contents = Contents(data, limits)
     root = h5py.h5g.open(file.id, b"/")
@@ -202,7 +204,7 @@ def answer(data: bytes, limits: dict[str, int], out: BinaryIO) -> None:
             out.write(array.data.cast("B") if array.size else b"")
     except Refused as error:
         _line(out, {"refused": str(error)})
-    except (Damaged, OSError, RuntimeError, ValueError, KeyError, TypeError, UnicodeError) as error:
+    except (Damaged, *ERRORS) as error:
         _line(out, {"damaged": str(error)})
 
 

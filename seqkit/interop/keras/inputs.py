@@ -9,7 +9,8 @@ import numpy as np
 from seqkit.interop.keras.config import Chain
 from seqkit.interop.keras.convert import input_size
 
-BATCH, TIME = 4, 9
+BATCH, TIME = 5, 12
+"""Most sequences and steps of what is drawn."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Inputs:
 
     Attributes
     ----------
-    batch, time : int
-        Sizes where the model leaves them open; `time` is None where it takes vectors.
+    shape : tuple of int or None
+        (batch, time) or, of vectors, (batch,); None where the model takes any.
     features : int
         Numbers of a step; of ids, how many there are.
     ids : bool
@@ -30,8 +31,7 @@ class Inputs:
         Of the numbers.
     """
 
-    batch: int
-    time: int | None
+    shape: tuple[int | None, ...]
     features: int
     ids: bool
     mask_value: float | None
@@ -43,36 +43,30 @@ class Inputs:
         first = chain.blocks[0]
         ids = first.kind == "Embedding"
         given = chain.shape or ((None, None) if ids else (None, None, None))
-        time = None if len(given) == 2 and not ids else (given[1] if len(given) > 1 else None) or TIME
+        shape = given if ids else given[:-1]
         masking = [block.options["mask_value"] for block in chain.blocks if block.kind == "Masking"]
         value = 0.0 if first.options.get("mask_zero") else next(iter(masking), None)
         features = first.options["input_dim"] if ids else input_size(chain)
-        return cls(given[0] or BATCH, time, features, ids, value, chain.dtype)
+        return cls(shape, features, ids, value, chain.dtype)
 
     def draw(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Random numbers; where there is a mask, padded on the left, on the right, and with gaps."""
-        if self.time is None:
-            return {"x": rng.normal(size=(self.batch, self.features)).astype(self.dtype)}
-        shape = (self.batch, self.time)
+        most = (BATCH, TIME)
+        shape = tuple(size or int(rng.integers(1, most[axis] + 1)) for axis, size in enumerate(self.shape))
         if self.ids:
             low = 0 if self.mask_value is None or self.features == 1 else 1
             x = rng.integers(low, self.features, shape)
         else:
             x = rng.normal(size=(*shape, self.features)).astype(self.dtype)
-        if self.mask_value is not None:
-            x[self._masked(rng)] = self.mask_value
+        if self.mask_value is not None and len(shape) == 2:
+            x[_masked(rng, *shape)] = self.mask_value
         return {"x": x}
 
-    def _masked(self, rng: np.random.Generator) -> np.ndarray:
-        """Which steps are masked, (batch, time): each row in a way of its own."""
-        assert self.time is not None
-        times = np.arange(self.time)
-        ends = rng.integers(0, self.time + 1, (self.batch, 1))
-        kinds = [
-            times < ends,
-            times >= ends,
-            rng.random((self.batch, self.time)) < 0.4,
-            np.zeros((self.batch, 1), bool),
-        ]
-        way = (rng.integers(4) + np.arange(self.batch)) % 4
-        return np.choose(way[:, None], [np.broadcast_to(kind, (self.batch, self.time)) for kind in kinds]).astype(bool)
+
+def _masked(rng: np.random.Generator, batch: int, time: int) -> np.ndarray:
+    """Which steps are masked, (batch, time): each row in a way of its own."""
+    times = np.arange(time)
+    ends = rng.integers(0, time + 1, (batch, 1))
+    ways = [times < ends, times >= ends, rng.random((batch, time)) < 0.4, np.zeros((batch, 1), bool)]
+    way = (rng.integers(4) + np.arange(batch)) % 4
+    return np.choose(way[:, None], [np.broadcast_to(mask, (batch, time)) for mask in ways]).astype(bool)
