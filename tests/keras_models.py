@@ -22,13 +22,13 @@ class RandomModel:
         Whether what the last layer gave is a sequence.
     """
 
-    def __init__(self, keras: Any, seed: int) -> None:
+    def __init__(self, keras: Any, seed: int, dropout: bool = True) -> None:
         self.keras, self.layers, self.rng = keras, keras.layers, np.random.default_rng(seed)
         self.dtype = "float64" if seed % 5 == 4 else "float32"
         keras.config.set_dtype_policy(self.dtype)
         self.functional = seed // 4 % 2 == 1
-        self.masked = False
-        self.sequences = True
+        self.masked, self.sequences = False, True
+        self.rate = 0.3 if dropout else 0.0
         parts = [*self.first(seed % 4)]
         for _ in range(self.rng.integers(1, 4)):
             parts += self.recurrent()
@@ -69,7 +69,8 @@ class RandomModel:
     def cell_options(self, kind: str) -> dict[str, Any]:
         activation = "tanh" if self.chance(0.4) else self.pick(*IN_CELLS)
         options = {"units": int(self.rng.integers(1, 8)), "activation": activation, "use_bias": self.chance(0.8)}
-        options |= {"dropout": self.pick(0.0, 0.2), "recurrent_dropout": self.pick(0.0, 0.3), "dtype": self.dtype}
+        options |= {"dropout": self.pick(0.0, self.rate), "recurrent_dropout": self.pick(0.0, self.rate)}
+        options["dtype"] = self.dtype
         if kind != "SimpleRNN":
             options["recurrent_activation"] = self.pick(*GATES)
         return options | ({"reset_after": self.chance(0.5)} if kind == "GRU" else {})
@@ -119,15 +120,15 @@ class RandomModel:
         layers = self.layers
         return [
             self.pick(
-                lambda: layers.Dropout(0.3, dtype=self.dtype),
-                lambda: layers.SpatialDropout1D(0.3, dtype=self.dtype),
+                lambda: layers.Dropout(self.rate, dtype=self.dtype),
+                lambda: layers.SpatialDropout1D(self.rate, dtype=self.dtype),
                 lambda: layers.GaussianNoise(0.3, dtype=self.dtype),
                 lambda: layers.Activation(self.pick(*ACTIVATIONS), dtype=self.dtype),
                 lambda: layers.ReLU(dtype=self.dtype),
                 lambda: layers.LeakyReLU(self.pick(0.1, 0.3), dtype=self.dtype),
                 lambda: layers.ELU(1.5, dtype=self.dtype),
                 lambda: layers.TimeDistributed(self.dense(), dtype=self.dtype),
-                lambda: layers.TimeDistributed(layers.Dropout(0.1, dtype=self.dtype), dtype=self.dtype),
+                lambda: layers.TimeDistributed(layers.Dropout(self.rate, dtype=self.dtype), dtype=self.dtype),
                 self.dense,
             )()
         ]

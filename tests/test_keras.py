@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ import pytest
 
 import seqkit
 from seqkit.errors import ConvertError, LoadError, UnsafeFileError
+from seqkit.interop.keras.config import Block, chain_of
+from seqkit.interop.keras.convert import model_of
+from seqkit.interop.keras.inputs import Inputs
+from seqkit.interop.keras.oracle import reference_of
 from seqkit.interop.keras.read import from_keras, read
+from seqkit.interop.keras.weights import shapes, width
 from seqkit.layers.masked import Masked
 
 pytest.importorskip("h5py", reason="h5py is not installed")
@@ -37,6 +43,61 @@ def test_frozen_models(name: str, tmp_path: Path) -> None:
     imported.model.save(tmp_path / "m.safetensors")
     again = seqkit.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.predict(vectors["x"]), y)
+
+
+def drawn(blocks: tuple[Block, ...], features: int, rng: np.random.Generator) -> tuple[Block, ...]:
+    """Blocks with random weights."""
+    made = []
+    for block in blocks:
+        weights = tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes(block, features))
+        made.append(replace(block, weights=weights, parts=drawn(block.parts, features, rng)))
+        features = width(block, features)
+    return tuple(made)
+
+
+def layer(kind: str, **config: Any) -> dict[str, Any]:
+    own = {"units": 3, "activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True}
+    own |= {"return_sequences": True} | ({"reset_after": True} if kind == "GRU" else {})
+    return {"class_name": kind, "config": (own if kind in ("LSTM", "GRU") else {}) | config}
+
+
+MASKED = layer("Masking", mask_value=0.0)
+CHAINS = {
+    "no mask behind a vector": [
+        MASKED,
+        layer("LSTM", return_sequences=False),
+        layer("RepeatVector", n=4),
+        layer("GRU", go_backwards=True),
+    ],
+    "a second mask": [
+        MASKED,
+        layer("GRU"),
+        layer("Activation", activation="relu"),
+        layer("Masking", mask_value=0.0),
+        layer("LSTM"),
+    ],
+    "a mask of what was computed": [
+        layer("LSTM"),
+        layer("Activation", activation="hard_shrink"),
+        MASKED,
+        layer("GRU", return_sequences=False),
+    ],
+    "a mask alone": [layer("Masking", mask_value=-1.0), layer("Activation", activation="exponential")],
+    "slopes": [layer("LSTM"), layer("ELU", alpha=0.5), layer("LeakyReLU", alpha=0.1), layer("LeakyReLU")],
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_are_their_equations(name: str) -> None:
+    rng = np.random.default_rng(0)
+    description = {"class_name": "Sequential", "config": {"layers": CHAINS[name]}}
+    chain = chain_of(description, name)
+    chain = replace(chain, blocks=drawn(chain.blocks, 3, rng), shape=(None, None, 3))
+    model, inputs = model_of(chain, name), Inputs.of(chain)
+    for _ in range(4):
+        arrays = inputs.draw(rng)
+        exact = reference_of(chain).run(arrays)["y"]
+        np.testing.assert_allclose(model.predict(arrays["x"]), exact, rtol=0, atol=2e-6)
 
 
 def test_what_is_drawn_has_masks_of_every_kind() -> None:

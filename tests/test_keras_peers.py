@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.peers,
     pytest.mark.filterwarnings("ignore"),  # Keras' own
 ]
-MODELS = 120
+MODELS = 100
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +57,24 @@ def test_random_models(keras: Any, tens: int, tmp_path: Path) -> None:
                 there = peer.run(inputs)["y"]
                 np.testing.assert_allclose(there, expected, rtol=0, atol=tolerance, err_msg=f"peer, seed {seed}")
         keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("seed", [2, 3, 6, 7, 10, 11, 22, 23, 26, 27, 30, 31])
+def test_gradients_are_those_of_pytorch(keras: Any, seed: int, tmp_path: Path) -> None:
+    """Of the input, through masks and all layers, which is of every weight on the way, too."""
+    if keras.backend.backend() != "torch":
+        pytest.skip("Keras runs on another backend")
+    torch = pytest.importorskip("torch")
+    made = RandomModel(keras, seed, dropout=False)
+    imported = read(*saved(made.model, tmp_path, seed))
+    x = imported.draw(np.random.default_rng(seed))["x"]
+    there = torch.tensor(x, requires_grad=True)
+    y = made.model(there, training=False)
+    w = np.random.default_rng(1).normal(size=tuple(y.shape)).astype(np.float32)
+    (y * torch.tensor(w)).sum().backward()
+    found, caches = imported.model.forward(x, training=True)
+    np.testing.assert_allclose(found, y.detach().numpy(), rtol=0, atol=1e-6 * max(1.0, float(y.abs().max())))
+    dx = imported.model.backward(w, caches, input_grad=True)
+    expected = there.grad.numpy()
+    scale = max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(dx, expected, rtol=0, atol=5e-6 * scale)

@@ -309,8 +309,7 @@ class Masked(Layer):
         if dtaken is None:
             return None, dinitial
         dx = np.zeros(done.shape, self.dtype)
-        read = np.arange(dtaken.shape[1]) < places.counts[:, None]
-        np.put_along_axis(dx, places.order[:, :, None], _zero_outside(dtaken, read), axis=1)
+        np.put_along_axis(dx, places.order[:, :, None], dtaken, axis=1)  # 0 past the valid steps
         return dx, dinitial
 
     def _summed(self, dy: np.ndarray, places: Places) -> np.ndarray:
