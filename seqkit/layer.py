@@ -71,9 +71,6 @@ class Layer(ABC):
     training_only: ClassVar[bool] = False
     """True for a layer that gives its input back except in training."""
 
-    makes_sequences: bool = False
-    """True for a layer that makes a sequence of a vector."""
-
     name: str = "layer"
     params: Parameters | JoinedParameters
     grads: dict[str, np.ndarray]

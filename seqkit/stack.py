@@ -87,10 +87,7 @@ class Stack:
     @property
     def returns_sequences(self) -> bool:
         """Whether a sequence comes out as a sequence; otherwise as one vector."""
-        found = True
-        for layer in self.layers:
-            found = layer.makes_sequences or (found and layer.returns_sequences)
-        return found
+        return all(layer.returns_sequences for layer in self.layers)
 
     @property
     def stateful(self) -> bool:

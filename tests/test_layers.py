@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import seqkit
 from seqkit.errors import ConfigError, DataError, DTypeError, NotBuiltError, ShapeError
 from seqkit.layer import Layer
 from seqkit.layers.dense import Dense
 from seqkit.layers.dropout import Dropout
 from seqkit.layers.embedding import Embedding
 from seqkit.layers.last_step import LastStep
+from seqkit.layers.repeat_vector import RepeatVector
 
 B, T, F, U = 5, 4, 3, 2
 LENGTHS = np.array([2, 0, 4, 1, 3])
@@ -340,3 +342,33 @@ class TestLastStep:
         _, cache = layer.forward(np.ones((2, T, F)))
         with pytest.raises(ShapeError, match=r"dy has shape \(3, 3\), expected \(2, 3\)"):
             layer.backward(np.ones((3, F)), cache)
+
+
+class TestRepeatVector:
+    def test_values_and_gradients(self) -> None:
+        layer, x = RepeatVector(3).build(F, dtype="float64"), np.random.default_rng(0).normal(size=(B, F))
+        y, cache = layer.forward(x)
+        np.testing.assert_array_equal(y, np.stack([x, x, x], axis=1))
+        dy = np.random.default_rng(1).normal(size=y.shape)
+        np.testing.assert_allclose(layer.backward(dy, cache)[0], dy[:, 0] + dy[:, 1] + dy[:, 2], rtol=1e-14)
+
+    def test_it_is_no_step_of_a_stream(self) -> None:
+        with pytest.raises(ConfigError, match="one vector gives a whole sequence"):
+            RepeatVector(3).build(F).step(np.zeros((1, F)))
+        with pytest.raises(ShapeError, match=r"repeat_vector: x has shape \(2, 3, 3\), expected \(batch, 3\)"):
+            RepeatVector(3).build(F).forward(np.zeros((2, 3, F)))
+
+    def test_sequences_to_others_of_another_length(self) -> None:
+        """The lengths of the input are none of the output."""
+        layers = [seqkit.LSTM(5), RepeatVector(4), seqkit.GRU(3, return_sequences=True), Dense(2)]
+        model = seqkit.Sequential(layers, seed=0, dtype="float64")
+        rng = np.random.default_rng(0)
+        x, y = [rng.normal(size=(n, F)) for n in (6, 1, 3, 9)], rng.normal(size=(4, 4, 2))
+        found = model.predict(x)
+        assert found.shape == (4, 4, 2)
+        for row, sequence in enumerate(x):
+            np.testing.assert_array_equal(model.predict(sequence[None])[0], found[row])
+        model.compile("adam", "mse")
+        np.testing.assert_allclose(model.evaluate(x, y), ((found - y) ** 2).mean(), rtol=1e-12)
+        history = model.fit(x, y, epochs=20, verbose=0).history["loss"]
+        assert history[-1] < history[0]

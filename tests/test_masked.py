@@ -25,6 +25,7 @@ def batch(dtype: str = "float64", value: float = 0.0) -> tuple[np.ndarray, np.nd
     mask = np.ones((B, T), bool)
     mask[0, :3], mask[1, 4:], mask[2, [1, 2, 5]], mask[3], mask[4] = False, False, False, False, rng.random(T) < 0.5
     x[~mask] = value
+    x[5, 2, 0] = value  # one feature masks nothing
     return x, mask
 
 

@@ -33,7 +33,6 @@ class RepeatVector(Layer):
     """
 
     name = "repeat_vector"
-    makes_sequences = True
 
     def __init__(self, n: int = 1) -> None:
         self.n = positive_integer(n, f"{self.name}: n")

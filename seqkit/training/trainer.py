@@ -211,7 +211,7 @@ class Trainer:
         unit = total = 0
         for part in parts:
             y_pred, caches = part.forward()
-            terms = self.recipe.loss.terms(y_pred, _lengths_of(y_pred, part.batch))
+            terms = self.recipe.loss.terms(y_pred, _lengths_of(y_pred, part.batch, self.model))
             if 0 < terms != unit:
                 if unit:  # else they are 0
                     self._scale(unit / terms)
@@ -233,7 +233,7 @@ class Trainer:
     def _backward(self, part: Whole | Window, y_pred: np.ndarray, caches: list[Any], terms: int) -> Sums:
         """Add the gradients of a part, whose loss is a mean over `terms`; give what it adds to loss and metrics."""
         batch, weights, loss = part.batch, self.settings.class_weights, self.recipe.loss
-        lengths = _lengths_of(y_pred, batch)
+        lengths = _lengths_of(y_pred, batch, self.model)
         if weights is not None:
             batch = weights.apply(batch)
         value, dy = loss(batch.y, y_pred, batch.sample_weight, lengths)
@@ -256,7 +256,7 @@ def evaluate(model: Stack, recipe: Recipe, part: Part, batch_size: int) -> Logs:
     totals = Totals(recipe.metrics)
     for batch in part.batches(batch_size):
         y_pred, _ = model.forward(batch.x, batch.lengths, training=False)
-        lengths = _lengths_of(y_pred, batch)
+        lengths = _lengths_of(y_pred, batch, model)
         value, _ = recipe.loss(batch.y, y_pred, batch.sample_weight, lengths)
         totals.add(totals.measure(value, recipe.loss.terms(y_pred, lengths), batch.y, y_pred, lengths))
     return totals.result()
@@ -284,8 +284,8 @@ def grouped(items: Iterable[T], size: int) -> Iterator[Iterator[T]]:
         yield chain([first], islice(left, size - 1))
 
 
-def _lengths_of(y_pred: np.ndarray, batch: Batch) -> np.ndarray | None:
-    return batch.lengths if y_pred.ndim == 3 else None
+def _lengths_of(y_pred: np.ndarray, batch: Batch, model: Stack) -> np.ndarray | None:
+    return batch.lengths if y_pred.ndim == 3 and model.returns_sequences else None
 
 
 def _mean_loss(measured: list[Sums]) -> float:
