@@ -116,14 +116,14 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "onnx: clip from above only": ("onnx", "a_min=-limit", "a_min=-np.inf"),
     "onnx: input_forget ignored": (
         "onnx",
-        'attributes.pop("input_forget", 0)',
-        '0 * attributes.pop("input_forget", 0)',
+        'options.pop("input_forget", 0)',
+        '0 * options.pop("input_forget", 0)',
     ),
     "onnx: input_forget of the old form": ("onnx", "forget = 1 - i if coupled", "forget = i if coupled"),
     "onnx: linear_before_reset ignored": (
         "onnx",
-        'attributes.pop("linear_before_reset", 0)',
-        '0 * attributes.pop("linear_before_reset", 0)',
+        'options.pop("linear_before_reset", 0)',
+        '0 * options.pop("linear_before_reset", 0)',
     ),
     "onnx: recurrent bias outside the reset": (
         "onnx",

@@ -22,6 +22,7 @@ import numpy as np
 from seqkit.interop.reference.functions import elu, leaky_relu, relu, sigmoid, softplus, softsign
 from seqkit.interop.reference.scan import Array, States, Step, scan
 
+Given = Array | None
 Function = Callable[[Array], Array]
 
 
@@ -78,19 +79,19 @@ def lstm(
     X: Array,
     W: Array,
     R: Array,
-    B: Array | None = None,
-    sequence_lens: Array | None = None,
-    initial_h: Array | None = None,
-    initial_c: Array | None = None,
-    P: Array | None = None,
-    **attributes: Any,
+    B: Given = None,
+    sequence_lens: Given = None,
+    initial_h: Given = None,
+    initial_c: Given = None,
+    P: Given = None,
+    **options: Any,
 ) -> tuple[Array, Array, Array]:
     """Y, Y_h and Y_c.
 
     Attributes are direction, layout, hidden_size, activations, activation_alpha, activation_beta, clip and
     input_forget.
     """
-    coupled = attributes.pop("input_forget", 0)
+    coupled = options.pop("input_forget", 0)
 
     def step_of(d: int, functions: list[Function], bound: Function) -> Step:
         f, g, h = functions
@@ -108,23 +109,17 @@ def lstm(
 
         return step
 
-    return _run(step_of, X, R, sequence_lens, [initial_h, initial_c], ("Sigmoid", "Tanh", "Tanh"), **attributes)
+    return _run(step_of, X, R, sequence_lens, [initial_h, initial_c], ("Sigmoid", "Tanh", "Tanh"), **options)
 
 
 def gru(
-    X: Array,
-    W: Array,
-    R: Array,
-    B: Array | None = None,
-    sequence_lens: Array | None = None,
-    initial_h: Array | None = None,
-    **attributes: Any,
+    X: Array, W: Array, R: Array, B: Given = None, sequence_lens: Given = None, initial_h: Given = None, **options: Any
 ) -> tuple[Array, Array]:
     """Y and Y_h.
 
     Attributes are those of :func:`lstm` with linear_before_reset in place of input_forget.
     """
-    after = attributes.pop("linear_before_reset", 0)
+    after = options.pop("linear_before_reset", 0)
 
     def step_of(d: int, functions: list[Function], bound: Function) -> Step:
         f, g = functions
@@ -141,17 +136,11 @@ def gru(
 
         return step
 
-    return _run(step_of, X, R, sequence_lens, [initial_h], ("Sigmoid", "Tanh"), **attributes)
+    return _run(step_of, X, R, sequence_lens, [initial_h], ("Sigmoid", "Tanh"), **options)
 
 
 def rnn(
-    X: Array,
-    W: Array,
-    R: Array,
-    B: Array | None = None,
-    sequence_lens: Array | None = None,
-    initial_h: Array | None = None,
-    **attributes: Any,
+    X: Array, W: Array, R: Array, B: Given = None, sequence_lens: Given = None, initial_h: Given = None, **options: Any
 ) -> tuple[Array, Array]:
     """Y and Y_h.
 
@@ -162,7 +151,7 @@ def rnn(
         w, r, b = _weights(d, W, R, B, gates=1)
         return lambda x, states: (functions[0](bound(w @ x + r @ states[0] + b[0] + b[1])),)
 
-    return _run(step_of, X, R, sequence_lens, [initial_h], ("Tanh",), **attributes)
+    return _run(step_of, X, R, sequence_lens, [initial_h], ("Tanh",), **options)
 
 
 def _exact(array: Array) -> Array:
