@@ -248,6 +248,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "module '1.0' is .*Conv1d",
     ),
     "subclass": (lambda: Fancy(3, 4), "Fancy"),
+    "subclass of the same name": (lambda: type("LSTM", (nn.LSTM,), {})(3, 4), "LSTM, which is not read"),
     "subclass inside": (lambda: nn.Sequential(Fancy(3, 4), Output()), "module '0' is .*Fancy"),
     "first output": (lambda: nn.Sequential(nn.GRU(3, 4, batch_first=True), FirstOutput()), "module '1' is FirstOutput"),
     "scaled": (lambda: nn.Sequential(nn.GRU(3, 4), Scaled()), "module '1' is Scaled"),
@@ -287,6 +288,8 @@ def test_extraction_leaves_the_mode() -> None:
     module = nn.Sequential(nn.GRU(3, 4), Output()).train()
     from_torch(module)
     assert module[1].training
+    from_torch(module.eval())
+    assert not module[1].training
 
 
 # ---- files -----------------------------------------------------------------------------------------------
