@@ -299,6 +299,10 @@ def test_activations(activation: str) -> None:
     imported = read(arrays, mapping={"layers": [{"kind": "linear", "prefix": "f", "activation": activation}]})
     assert proven(imported) < 1e-14
     assert imported.model.layers[0].activation == activation
+    apart = [{"kind": "linear", "prefix": "f"}, {"kind": "activation", "function": activation}]
+    imported = read(arrays, mapping={"layers": apart})
+    assert proven(imported) < 1e-14
+    assert mapping(imported.model)["layers"] == [{**apart[0], "activation": "linear"}, apart[1]]
 
 
 def changed(number: int, **changes: Any) -> dict[str, Any]:
@@ -466,6 +470,12 @@ def test_layers_that_pytorch_has_not(kind: str) -> None:
     make, words = NOT_THERE[kind]
     with pytest.raises(ConvertError, match=words):
         state_dict(make().build(2))
+
+
+def test_functions_that_a_mapping_has_not() -> None:
+    for layer in (seqkit.Dense(2, activation="elu"), seqkit.create("activation", {"name": "elu", "alpha": 0.5})):
+        with pytest.raises(ConvertError, match="a mapping has no activation"):
+            mapping(layer.build(2))
 
 
 def test_files_that_are_written_are_read(tmp_path: Path) -> None:

@@ -181,6 +181,10 @@ def whole_models() -> Iterator[tuple[str, Any, bool]]:
     both = nn.GRU(3, 4, 2, bidirectional=True, dropout=0.2, **first)
     yield "last output", nn.Sequential(both, LastOutput(), nn.Dropout(0.3), nn.Linear(8, 2)), False
     yield "last state", nn.Sequential(nn.LSTM(3, 4, 2, bidirectional=True, **first), LastState(2)), False
+    functions = nn.Sequential(
+        nn.Tanh(), nn.Linear(3, 4), nn.ReLU(), nn.Sigmoid(), nn.GRU(4, 3, **first), Output(), nn.ReLU()
+    )
+    yield "functions by themselves", functions, False
     named = OrderedDict(enc=nn.GRU(3, 5), pick=Output(), skip=nn.Identity(), head=nn.Sequential(nn.Linear(5, 2)))
     yield "time first", nn.Sequential(named), True
     yield "projected", nn.Sequential(nn.LSTM(3, 6, proj_size=2, **first), Output(), nn.LSTM(2, 3, **first)), False
@@ -260,8 +264,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "weight norm": (lambda: nn.utils.parametrizations.weight_norm(nn.LSTM(3, 4), "weight_hh_l0"), "LSTM"),
     "hooks": (hooked, "has hooks"),
-    "activation of an LSTM": (lambda: nn.Sequential(nn.LSTM(3, 4), Output(), nn.ReLU()), "module '2' is ReLU"),
-    "two activations": (lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Tanh()), "module '2' is Tanh"),
     "softmax over time": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Softmax(dim=1)), "dim=1"),
     "a table of bounded rows": (lambda: nn.Sequential(nn.Embedding(3, 4, max_norm=1.0)), "Embedding"),
     "quantized": (lambda: torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(3, 4))), "not read"),

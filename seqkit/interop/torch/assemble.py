@@ -94,6 +94,8 @@ def _pieces(part: Part, weights: Weights) -> list[Piece]:
     if part.kind == "linear":
         layer = create("dense", len(params["weight"]), part.option("activation"), use_bias="bias" in params)
         return [Piece(layer, params, params["weight"].shape[1], (part.prefix, 0))]
+    if part.kind == "activation":
+        return [Piece(create("activation", part.option("function")))]
     if part.kind == "dropout":
         return [Piece(create("dropout", part.option("p")))]
     return [Piece(create("last_step"))]

@@ -15,8 +15,9 @@ import numpy as np
 
 from seqkit.errors import ConvertError
 from seqkit.interop.dialects import find
-from seqkit.interop.torch.parts import NONLINEARITIES
+from seqkit.interop.torch.parts import ACTIVATIONS, NONLINEARITIES
 from seqkit.layer import Layer
+from seqkit.layers.activation import Activation
 from seqkit.layers.bidirectional import Bidirectional
 from seqkit.layers.dense import Dense
 from seqkit.layers.dropout import Dropout
@@ -42,7 +43,7 @@ def state_dict(model: Layer | Sequential) -> dict[str, np.ndarray]:
     Parameters
     ----------
     model : Layer or Sequential
-        A built model of recurrent layers, Bidirectional (concat), Dense, Embedding, Dropout and LastStep.
+        A built model of recurrent layers, Bidirectional (concat), Dense, Embedding, Activation, Dropout and LastStep.
 
     Returns
     -------
@@ -144,7 +145,7 @@ def _activation(layer: Recurrent) -> str:
 
 def _arrays(layer: Layer, number: int) -> dict[str, np.ndarray]:
     """The arrays of a layer by PyTorch's names."""
-    if isinstance(layer, (Dropout, LastStep)):
+    if isinstance(layer, (Activation, Dropout, LastStep)):
         return {}
     if type(layer) in (Dense, Embedding):
         return {name: array.copy() for name, array in layer.params.items()}
@@ -155,8 +156,8 @@ def _arrays(layer: Layer, number: int) -> dict[str, np.ndarray]:
     if isinstance(layer, Recurrent) and not layer.go_backwards:
         return _direction(layer, f"_l{number}")
     raise ConvertError(
-        f"{layer.name}: PyTorch has no such layer; known are Dense, Embedding, Dropout, LastStep, recurrent layers "
-        f"that read from the start, and Bidirectional of two equal ones with merge_mode='concat'."
+        f"{layer.name}: PyTorch has no such layer; known are Dense, Embedding, Activation, Dropout, LastStep, "
+        f"recurrent layers that read from the start, and Bidirectional of two equal ones with merge_mode='concat'."
     )
 
 
@@ -188,16 +189,26 @@ def _check(layer: Recurrent) -> None:
             raise ConvertError(f"{layer.name}: PyTorch's layer cannot have {what}.")
 
 
+def _function(layer: Activation | Dense) -> str:
+    """The name of a layer's function, which a mapping must know."""
+    found = layer.activation or "linear"
+    if found not in ACTIVATIONS:
+        raise ConvertError(f"{layer.name}: a mapping has no activation {found!r:.80}, only {', '.join(ACTIVATIONS)}.")
+    return str(found)
+
+
 def _part(layer: Layer, prefix: str) -> dict[str, Any]:
     """A layer as an entry of a mapping."""
     if isinstance(layer, Dropout):
         return {"kind": "dropout", "p": layer.rate}
     if isinstance(layer, LastStep):
         return {"kind": "last_step"}
+    if isinstance(layer, Activation):
+        return {"kind": "activation", "function": _function(layer)}
     if isinstance(layer, Embedding):
         return {"kind": "embedding", "prefix": prefix}
     if isinstance(layer, Dense):
-        return {"kind": "linear", "prefix": prefix, "activation": layer.activation or "linear"}
+        return {"kind": "linear", "prefix": prefix, "activation": _function(layer)}
     _arrays(layer, 0)  # raises for what there is not
     cell = layer.forward_layer if isinstance(layer, Bidirectional) else layer
     assert isinstance(cell, Recurrent)

@@ -85,13 +85,14 @@ class _Walk:
         self._pair = None
 
     def _activate(self, title: str, module: Any) -> None:
-        """An activation belongs to the linear part before it."""
+        """An activation belongs to a linear part before it; behind any other it is a part of its own."""
         function, last = ACTIVATIONS[_class(module)], self._parts[-1] if self._parts else None
-        if last is None or last.kind != "linear" or last.options:
-            raise ConvertError(f"{title} is {type(module).__name__}, which is read behind an nn.Linear only.")
         if function == "softmax" and module.dim != -1:
             raise ConvertError(f"{title} has dim={module.dim}, only dim=-1, the features, is read.")
-        self._parts[-1] = replace(last, options={"activation": function})
+        if last is not None and last.kind == "linear" and not last.options:
+            self._parts[-1] = replace(last, options={"activation": function})
+        else:
+            self._parts.append(Part("activation", options={"function": function}, title=title))
 
 
 def _leaves(module: Any, path: str) -> list[tuple[str, Any]]:

@@ -26,8 +26,11 @@ class Library(Protocol):
     def embedding(self, weight: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Rows of `weight`."""
 
-    def linear(self, arrays: Arrays, activation: str, x: np.ndarray) -> np.ndarray:
-        """activation(x W^T + b)."""
+    def linear(self, arrays: Arrays, x: np.ndarray) -> np.ndarray:
+        """x W^T + b."""
+
+    def activation(self, name: str, x: np.ndarray) -> np.ndarray:
+        """A function of every number, or of all features."""
 
     def recurrent(self, part: Part, weights: Weights, x: np.ndarray, lengths: np.ndarray) -> tuple[Any, Any]:
         """Outputs (B, T, D*P) and final h (D*L, B, P)."""
@@ -65,7 +68,9 @@ def _run_part(library: Library, part: Part, weights: Weights, x: np.ndarray, len
     if part.kind == "embedding":
         return library.embedding(arrays["weight"], x)
     if part.kind == "linear":
-        return library.linear(arrays, part.option("activation"), x)
+        return library.activation(part.option("activation"), library.linear(arrays, x))
+    if part.kind == "activation":
+        return library.activation(part.option("function"), x)
     if part.kind == "last_step":
         return x[np.arange(len(x)), lengths - 1]
     if part.kind == "dropout":
@@ -80,14 +85,16 @@ class _Reference:
     def embedding(self, weight: np.ndarray, ids: np.ndarray) -> np.ndarray:
         return np.asarray(weight, np.float64)[ids]
 
-    def linear(self, arrays: Arrays, activation: str, x: np.ndarray) -> np.ndarray:
-        z = x @ np.asarray(arrays["weight"], np.float64).T + np.asarray(arrays.get("bias", 0.0), np.float64)
-        if activation == "softmax":
-            powers = np.exp(z - z.max(axis=-1, keepdims=True))
+    def linear(self, arrays: Arrays, x: np.ndarray) -> np.ndarray:
+        return x @ np.asarray(arrays["weight"], np.float64).T + np.asarray(arrays.get("bias", 0.0), np.float64)
+
+    def activation(self, name: str, x: np.ndarray) -> np.ndarray:
+        if name == "softmax":
+            powers = np.exp(x - x.max(axis=-1, keepdims=True))
             return powers / powers.sum(axis=-1, keepdims=True)
         functions = import_module("seqkit.interop.reference.functions")
         known = {"linear": np.asarray, "tanh": np.tanh, "relu": functions.relu, "sigmoid": functions.sigmoid}
-        return known[activation](z)
+        return known[name](x)
 
     def recurrent(self, part: Part, weights: Weights, x: np.ndarray, lengths: np.ndarray) -> tuple[Any, Any]:
         equations, stack = import_module("seqkit.interop.reference.torch"), part.stack(weights)

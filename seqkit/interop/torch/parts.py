@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {"dropout": 0.0, "return_sequences": True},
     "gru": {"dropout": 0.0, "return_sequences": True},
     "rnn": {"dropout": 0.0, "return_sequences": True, "nonlinearity": None},
+    "activation": {"function": "relu"},
     "dropout": {"p": 0.5},
     "last_step": {},
 }
@@ -113,6 +114,7 @@ def _check_options(part: Part) -> None:
         "return_sequences": lambda value: isinstance(value, bool),
         "nonlinearity": lambda value: value is None or value in NONLINEARITIES,
         "activation": lambda value: value in ACTIVATIONS,
+        "function": lambda value: value in ACTIVATIONS,
     }
     for name, value in part.options.items():
         if not (value is None or isinstance(value, (str, int, float))) or not checks[name](value):

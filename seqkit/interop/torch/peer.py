@@ -24,15 +24,16 @@ class PyTorch:
         functional = self._torch.nn.functional
         return functional.embedding(self._torch.from_numpy(ids.astype(np.int64)), self._tensor(weight)).numpy()
 
-    def linear(self, arrays: Arrays, activation: str, x: np.ndarray) -> np.ndarray:
-        """torch.nn.functional.linear and a function."""
+    def linear(self, arrays: Arrays, x: np.ndarray) -> np.ndarray:
+        """torch.nn.functional.linear."""
         weight, bias = self._tensor(arrays["weight"]), arrays.get("bias")
-        z = self._torch.nn.functional.linear(
-            self._like(x, weight), weight, None if bias is None else self._tensor(bias)
-        )
-        if activation == "softmax":
-            return self._torch.softmax(z, dim=-1).numpy()
-        return (z if activation == "linear" else getattr(self._torch, activation)(z)).numpy()
+        linear = self._torch.nn.functional.linear
+        return linear(self._like(x, weight), weight, None if bias is None else self._tensor(bias)).numpy()
+
+    def activation(self, name: str, x: np.ndarray) -> np.ndarray:
+        """torch.relu and so on."""
+        options = {"dim": -1} if name == "softmax" else {}
+        return x if name == "linear" else getattr(self._torch, name)(self._torch.from_numpy(x), **options).numpy()
 
     def recurrent(self, part: Part, weights: Weights, x: np.ndarray, lengths: np.ndarray) -> tuple[Any, Any]:
         """torch.nn.LSTM, GRU or RNN on packed sequences."""
