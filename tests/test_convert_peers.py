@@ -49,7 +49,6 @@ def test_keras_to_rtneural(tmp_path: Path) -> None:
         "keras.layers.LSTM(6, return_sequences=True), keras.layers.Dense(1, 'tanh')]); m.save('m.keras')"
     )
     pytest.importorskip("keras")
-    pytest.importorskip("seqkit.interop.keras")
     subprocess.run([sys.executable, "-c", program], check=True, env=ENVIRONMENT, cwd=tmp_path, timeout=60)
     (read, first), (written, second) = proofs(tmp_path, "m.keras", "m.json")
     assert (read, written) == ("Keras", "RTNeural's")

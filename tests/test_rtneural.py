@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from seqkit.interop import formats, from_rtneural, to_rtneural
 from seqkit.interop.proof import prove
 from seqkit.interop.rtneural import read
 
-KINDS = ("lstm", "gru", "dense", "time-distributed-dense")
+KINDS = ("lstm", "gru", "dense", "time-distributed-dense", "activation")
+NAMES = ["", "relu", "tanh", "sigmoid", "softmax", "elu"]
 SIZES = {"lstm": 4, "gru": 3}
 
 
@@ -24,7 +26,9 @@ def layer(kind: str, features: int, units: int, rng: np.random.Generator, activa
     """A layer as RTNeural's script writes it of a Keras layer with random weights."""
     columns = SIZES.get(kind, 1) * units
     shapes: list[tuple[int, ...]] = [(features, columns), (columns,)]
-    if kind in SIZES:
+    if kind == "activation":
+        shapes = []
+    elif kind in SIZES:
         shapes = [(features, columns), (units, columns), (2, columns) if kind == "gru" else (columns,)]
     weights = [rng.normal(size=shape, scale=0.7).astype(np.float32).tolist() for shape in shapes]
     return {"type": kind, "activation": activation, "shape": [None, None, units], "weights": weights}
@@ -33,8 +37,8 @@ def layer(kind: str, features: int, units: int, rng: np.random.Generator, activa
 def document(*kinds: str, seed: int = 0, features: int = 2) -> dict[str, Any]:
     rng, layers, size = np.random.default_rng(seed), [], features
     for kind in kinds:
-        units = int(rng.integers(1, 6))
-        activation = "tanh" if kind in SIZES else str(rng.choice(["", "relu", "tanh", "sigmoid", "softmax"]))
+        units = size if kind == "activation" else int(rng.integers(1, 6))
+        activation = "tanh" if kind in SIZES else str(rng.choice(NAMES))
         layers.append(layer(kind, size, units, rng, activation))
         size = units
     return {"in_shape": [None, None, features], "layers": layers}
@@ -59,6 +63,19 @@ class TestReading:
         assert proof.error < 2e-6
         assert proof.oracle == "RTNeural's equations in float64"
         assert imported.model.dtype == "float32"
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_activations(self, put: Callable[[Any], Path], name: str) -> None:
+        whole = document("dense", seed=6)
+        units = whole["layers"][0]["shape"][-1]
+        whole["layers"][0]["activation"] = "tanh"
+        whole["layers"].append({"type": "activation", "activation": name, "shape": [None, None, units], "weights": []})
+        imported = read(put(whole))
+        assert prove(imported).error < 2e-6
+        others = {other: {**whole["layers"][1], "activation": other} for other in NAMES if other != name}
+        for other, layer in others.items():
+            wrong = read(put(whole | {"layers": [whole["layers"][0], layer]}))
+            assert not prove(replace(imported, run=wrong.run)).holds, other
 
     @pytest.mark.parametrize("kind", ["lstm", "gru"])
     def test_mutants(self, put: Callable[[Any], Path], kind: str) -> None:
@@ -92,6 +109,7 @@ class TestReading:
     def test_slopes(self, put: Callable[[Any], Path], shared: bool, tmp_path: Path) -> None:
         whole = document("dense", seed=6)
         units = whole["layers"][0]["shape"][-1]
+        whole["layers"][0]["activation"] = "tanh"
         slopes = [0.25] if shared else np.random.default_rng(0).normal(size=units).tolist()
         whole["layers"].append({"type": "prelu", "activation": "", "shape": [None, None, units], "weights": [[slopes]]})
         imported = read(put(whole))
@@ -262,6 +280,8 @@ class TestWriting:
             seqkit.Dropout(0.5),
             seqkit.GRU(1, return_sequences=True),
             seqkit.Dense(4, "softmax"),
+            seqkit.Activation("elu"),
+            seqkit.PReLU("random_uniform"),
             seqkit.Dense(2),
             dtype=dtype,
         )
@@ -270,7 +290,7 @@ class TestWriting:
         again = from_rtneural(path, dtype)
         x = np.random.default_rng(0).normal(size=(3, 11, 3))
         np.testing.assert_array_equal(again.predict(x), model.predict(x))
-        assert len(again.layers) == 4
+        assert len(again.layers) == 6
         assert prove(read(path, dtype)).holds
         to_rtneural(again, tmp_path / "again.json")
         assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
