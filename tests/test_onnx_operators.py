@@ -127,6 +127,14 @@ FORMS: dict[str, tuple[tuple[int, ...], str, dict[str, Any], list[np.ndarray | N
     "ReduceSum, input": ((13, 17), "ReduceSum", {}, [X, ints(0, 2)], 1),
     "Reshape": ((7, 13, 14), "Reshape", {}, [X, ints(0, -1)], 1),
     "Reshape, nothing": ((14, 19), "Reshape", {"allowzero": 1}, [floats(0, 3), ints(3, 0)], 1),
+    "ReverseSequence": ((10,), "ReverseSequence", {}, [X, ints(3, 1, 2, 0)], 1),
+    "ReverseSequence, batch first": (
+        (10,),
+        "ReverseSequence",
+        {"time_axis": 1, "batch_axis": 0},
+        [X, ints(4, 1, 3)],
+        1,
+    ),
     "Shape, a part": ((15, 19), "Shape", {"start": 1, "end": -1}, [X], 1),
     "Slice, attributes": ((7, 9), "Slice", {"starts": [1, -4], "ends": [9, -1], "axes": [0, 2]}, [X], 1),
     "Slice, no axes": ((7, 9), "Slice", {"starts": [1, 0], "ends": [3, -1]}, [X], 1),
@@ -145,6 +153,7 @@ FORMS: dict[str, tuple[tuple[int, ...], str, dict[str, Any], list[np.ndarray | N
     "TopK, attribute": ((7, 9), "TopK", {"k": 2, "axis": 1}, [X], 2),
     "TopK, input": ((10,), "TopK", {"axis": -1}, [X, ints(3)], 2),
     "TopK, smallest": ((11, 17), "TopK", {"largest": 0, "axis": 0}, [X, ints(2)], 2),
+    "TopK, of equal ones": ((11,), "TopK", {"axis": 1}, [X.round(), ints(3)], 2),
     "Unsqueeze, attribute": ((7, 11), "Unsqueeze", {"axes": [0, 2]}, [X], 1),
     "Unsqueeze, input": ((13, 21), "Unsqueeze", {}, [X, ints(-1, 0)], 1),
 }
