@@ -364,6 +364,13 @@ def test_weights_that_grow_are_not_made_when_a_model_is_loaded(modest):
     GraphModel(graph_of(many, Node("ReduceSum", ["c"], ["s"], {"keepdims": 0}), Node("Add", ["x", "s"], ["y"]), w0=w))
 
 
+def test_constants_that_grow_by_broadcasting_are_not_made_when_a_model_is_loaded(modest):
+    vectors = {f"v{k}": np.ones((1,) * k + (300,) + (1,) * (2 - k), np.float32) for k in range(3)}
+    nodes = [Node("Add", ["v0", "v1"], ["plane"]), Node("Where", ["c", "plane", "v2"], ["space"])]
+    nodes += [Node("ReduceSum", ["space"], ["s"], {"keepdims": 0}), Node("Add", ["x", "s"], ["y"])]
+    GraphModel(graph_of(*nodes, c=np.ones((1, 1, 1), bool), **vectors))
+
+
 MAKERS = {
     "ConstantOfShape": Node("ConstantOfShape", ["sizes"], ["big"]),
     "Expand": Node("Expand", ["one", "sizes"], ["big"]),

@@ -79,6 +79,7 @@ def ints(*values: int) -> np.ndarray:
 X = floats(3, 4, 5)
 FORMS: dict[str, tuple[tuple[int, ...], str, dict[str, Any], list[np.ndarray | None], int]] = {
     # opsets, operator, attributes, inputs, outputs
+    "AveragePool": ((7, 11), "AveragePool", {"kernel_shape": [3], "pads": [1, 1]}, [floats(2, 3, 8)], 1),
     "BatchNormalization": ((7, 9, 13, 14, 17), "BatchNormalization", {"epsilon": 1e-3}, [X, *abs(floats(4, 4))], 1),
     "Clip, attributes": ((7, 10), "Clip", {"min": -0.5, "max": 0.25}, [X], 1),
     "Clip, one attribute": ((7, 10), "Clip", {"max": 0.25}, [X], 1),
@@ -104,6 +105,7 @@ FORMS: dict[str, tuple[tuple[int, ...], str, dict[str, Any], list[np.ndarray | N
         [floats(4, 3), floats(5, 4), floats(1)],
         1,
     ),
+    "Gemm, alpha": ((7, 13), "Gemm", {"alpha": 0.5}, [floats(3, 4), floats(4, 5), floats(5)], 1),
     "Gemm, beta": ((7, 13), "Gemm", {"transB": 1, "beta": -2.0}, [floats(3, 4), floats(5, 4), floats(3, 1)], 1),
     "Gemm, no C": ((11, 13), "Gemm", {"transB": 1}, [floats(3, 4), floats(5, 4)], 1),
     "LogSoftmax, flat": ((7, 11), "LogSoftmax", {"axis": 1}, [X], 1),
@@ -112,6 +114,8 @@ FORMS: dict[str, tuple[tuple[int, ...], str, dict[str, Any], list[np.ndarray | N
     "MatMul, a vector left": ((13,), "MatMul", {}, [floats(4), floats(2, 4, 6)], 1),
     "MatMul, a vector right": ((13,), "MatMul", {}, [floats(2, 3, 4), floats(4)], 1),
     "MatMul, two vectors": ((13,), "MatMul", {}, [floats(4), floats(4)], 1),
+    "Mod": ((10, 13), "Mod", {"fmod": 1}, [X, np.float32(-0.4)], 1),
+    "Mod, integers": ((10, 13), "Mod", {}, [ints(7, -7, 7, -7), ints(2, 2, -2, -2)], 1),
     "Pad, attributes": ((7, 10), "Pad", {"pads": [0, 1, 2, 0, 0, 1], "value": 0.5}, [X], 1),
     "Pad, cut": ((7, 10), "Pad", {"pads": [0, -1, 2, 0, 0, -2]}, [X], 1),
     "Pad, edge": ((7, 10), "Pad", {"pads": [0, 1, 2, 0, 0, 1], "mode": "edge"}, [X], 1),
