@@ -108,7 +108,7 @@ def state_names(layer: Any) -> dict[str, int]:
     if isinstance(layer, seqkit.Bidirectional):
         both = {"forward_": layer.forward_layer, "backward_": layer.backward_layer}
         return {start + name: size for start, one in both.items() for name, size in state_names(one).items()}
-    return dict(zip(layer.cell.states, layer.state_sizes, strict=True))
+    return dict(zip(layer.cell.states, layer.state_sizes, strict=True)) if isinstance(layer, seqkit.Recurrent) else {}
 
 
 def random_model(seed: int, loops: bool = True) -> seqkit.Sequential:

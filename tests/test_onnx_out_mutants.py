@@ -22,7 +22,7 @@ from seqkit.interop.onnx.export import layers, operators, scan
 from seqkit.interop.onnx.export.builder import Builder
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.step import OPERATORS, Step
-from seqkit.interop.onnx.export.times import Times
+from seqkit.interop.onnx.export.times import MaskedTimes, Times
 from seqkit.interop.onnx.export.ways import Outcome, Way
 from seqkit.recurrent import Recurrent
 
@@ -49,6 +49,12 @@ def chosen(x: Any, U: Any, s: Any, p: Any) -> Any:
 
 def groups(x: Any, U: Any, s: Any, p: Any) -> Any:
     return {"h": tanh(mean(x.f + U.f @ s.h, 3) + x.f)}
+
+
+def masked(layer: Any) -> seqkit.Sequential:
+    """A quarter of the steps is masked."""
+    layers = [seqkit.Dense(2, "relu"), seqkit.Masked([layer])]
+    return seqkit.Sequential(layers).build(3)
 
 
 SUBJECTS: dict[str, Callable[[], Any]] = {
@@ -78,6 +84,8 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
     "few biases": lambda: recurrent(RandomCell, seed=4),
     "ids": lambda: seqkit.Sequential([seqkit.Embedding(9, 4), seqkit.GRU(5)], seed=0),
     "last step": lambda: seqkit.Sequential([seqkit.GRU(5, **ALL), seqkit.LastStep()]).build(3),
+    "masked": lambda: masked(seqkit.GRU(5, **ALL)),
+    "masked both": lambda: masked(seqkit.Bidirectional(seqkit.GRU(5, **ALL))),
     "dense": lambda: seqkit.Sequential([seqkit.GRU(5, **ALL), seqkit.Dense(4, activation="softmax")]).build(3),
 }
 
@@ -278,8 +286,19 @@ MUTANTS: dict[str, Mutant] = {
         lambda p: p.setattr(Times, "last", last_of_array),
     ),
     "dense past the end": ("dense", lambda p: p.setattr(Times, "zeroed", lambda _, x: x)),
+    "masked steps are read": ("masked", lambda p: p.setattr(MaskedTimes, "read", Times.read)),
+    "masked steps give 0": ("masked", lambda p: p.setattr(scan, "MaskedTimes", str)),
+    "masked steps of both directions are read": ("masked both", lambda p: p.setattr(MaskedTimes, "read", Times.read)),
+    "masked layers of both directions are operators": (
+        "masked both",
+        lambda p: p.setattr(layers, "MaskedTimes", Unmasked),
+    ),
     "softmax over time": ("dense", lambda p: attribute(p, "axis", lambda v: 0 if v == -1 else v)),
 }
+
+
+class Unmasked:
+    """Nothing is one of these."""
 
 
 def halves(patch: Patch) -> None:

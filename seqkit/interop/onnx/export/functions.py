@@ -17,10 +17,9 @@ OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
     "sigmoid": ("Sigmoid", {}),
     "softmax": ("Softmax", {"axis": -1}),
-    "softsign": ("Softsign", {}),
     "tanh": ("Tanh", {}),
 }
-"""Functions that are an operator in every dtype, with its attributes."""
+"""Functions that are an operator, in ONNX Runtime of every dtype, with its attributes."""
 
 
 def activation(builder: Builder, choice: str | Mapping[str, Any] | None, x: str, owner: str) -> str:
@@ -128,6 +127,7 @@ WRITTEN: dict[str, Write] = {
     "silu": lambda b, x: b.op("Mul", x, b.op("Sigmoid", x)),
     "soft_shrink": lambda b, x: b.op("Sub", x, limited(b, x, -0.5, 0.5)),
     "softplus": softplus,
+    "softsign": lambda b, x: b.op("Div", x, b.op("Add", b.op("Abs", x), b.number(1.0))),  # there is none of float64
     "sparse_plus": sparse_plus,
     "sparse_sigmoid": sparse_sigmoid,
     "squareplus": squareplus,

@@ -16,15 +16,17 @@ from seqkit.interop.onnx.export.graph import Flow, ModelGraph
 from seqkit.interop.onnx.export.native import operator_of
 from seqkit.interop.onnx.export.operators import run_operator
 from seqkit.interop.onnx.export.scan import run_scan
-from seqkit.interop.onnx.export.times import Times
+from seqkit.interop.onnx.export.times import MaskedTimes, Times
 from seqkit.interop.onnx.export.ways import Outcome, Way
 from seqkit.layer import Layer
+from seqkit.layers.activation import Activation
 from seqkit.layers.bidirectional import Bidirectional
 from seqkit.layers.dense import Dense
 from seqkit.layers.dropout import Dropout
 from seqkit.layers.embedding import Embedding
 from seqkit.layers.last_step import LastStep
 from seqkit.layers.prelu import PReLU
+from seqkit.layers.repeat_vector import RepeatVector
 from seqkit.recurrent import Recurrent
 
 HARMLESS = ("name", "config", "from_config", "_abc_impl")
@@ -80,7 +82,7 @@ def _own(cls: type, base: type) -> list[str]:
     return sorted(names - special - set(HARMLESS))
 
 
-def _sequences(layer: Layer, flow: Flow) -> tuple[str, Times]:
+def sequences(layer: Layer, flow: Flow) -> tuple[str, Times]:
     """The sequences (T, B, F) that a layer reads."""
     if flow.times is None:
         raise ConvertError(f"{layer.name}: reads sequences, but the layer before it gives one vector for each of them.")
@@ -111,8 +113,13 @@ def _prelu(layer: PReLU, graph: ModelGraph, flow: Flow, number: str) -> Flow:
 
 
 @write.register
+def _activation(layer: Activation, graph: ModelGraph, flow: Flow, number: str) -> Flow:
+    return Flow((activation(graph, layer.activation, flow.name, layer.name),), flow.features, flow.times)
+
+
+@write.register
 def _embedding(layer: Embedding, graph: ModelGraph, flow: Flow, number: str) -> Flow:
-    ids, times = _sequences(layer, flow)
+    ids, times = sequences(layer, flow)
     if times.ragged:  # what is past the end may be anything
         ids = graph.op("Where", times.inside_steps, ids, graph.array(np.array(0)))
     table = graph.parameter(layer.params["weight"], f"{_scope(layer, number)}.weight")
@@ -121,14 +128,22 @@ def _embedding(layer: Embedding, graph: ModelGraph, flow: Flow, number: str) -> 
 
 @write.register
 def _last_step(layer: LastStep, graph: ModelGraph, flow: Flow, number: str) -> Flow:
-    x, times = _sequences(layer, flow)
+    x, times = sequences(layer, flow)
     return Flow((times.last(x, flow.features),), flow.features, None)
+
+
+@write.register
+def _repeat_vector(layer: RepeatVector, graph: ModelGraph, flow: Flow, number: str) -> Flow:
+    if flow.times is not None:
+        raise ConvertError(f"{layer.name}: reads vectors, but the layer before it gives sequences.")
+    y = graph.op("Expand", graph.unsqueeze(flow.name, 0), graph.ints(layer.n, 1, 1))
+    return Flow((y,), flow.features, Times(graph))
 
 
 @write.register
 def _recurrent(layer: Recurrent, graph: ModelGraph, flow: Flow, number: str) -> Flow:
     way = Way(layer, _scope(layer, number), f"{number}_" if number else "", layer.go_backwards)
-    x, times = _sequences(layer, flow)
+    x, times = sequences(layer, flow)
     outcome = _run(graph, x, times, way)
     way.final(graph, outcome.states)
     y = _output(graph, times, outcome, layer)
@@ -139,20 +154,22 @@ def _recurrent(layer: Recurrent, graph: ModelGraph, flow: Flow, number: str) -> 
 
 @write.register
 def _bidirectional(layer: Bidirectional, graph: ModelGraph, flow: Flow, number: str) -> Flow:
-    x, times = _sequences(layer, flow)
+    x, times = sequences(layer, flow)
     scope, before = _scope(layer, number), f"{number}_" if number else ""
     layers = {"forward": layer.forward_layer, "backward": layer.backward_layer}
     ways = [Way(one, f"{scope}.{name}", f"{before}{name}_", name == "backward") for name, one in layers.items()]
     for way, outcome in zip(ways, outcomes := _run_both(graph, x, times, ways), strict=True):
         way.final(graph, outcome.states)
     both = tuple(_output(graph, times, outcome, way.layer) for way, outcome in zip(ways, outcomes, strict=True))
+    if isinstance(times, MaskedTimes) and layer.returns_sequences:
+        both = tuple(graph.op("Where", times.mask, y, graph.number(0.0)) for y in both)
     names = both if layer.merge_mode is None else (_merged(graph, layer.merge_mode, both),)
     return Flow(names, layer.output_size, times if layer.returns_sequences else None, zero=True)
 
 
 def _run(graph: ModelGraph, x: str, times: Times, way: Way) -> Outcome:
     operator, steps = operator_of(way.layer), way.layer.return_sequences
-    if operator is None:
+    if operator is None or isinstance(times, MaskedTimes):
         return run_scan(graph, x, times, way, steps)
     return run_operator(graph, x, times, [way], [operator], steps)[0]
 
@@ -162,7 +179,7 @@ def _run_both(graph: ModelGraph, x: str, times: Times, ways: list[Way]) -> list[
     operators = [operator for way in ways if (operator := operator_of(way.layer))]
     kinds = {(one.kind, *one.attributes.items()) for one in operators}
     options = {(way.layer.units, way.layer.use_bias, way.layer.initial_state) for way in ways}
-    if len(operators) == 2 and len(kinds) == len(options) == 1:
+    if len(operators) == 2 and len(kinds) == len(options) == 1 and not isinstance(times, MaskedTimes):
         return run_operator(graph, x, times, ways, operators, ways[0].layer.return_sequences)
     return [_run(graph, x, times, way) for way in ways]
 
@@ -172,8 +189,8 @@ def _output(graph: ModelGraph, times: Times, outcome: Outcome, layer: Recurrent)
     if layer.return_sequences:
         return outcome.steps
     starts_elsewhere = graph.states or layer.initial_state != "zeros"
-    if times.ragged and starts_elsewhere:
-        return graph.op("Where", times.any_step, outcome.states[0], graph.number(0.0))
+    if times.any_read and starts_elsewhere:
+        return graph.op("Where", times.any_read, outcome.states[0], graph.number(0.0))
     return outcome.states[0]
 
 

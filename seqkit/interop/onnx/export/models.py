@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,15 @@ import numpy as np
 from seqkit import checkpoint
 from seqkit.errors import ConvertError
 from seqkit.interop.onnx.export.graph import ModelGraph
-from seqkit.interop.onnx.export.layers import write_layer
+from seqkit.interop.onnx.export.layers import write, write_layer
+from seqkit.interop.onnx.export.masked import write_masked
 from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.onnx.messages import Model, encode
 from seqkit.layer import Layer
 from seqkit.layers.bidirectional import Bidirectional
 from seqkit.layers.embedding import Embedding
 from seqkit.layers.last_step import LastStep
+from seqkit.layers.masked import Masked
 from seqkit.recurrent import Recurrent
 from seqkit.stack import Stack
 
@@ -29,7 +32,8 @@ OPSET = 17
 IR_VERSIONS = {14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11}
 """The format of the file that came with a version of the operators, oldest readers first."""
 
-READ_TIME = (Recurrent, Bidirectional, Embedding, LastStep)
+write.register(write_masked)
+READ_TIME = (Recurrent, Bidirectional, Embedding, LastStep, Masked)
 
 
 def to_onnx(
@@ -137,4 +141,5 @@ def _layers(model: Layer | Stack) -> Sequence[Layer]:
 def _reads_sequences(layers: Sequence[Layer]) -> bool:
     """Whether the input has an axis of time: where a layer reads it or the first one was told so."""
     shape = layers[0].input_shape
-    return any(isinstance(layer, READ_TIME) for layer in layers) or (shape is not None and len(shape) == 2)
+    before = takewhile(lambda layer: not layer.makes_sequences, layers)
+    return any(isinstance(layer, READ_TIME) for layer in before) or (shape is not None and len(shape) == 2)

@@ -2,8 +2,9 @@
 
 What all steps have in common is computed before the loop: the input's part of all gates, for all steps at once.
 
-A step past the end of its sequence keeps the states and gives 0, so a loop from the last step of the array to the
-first begins, for every sequence, at its own end.
+A step that is not read keeps the states.  Past the end of its sequence it gives 0, so that a loop from the last step
+of the array to the first begins, for every sequence, at its own end; inside, where it is masked, it gives the output
+before it.
 
 Legend: T time, B batch, F features, S numbers of a state, N numbers of a gate.
 """
@@ -15,7 +16,7 @@ import numpy as np
 from seqkit.interop.onnx.export.builder import Builder
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.step import Step
-from seqkit.interop.onnx.export.times import Times
+from seqkit.interop.onnx.export.times import MaskedTimes, Times
 from seqkit.interop.onnx.export.ways import Outcome, Way
 from seqkit.interop.onnx.messages import Graph, Node, Value
 
@@ -27,7 +28,8 @@ def run_scan(graph: ModelGraph, x: str, times: Times, way: Way, steps: bool) -> 
     read = _read(graph, x, way)
     if times.read:
         read["inside"] = times.read
-    body = _body(graph, way, list(read), steps)
+    masked = isinstance(times, MaskedTimes)
+    body = _body(graph, way, list(read), steps, masked)
     names = graph.ops(
         "Scan",
         *states,
@@ -38,7 +40,8 @@ def run_scan(graph: ModelGraph, x: str, times: Times, way: Way, steps: bool) -> 
         scan_input_directions=[int(way.reverse)] * len(read),
         **({"scan_output_directions": [int(way.reverse)]} if steps else {}),
     )
-    return Outcome(names[len(states)] if steps else "", names[: len(states)])
+    y = names[len(states)] if steps else ""
+    return Outcome(times.zeroed(y) if steps and masked else y, names[: len(states)])
 
 
 def _read(graph: ModelGraph, x: str, way: Way) -> dict[str, str]:
@@ -57,7 +60,7 @@ def _read(graph: ModelGraph, x: str, way: Way) -> dict[str, str]:
     return read
 
 
-def _body(graph: ModelGraph, way: Way, read: list[str], steps: bool) -> Graph:
+def _body(graph: ModelGraph, way: Way, read: list[str], steps: bool, masked: bool) -> Graph:
     """One step: old states and what is read to new states and, with `steps`, the output."""
     layer, builder = way.layer, graph.body()
     names, sizes = layer.cell.states, layer.state_sizes
@@ -67,7 +70,8 @@ def _body(graph: ModelGraph, way: Way, read: list[str], steps: bool) -> Graph:
     new = step.new_states()
     output = new[names[0]]
     if "inside" in now:
-        output = builder.op("Where", now["inside"], output, builder.number(0.0))
+        other = old[names[0]] if masked else builder.number(0.0)
+        output = builder.op("Where", now["inside"], output, other)
         new = {name: builder.op("Where", now["inside"], new[name], old[name]) for name in names}
     inputs = [Value(old[name], graph.dtype, ("batch", size)) for name, size in zip(names, sizes, strict=True)]
     inputs += [Value(now[name], np.dtype(bool) if name == "inside" else graph.dtype, ("batch", None)) for name in read]

@@ -14,7 +14,6 @@ from seqkit.interop.onnx.schema import number_of
 
 ENDLESS = np.iinfo(np.int64).max
 """The length of a sequence that is as long as its array."""
-TRUTH = number_of(np.dtype(bool), "bool")
 
 
 class Times:
@@ -80,6 +79,11 @@ class Times:
         """Which sequences have a step, (B, 1)."""
         return self.builder.unsqueeze(self.builder.op("Greater", self.lengths, self.builder.ints(0)), 1)
 
+    @property
+    def any_read(self) -> str:
+        """Which sequences have a step that a recurrent layer reads, (B, 1); "" where all have."""
+        return self.any_step if self.ragged else ""
+
     def zeroed(self, sequences: str) -> str:
         """Sequences (T, B, F) that are 0 past their end."""
         b = self.builder
@@ -100,3 +104,31 @@ class Times:
         if self.ragged:
             return self.builder.op("ReverseSequence", sequences, self.lengths, time_axis=0, batch_axis=1)
         return self.builder.slice(sequences, 0, -1, -ENDLESS, -1)
+
+
+class MaskedTimes(Times):
+    """Times of sequences of which recurrent layers skip some steps, wherever they are.
+
+    Parameters
+    ----------
+    times : Times
+        Of the same sequences, for all other layers.
+    mask : str
+        Name of the steps that are read, (T, B, 1).
+    """
+
+    def __init__(self, times: Times, mask: str) -> None:
+        super().__init__(times.builder, times.shape, times.given)
+        self.times, self.mask = times, mask
+
+    @property
+    def read(self) -> str:
+        """The mask."""
+        return self.mask
+
+    @cached_property
+    def any_read(self) -> str:
+        """Which sequences have a step that is read, (B, 1)."""
+        b = self.builder
+        found = b.op("Cast", self.mask, to=number_of(b.dtype, "mask"))
+        return b.op("Greater", b.op("ReduceSum", found, b.ints(0), keepdims=0), b.number(0.0))
