@@ -62,7 +62,7 @@ def write_layer(layer: Layer, graph: ModelGraph, flow: Flow, number: str = "") -
         If it cannot be represented exactly; the message says why.
     """
     kind = next(cls for cls in type(layer).__mro__ if cls in write.registry)
-    changed = [name for name in _own(type(layer), kind) if kind is not object]
+    changed = [] if kind is object else _own(type(layer), kind)
     if changed:
         raise ConvertError(
             f"{layer.name}: {type(layer).__name__} has a {', '.join(changed)} of its own, so it may compute something "
