@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checks.sized import RAW, SIZED
+from checks.zoo import ZOO
 from conftest import Tally
-from onnx_out import LENGTHS, drawn, drawn_input, expected, far, random_model
+from onnx_out import LENGTHS, drawn, drawn_input, expected, far, layer_of_equations, random_model
 
 import seqkit
 from seqkit.cells.lstm import LSTMCell
@@ -185,14 +187,27 @@ def test_a_graph_is_written_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_what_is_written_is_read_again(seed: int) -> None:
-    """Random models of operators, and through bytes: ONNX Runtime is not needed to see that they are the same."""
+    """Random models, through bytes: ONNX Runtime is not needed to see that they are the same."""
     rng = np.random.default_rng(seed)
-    model = drawn(random_model(seed, loops=False), rng, 0.2)
+    model = drawn(random_model(seed), rng, 0.2)
     graph = GraphModel(decode(encode(export(model))))
     x = drawn_input(model, rng)
     assert far(graph.run({"x": x, "lengths": LENGTHS}), expected(model, x, LENGTHS)) <= 1e-6
     whole = x % model.layers[0].input_dim if model.accepts_ids else np.nan_to_num(x)
     assert far({"y": graph.predict(whole)}, expected(model, whole, None)) <= 1e-6
+
+
+@pytest.mark.parametrize("name", [*ZOO, *SIZED, *RAW])
+def test_equations_are_read_again(name: str) -> None:
+    """Loops, with states, beside the engine."""
+    layer, rng = layer_of_equations(name, "float64", go_backwards=len(name) % 2 == 0), np.random.default_rng(1)
+    state = tuple(rng.normal(0, 0.5, (len(LENGTHS), size)) for size in layer.state_sizes)
+    x = drawn_input(layer, rng)
+    y, cache = layer.forward(x, LENGTHS, state, training=False)
+    wanted = {"y": y} | {f"final_{key}": array for key, array in zip(layer.cell.states, cache.state, strict=True)}
+    feeds = {f"initial_{key}": array for key, array in zip(layer.cell.states, state, strict=True)}
+    found = GraphModel(decode(encode(export(layer, states=True)))).run({"x": x, "lengths": LENGTHS, **feeds})
+    assert far(found, wanted) <= 1e-11
 
 
 def test_not_built() -> None:

@@ -54,26 +54,26 @@ def groups(x: Any, U: Any, s: Any, p: Any) -> Any:
 def masked(layer: Any) -> seqkit.Sequential:
     """A quarter of the steps is masked."""
     layers = [seqkit.Dense(2, "relu"), seqkit.Masked([layer])]
-    return seqkit.Sequential(layers).build(3)
+    return seqkit.Sequential(layers).build(3, seed=0)
 
 
 SUBJECTS: dict[str, Callable[[], Any]] = {
-    "lstm": lambda: seqkit.LSTM(6, **ALL).build(3),
-    "last": lambda: seqkit.LSTM(6, initial_state="learned").build(3),
-    "learned": lambda: seqkit.LSTM(6, initial_state="learned", **ALL).build(3),
-    "hard": lambda: seqkit.LSTM(6, **ALL, **HARD).build(3),
-    "coupled": lambda: seqkit.LSTM(6, forget_gate="coupled", **ALL).build(3),
-    "clipped": lambda: seqkit.GRU(6, activation=CLIPPED, recurrent_activation=SIGMOID, **ALL).build(3),
-    "output function": lambda: seqkit.LSTM(6, output_activation="softsign", **ALL).build(3),
-    "peephole": lambda: seqkit.PeepholeLSTM(6, **ALL).build(3),
-    "gru": lambda: seqkit.GRU(6, **ALL).build(3),
-    "backwards": lambda: seqkit.GRU(6, go_backwards=True, **ALL).build(3),
-    "both": lambda: seqkit.Bidirectional(seqkit.LSTM(6, **ALL)).build(3),
-    "both loops": lambda: seqkit.Bidirectional(seqkit.GRU(6, zoneout=0.2, **ALL)).build(3),
-    "mean of both": lambda: seqkit.Bidirectional(seqkit.LSTM(6), "ave").build(3),
+    "lstm": lambda: seqkit.LSTM(6, **ALL).build(3, seed=0),
+    "last": lambda: seqkit.LSTM(6, initial_state="learned").build(3, seed=0),
+    "learned": lambda: seqkit.LSTM(6, initial_state="learned", **ALL).build(3, seed=0),
+    "hard": lambda: seqkit.LSTM(6, **ALL, **HARD).build(3, seed=0),
+    "coupled": lambda: seqkit.LSTM(6, forget_gate="coupled", **ALL).build(3, seed=0),
+    "clipped": lambda: seqkit.GRU(6, activation=CLIPPED, recurrent_activation=SIGMOID, **ALL).build(3, seed=0),
+    "output function": lambda: seqkit.LSTM(6, output_activation="softsign", **ALL).build(3, seed=0),
+    "peephole": lambda: seqkit.PeepholeLSTM(6, **ALL).build(3, seed=0),
+    "gru": lambda: seqkit.GRU(6, **ALL).build(3, seed=0),
+    "backwards": lambda: seqkit.GRU(6, go_backwards=True, **ALL).build(3, seed=0),
+    "both": lambda: seqkit.Bidirectional(seqkit.LSTM(6, **ALL)).build(3, seed=0),
+    "both loops": lambda: seqkit.Bidirectional(seqkit.GRU(6, zoneout=0.2, **ALL)).build(3, seed=0),
+    "mean of both": lambda: seqkit.Bidirectional(seqkit.LSTM(6), "ave").build(3, seed=0),
     "loop": lambda: recurrent(ZOO["ThreeStates"]),
     "loop backwards": lambda: recurrent(ZOO["ThreeStates"], go_backwards=True),
-    "zoneout": lambda: seqkit.LSTM(6, zoneout=0.2, **ALL).build(3),
+    "zoneout": lambda: seqkit.LSTM(6, zoneout=0.2, **ALL).build(3, seed=0),
     "raw": lambda: recurrent(Mixed),
     "sizes": lambda: recurrent(Shared),
     "heads": lambda: recurrent(RandomCell, seed=2, groups=3),
@@ -83,10 +83,10 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
     "norm": lambda: recurrent(ZOO["LayerNorm"]),
     "few biases": lambda: recurrent(RandomCell, seed=4),
     "ids": lambda: seqkit.Sequential([seqkit.Embedding(9, 4), seqkit.GRU(5)], seed=0),
-    "last step": lambda: seqkit.Sequential([seqkit.GRU(5, **ALL), seqkit.LastStep()]).build(3),
+    "last step": lambda: seqkit.Sequential([seqkit.GRU(5, **ALL), seqkit.LastStep()]).build(3, seed=0),
     "masked": lambda: masked(seqkit.GRU(5, **ALL)),
     "masked both": lambda: masked(seqkit.Bidirectional(seqkit.GRU(5, **ALL))),
-    "dense": lambda: seqkit.Sequential([seqkit.GRU(5, **ALL), seqkit.Dense(4, activation="softmax")]).build(3),
+    "dense": lambda: seqkit.Sequential([seqkit.GRU(5, **ALL), seqkit.Dense(4, activation="softmax")]).build(3, seed=0),
 }
 
 

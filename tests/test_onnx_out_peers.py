@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from checks.random_cells import RandomCell
-from checks.sized import RAW, SIZED, Decay
+from checks.sized import RAW, SIZED
 from checks.zoo import ZOO
 from onnx_out import (
     BUILT_IN,
@@ -23,6 +23,7 @@ from onnx_out import (
     error,
     far,
     in_onnx_runtime,
+    layer_of_equations,
     random_model,
     state_names,
     with_states,
@@ -36,7 +37,6 @@ from seqkit.interop import from_torch
 from seqkit.interop.onnx.export.models import IR_VERSIONS, export
 from seqkit.interop.onnx.export.native import FUNCTIONS
 from seqkit.interop.onnx.messages import Graph, Node
-from seqkit.testing.data import fill
 
 for module in ("onnx", "onnxruntime"):
     pytest.importorskip(module, reason=f"{module} is not installed")
@@ -70,7 +70,7 @@ def nodes_of(graph: Graph) -> Iterator[Node]:
 @pytest.mark.parametrize(("name", "own"), BUILT_IN)
 def test_recurrent_layer(name: str, own: dict[str, Any], options: dict[str, Any], dtype: str) -> None:
     rng = np.random.default_rng([*name.encode(), len(options)])
-    layer = drawn(seqkit.create(name, 7, **own, **options).build(3, dtype=dtype), rng)
+    layer = drawn(seqkit.create(name, 7, **own, **options).build(3, seed=0, dtype=dtype), rng)
     assert error(layer, rng) <= TOLERANCE[dtype]
     native = {"simple_rnn": "RNN", "gru": "GRU"}.get(name, "LSTM")
     assert (native in operators(layer)) == (dtype == "float32" and "zoneout" not in options)
@@ -84,7 +84,7 @@ def test_activations(name: str, own: dict[str, Any], activation: str) -> None:
     dtype, spread = ("float64", 0.02) if activation == "exp" else ("float32", 0.1)  # exp grows, and errors with it
     for recurrent in ("sigmoid", "hard_sigmoid", "elu"):
         pair = {"activation": activation, "recurrent_activation": recurrent}
-        layer = seqkit.create(name, 5, return_sequences=True, **own, **pair).build(3, dtype=dtype)
+        layer = seqkit.create(name, 5, return_sequences=True, **own, **pair).build(3, seed=0, dtype=dtype)
         for key, array in layer.params.items():
             layer.params[key] = spread * array + rng.normal(0, spread, array.shape)
         assert error(layer, rng) <= TOLERANCE[dtype]
@@ -113,7 +113,7 @@ OF_CELLS: dict[str, tuple[str, dict[str, Any], bool]] = {
 def test_options_of_cells(case: str) -> None:
     rng = np.random.default_rng(len(case))
     name, options, native = OF_CELLS[case]
-    layer = drawn(seqkit.create(name, 5, return_sequences=True, **options).build(3), rng)
+    layer = drawn(seqkit.create(name, 5, return_sequences=True, **options).build(3, seed=0), rng)
     assert error(layer, rng) <= TOLERANCE["float32"]
     assert ("Scan" in operators(layer)) == (not native)
 
@@ -131,7 +131,7 @@ def test_bidirectional(merge_mode: str | None, sequences: bool, second: str) -> 
         "learned": lambda: seqkit.GRU(6, initial_state="learned", **options),
         "gru": lambda: seqkit.GRU(6, reset_after=False, **options),
     }[second]()
-    layer = seqkit.Bidirectional(seqkit.GRU(6, activation="elu", **options), merge_mode, backward).build(3)
+    layer = seqkit.Bidirectional(seqkit.GRU(6, activation="elu", **options), merge_mode, backward).build(3, seed=0)
     assert error(drawn(layer, rng), rng) <= TOLERANCE["float32"]
     nodes = operators(layer)
     assert (nodes.count("GRU"), nodes.count("LSTM"), nodes.count("Scan")) == {
@@ -143,7 +143,7 @@ def test_bidirectional(merge_mode: str | None, sequences: bool, second: str) -> 
 def test_bidirectional_of_two_kinds_of_functions_is_one_node() -> None:
     rng = np.random.default_rng(0)
     ways = [seqkit.LSTM(6, activation=name, return_sequences=True) for name in ("elu", "hard_sigmoid")]
-    layer = drawn(seqkit.Bidirectional(ways[0], backward_layer=ways[1]).build(3), rng)
+    layer = drawn(seqkit.Bidirectional(ways[0], backward_layer=ways[1]).build(3, seed=0), rng)
     assert error(layer, rng) <= TOLERANCE["float32"]
     assert operators(layer).count("LSTM") == 1
 
@@ -155,12 +155,8 @@ STEEP = ("NothingInTheLanes", "NothingPastTheEnd")  # quotients by small numbers
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equations(name: str, dtype: str) -> None:
     """Cells with stages, reductions, heads, sizes, raw inputs, delays, kinks."""
-    cell = {**ZOO, **SIZED, **RAW}[name]
-    raw = sum({"features": 3, "units": 9}.get(str(size), size) for size in cell.inputs.values())  # type: ignore[misc]
     rng = np.random.default_rng([*name.encode()])
-    layer = seqkit.Recurrent(cell, 9, return_sequences=True, go_backwards=dtype == "float64")
-    layer.build(raw + (0 if cell is Decay else 3), seed=1, dtype=dtype)
-    fill(layer)
+    layer = layer_of_equations(name, dtype, go_backwards=dtype == "float64")
     assert error(layer, rng) <= TOLERANCE[dtype] * (10 if name in STEEP else 1)
 
 
@@ -203,7 +199,7 @@ def test_streams() -> None:
     """A sequence in pieces, each from the final states of the one before, as a stateful layer does it."""
     rng = np.random.default_rng(2)
     layers = [seqkit.LSTM(5, return_sequences=True, stateful=True), seqkit.GRU(4, zoneout=0.1, stateful=True)]
-    model = drawn(seqkit.Sequential(layers, seed=0).build(3), rng)
+    model = drawn(seqkit.Sequential(layers, seed=0).build(3, seed=0), rng)
     x = rng.normal(size=(2, 6, 3)).astype(np.float32)
     sizes = {"0_h": 5, "0_c": 5, "1_h": 4}
     state = {f"initial_{name}": np.zeros((2, size), np.float32) for name, size in sizes.items()}
@@ -216,7 +212,7 @@ def test_streams() -> None:
 def test_states_of_sequences_without_steps() -> None:
     """They are those that were given, and the output is 0."""
     rng = np.random.default_rng(3)
-    layer = drawn(seqkit.LSTM(4).build(3), rng)
+    layer = drawn(seqkit.LSTM(4).build(3, seed=0), rng)
     found, wanted = with_states(layer, drawn_input(layer, rng), rng)
     empty = list(LENGTHS).index(0)
     assert not found["y"][empty].any()
@@ -277,7 +273,7 @@ def test_masked(name: str, states: bool) -> None:
 
 
 def test_masked_layers_start_from_zeros() -> None:
-    layer = seqkit.Masked([seqkit.GRU(4, initial_state="learned")]).build(2)
+    layer = seqkit.Masked([seqkit.GRU(4, initial_state="learned")]).build(2, seed=0)
     with pytest.raises(ConvertError, match="gru starts from a learned state"):
         export(layer)
 
@@ -285,10 +281,10 @@ def test_masked_layers_start_from_zeros() -> None:
 def test_sequences_made_of_vectors() -> None:
     rng = np.random.default_rng(4)
     decoder = [seqkit.RepeatVector(3), seqkit.LSTM(5, **SEQUENCES), seqkit.Activation("softmax")]
-    model = drawn(seqkit.Sequential([seqkit.GRU(4), *decoder, seqkit.GRU(2, zoneout=0.2)]).build(3), rng)
+    model = drawn(seqkit.Sequential([seqkit.GRU(4), *decoder, seqkit.GRU(2, zoneout=0.2)]).build(3, seed=0), rng)
     assert error(model, rng) <= TOLERANCE["float32"]
     decoder = [seqkit.RepeatVector(3), seqkit.LSTM(5, go_backwards=True, **SEQUENCES)]
-    model = drawn(seqkit.Sequential([seqkit.Dense(4), *decoder]).build(3), rng)
+    model = drawn(seqkit.Sequential([seqkit.Dense(4), *decoder]).build(3, seed=0), rng)
     x = rng.normal(size=(4, 3)).astype(np.float32)
     assert far(in_onnx_runtime(model, {"x": x}), {"y": model.predict(x)}) <= TOLERANCE["float32"]
 
@@ -303,11 +299,13 @@ def test_activations_of_feed_forward_layers(activation: str, dtype: str) -> None
     if activation in getattr(activations, "PARAMETRIC", ()):
         choices.append({"name": activation, "alpha": 0.7})  # type: ignore[arg-type]
     for choice in choices:
-        model = seqkit.Sequential([seqkit.GRU(5, return_sequences=True), seqkit.Dense(6, choice)], dtype=dtype).build(3)
+        model = seqkit.Sequential([seqkit.GRU(5, return_sequences=True), seqkit.Dense(6, choice)], dtype=dtype).build(
+            3, seed=0
+        )
         assert error(drawn(model, rng, 1.0), rng) <= TOLERANCE[dtype]
 
 
 def test_prelu() -> None:
     rng = np.random.default_rng(2)
-    model = seqkit.Sequential([seqkit.Dense(5), seqkit.create("prelu"), seqkit.GRU(4)]).build(3)
+    model = seqkit.Sequential([seqkit.Dense(5), seqkit.create("prelu"), seqkit.GRU(4)]).build(3, seed=0)
     assert error(drawn(model, rng, 0.3), rng) <= TOLERANCE["float32"]
