@@ -25,6 +25,7 @@ from seqkit.layers.bidirectional import Bidirectional
 from seqkit.layers.embedding import Embedding
 from seqkit.layers.last_step import LastStep
 from seqkit.layers.masked import Masked
+from seqkit.layers.repeat_vector import RepeatVector
 from seqkit.recurrent import Recurrent
 from seqkit.stack import Stack
 
@@ -141,5 +142,5 @@ def _layers(model: Layer | Stack) -> Sequence[Layer]:
 def _reads_sequences(layers: Sequence[Layer]) -> bool:
     """Whether the input has an axis of time: where a layer reads it or the first one was told so."""
     shape = layers[0].input_shape
-    before = takewhile(lambda layer: not layer.makes_sequences, layers)
+    before = takewhile(lambda layer: not isinstance(layer, RepeatVector), layers)
     return any(isinstance(layer, READ_TIME) for layer in before) or (shape is not None and len(shape) == 2)
