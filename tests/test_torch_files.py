@@ -111,7 +111,8 @@ def test_memo(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "module", "net", "weights"])
 def test_the_usual_names_in_checkpoints(tmp_path: Path, key: str) -> None:
-    item = {"epoch": 1, key: {"w": tensor(storage("0", "Float", 12), 0, (12,), (1,))}}
+    loss = tensor(storage("0", "Float", 12), 0, (), ())
+    item = {"epoch": 1, "loss": loss, key: {"w": tensor(storage("0", "Float", 12), 0, (12,), (1,))}}
     assert list(read_weights(stored(tmp_path, with_pickle(item))).arrays) == ["w"]
 
 

@@ -107,11 +107,11 @@ def _storage(archive: Archive, root: str, limit: int, owner: str, storage: Stora
 
 def _state_dict(value: Any, key: str | None, owner: str) -> dict[str, Tensor]:
     """The tensors of a state dict that may lie in a checkpoint."""
-    found = _tensors(value)
     if key is not None:
         found = _tensors(_inside(value, key, owner))
-    elif not found and type(value) is dict:
-        found = next(filter(None, (_tensors(value.get(name)) for name in KEYS)), {})
+    else:  # dicts first: a checkpoint may hold tensors of its own, such as a loss
+        inside = [value[name] for name in KEYS if name in value] if type(value) is dict else []
+        found = next(filter(None, map(_tensors, (*inside, value))), {})
     if not found:
         there = ", ".join(str(name)[:60] for name in list(value)[:12]) if type(value) is dict else "no dict"
         raise ConvertError(f"{owner}: no state dict is found; the file holds {there}. Say key='...'.")
