@@ -310,7 +310,10 @@ def test_the_reference_is_in_float64():
         Node("Cast", ["x"], ["wide"], {"to": 11}),
         Node("Exp", ["wide"], ["e"]),
         Node("Cast", ["e"], ["narrow"], {"to": 1}),
-        Node("Mul", ["narrow", "third"], ["y"]),
+        Node("Mul", ["narrow", "third"], ["product"]),
+        Node("Shape", ["x"], ["sizes"]),
+        Node("ConstantOfShape", ["sizes"], ["zeros"]),
+        Node("Add", ["product", "zeros"], ["y"]),
     ]
     given = GraphModel(model(nodes, {"x": ("n",)}, {"y": ("n",)}))
     x = np.linspace(-1, 1, 9, dtype=np.float32)
