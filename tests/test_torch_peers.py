@@ -120,6 +120,18 @@ def layer_units(layer: Any) -> int:
     return layer.forward_layer.units if isinstance(layer, seqkit.Bidirectional) else layer.units
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_both_oracles(seed: int) -> None:
+    """PyTorch made of the arrays, the reference and the model agree, also behind the ends."""
+    module, told = drawn(seed)
+    for imported in (read(module), read(module.state_dict(), return_sequences=False, **told)):
+        inputs = imported.draw(np.random.default_rng(seed))
+        y, peer = imported.run(inputs)["y"], imported.peer().run(inputs)["y"]
+        assert y.shape == peer.shape
+        assert np.abs(y - peer).max() < 1e-6
+        assert np.abs(imported.reference().run(inputs)["y"] - peer).max() < 1e-6
+
+
 def test_enough_modules_of_every_kind() -> None:
     modules = [drawn(seed)[0] for seed in range(RANDOM)]
     for name in ("LSTM", "GRU", "RNN"):
@@ -221,7 +233,8 @@ def test_embedding_and_every_proof() -> None:
     assert proof.holds
     assert proof.error < 1e-6
     inputs = imported.draw(np.random.default_rng(1))
-    assert np.abs(imported.reference().run(inputs)["y"] - imported.peer().run(inputs)["y"]).max() < 1e-6
+    for oracle in (imported.reference(), imported.peer()):
+        assert np.abs(oracle.run(inputs)["y"] - imported.run(inputs)["y"]).max() < 1e-6
     ids = np.random.default_rng(0).integers(0, 9, (3, 5))
     with torch.no_grad():
         assert np.abs(imported.model.predict(ids) - module(torch.from_numpy(ids)).numpy()).max() < 1e-6
@@ -344,8 +357,9 @@ def test_files_that_hold_more_than_tensors(tmp_path: Path) -> None:
     torch.save(module.state_dict(), path, pickle_protocol=4)
     with pytest.raises(SeqkitError, match=r"protocol"):
         from_torch(path)
-    with pytest.raises(ConvertError, match=r"sparse"):
-        from_torch({"weight_ih_l0": torch.eye(3).to_sparse()})
+    for other in (torch.eye(3).to_sparse(), torch.quantize_per_tensor(torch.eye(3), 0.1, 0, torch.qint8)):
+        with pytest.raises(ConvertError, match=r"'weight_ih_l0' is sparse, quantized or without numbers"):
+            from_torch({"weight_ih_l0": other})
 
 
 def test_pytorch_reads_what_comes_back(tmp_path: Path) -> None:
