@@ -107,7 +107,10 @@ def chain_of(description: Any, owner: str, version: str = "3") -> Chain:
     rest = tuple(block for block in blocks if block.kind != "InputLayer")
     if not rest:
         raise ConvertError(f"{owner}: the model has no layers.")
-    return Chain(rest, _input_shape(layers[0]["config"], inputs, owner), str(next(iter(dtypes), "float32")))
+    shape = _input_shape(layers[0]["config"], inputs, owner)
+    if shape is not None and len(shape) not in ((2,) if rest[0].kind == "Embedding" else (2, 3)):
+        raise ConvertError(f"{owner}: inputs of shape {shape} cannot be represented, only (batch, time, features).")
+    return Chain(rest, shape, str(next(iter(dtypes), "float32")))
 
 
 def _block(description: Any, owner: str) -> Block:

@@ -99,6 +99,8 @@ class _Layers:
     def bidirectional(self, block: Block) -> list[Layer]:
         """Both directions of a layer."""
         forward, backward = block.parts
+        if block.options["merge_mode"] is None:
+            raise self._error(block, "merge_mode=None gives two outputs, and a model here has one")
         for part in block.parts:
             if part.kind not in KINDS:
                 raise self._error(block, f"a direction is {part.kind}, only {', '.join(KINDS)} can be")

@@ -118,7 +118,7 @@ class _Graph:
         node = nodes[0]
         if isinstance(node, list):  # Keras 2: [[name, node, tensor, arguments]]
             node = {"args": [*node], "kwargs": node[0][3] if self._is_old(node) else None}
-        arguments, others = node.get("args"), node.get("kwargs")
+        arguments, others = (node.get("args"), node.get("kwargs")) if isinstance(node, dict) else (None, None)
         if not isinstance(arguments, list) or not isinstance(others, dict) or len(arguments) != 1:
             raise self._error(f"layer {name!r} is not called on one tensor")
         extra = [key for key, value in others.items() if value not in (None, False) and key != "mask"]
@@ -144,9 +144,11 @@ class _Graph:
         if isinstance(tensor, dict) and tensor.get("class_name") == "__keras_tensor__":
             config = tensor.get("config")
             place = config.get("keras_history") if isinstance(config, dict) else None
-        if not isinstance(place, list) or len(place) != 3 or place[0] not in self.layers or place[1:] != [0, 0]:
-            raise self._error(f"it has a connection that is not to the first output of a layer: {tensor!r:.120}")
-        return place[0]
+        match place:
+            case [str(name), 0, 0] if name in self.layers:
+                return name
+            case _:
+                raise self._error(f"it has a connection that is not to the first output of a layer: {tensor!r:.120}")
 
     def _ends(self, config: Mapping[str, Any], key: str) -> str:
         ends = config.get(key)
