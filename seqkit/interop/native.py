@@ -12,6 +12,7 @@ from typing import Any
 
 from seqkit import checkpoint, registry
 from seqkit.errors import ConvertError, LoadError, SeqkitError, words
+from seqkit.initializers import replaced
 from seqkit.interop.imported import Imported, Oracle
 from seqkit.interop.layered import drawer, runner
 from seqkit.layer import Layer
@@ -83,7 +84,8 @@ def read(path: str | os.PathLike[str]) -> Imported:
 
 def _in_float64(model: Sequential) -> Oracle:
     wide = Sequential([registry.from_spec(registry.spec(layer)) for layer in model.layers], dtype="float64")
-    wide.build(model.layers[0].input_size)
+    with replaced():
+        wide.build(model.layers[0].input_size)
     for name in wide.params:
         wide.params[name] = model.params[name]
     return Oracle("the same model in float64", runner(wide))

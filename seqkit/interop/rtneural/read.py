@@ -10,6 +10,7 @@ import numpy as np
 
 from seqkit import activations
 from seqkit.errors import ConvertError
+from seqkit.initializers import replaced
 from seqkit.interop.dialects import find
 from seqkit.interop.imported import Arrays, Imported, Oracle
 from seqkit.interop.layered import drawer, runner
@@ -87,7 +88,8 @@ def read(
 
 def _imported(features: int, specs: list[Spec], owner: str, dtype: str) -> Imported:
     model = Sequential([_layer(spec, f"{owner}: layer {number}") for number, spec in enumerate(specs)], dtype=dtype)
-    model.build(features)
+    with replaced():
+        model.build(features)
     for number, (layer, spec) in enumerate(zip(model.layers, specs, strict=True)):
         _fill(layer, spec, f"{owner}: layer {number}")
     return Imported(
