@@ -74,7 +74,8 @@ class GraphModel:
         if model.ir_version < 4:  # all initializers had to be inputs, too
             graph = replace(graph, inputs=[value for value in graph.inputs if value.name not in graph.initializers])
         self.inputs, self.outputs = tuple(graph.inputs), tuple(graph.outputs)
-        self._defaults = {name: graph.initializers[name] for name in _names(self.inputs) & set(graph.initializers)}
+        self._names = {value.name for value in self.inputs}
+        self._defaults = {name: graph.initializers[name] for name in self._names & set(graph.initializers)}
         self._program = Program(graph, operators, opset)
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -95,7 +96,8 @@ class GraphModel:
         DTypeError
             If an array cannot be converted to the type of the input.
         """
-        self._check_feeds(feeds)
+        if feeds.keys() != self._names:
+            self._check_feeds(feeds)
         sizes: dict[str, int] = {}
         arrays = [self._fed(value, feeds, sizes) for value in self.inputs]
         results = self._program.run(arrays)
@@ -123,7 +125,7 @@ class GraphModel:
         return results[0] if len(results) == 1 else results
 
     def _check_feeds(self, feeds: Mapping[str, Any]) -> None:
-        names = _names(self.inputs)
+        names = self._names
         missing, unknown = names - set(self._defaults) - set(feeds), set(feeds) - names
         if missing or unknown:
             what = f"has no input {sorted(unknown)!r:.200}" if unknown else f"needs the inputs {sorted(missing)!r:.200}"
@@ -203,10 +205,6 @@ class GraphModel:
     def __repr__(self) -> str:
         ends = (", ".join(value.name for value in values) for values in (self.inputs, self.outputs))
         return f"<GraphModel {' -> '.join(ends)}, {len(self.model.graph.nodes)} nodes>"
-
-
-def _names(values: tuple[Value, ...]) -> set[str]:
-    return {value.name for value in values}
 
 
 def _converted(given: Any, value: Value, owner: str) -> np.ndarray:
