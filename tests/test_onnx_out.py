@@ -16,6 +16,7 @@ from conftest import Tally
 from onnx_out import LENGTHS, drawn, drawn_input, expected, far, layer_of_equations, random_model
 
 import seqkit
+from seqkit import registry
 from seqkit.cells.lstm import LSTMCell
 from seqkit.errors import ConvertError, NotBuiltError
 from seqkit.interop import to_onnx
@@ -208,6 +209,12 @@ def test_equations_are_read_again(name: str) -> None:
     feeds = {f"initial_{key}": array for key, array in zip(layer.cell.states, state, strict=True)}
     found = GraphModel(decode(encode(export(layer, states=True)))).run({"x": x, "lengths": LENGTHS, **feeds})
     assert far(found, wanted) <= 1e-11
+
+
+def test_every_built_in_layer_is_written() -> None:
+    kinds = [registry.get(name) for name in registry.BUILT_IN]
+    missing = [kind.__name__ for kind in kinds if write.dispatch(kind) is write.dispatch(object)]
+    assert not missing
 
 
 def test_not_built() -> None:
