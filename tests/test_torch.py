@@ -451,9 +451,13 @@ def bidirectional(mode: str | None) -> Any:
 NOT_THERE: dict[str, tuple[Any, str]] = {
     "peephole": (lambda: seqkit.PeepholeLSTM(3), "no such cell"),
     "reset before": (lambda: seqkit.GRU(3, reset_after=False), "reset_after"),
-    "activation": (lambda: seqkit.LSTM(3, activation="relu"), "activation='relu'"),
+    "activation": (lambda: seqkit.LSTM(3, activation="relu"), "cannot have this activation"),
+    "output activation": (lambda: seqkit.LSTM(3, output_activation="relu"), "this output_activation"),
+    "coupled gates": (lambda: seqkit.LSTM(3, forget_gate="coupled"), "this forget_gate"),
+    "clipped": (lambda: seqkit.GRU(3, activation={"name": "tanh", "clip": 1.0}), "this activation"),
+    "linear rnn": (lambda: seqkit.SimpleRNN(3, activation="linear"), "this activation"),
     "recurrent activation": (lambda: seqkit.GRU(3, recurrent_activation="hard_sigmoid"), "recurrent_activation"),
-    "rnn of sigmoid": (lambda: seqkit.SimpleRNN(3, activation="sigmoid"), "activation='sigmoid'"),
+    "rnn of sigmoid": (lambda: seqkit.SimpleRNN(3, activation="sigmoid"), "this activation"),
     "zoneout": (lambda: seqkit.LSTM(3, zoneout=0.1), "zoneout"),
     "learned states": (lambda: seqkit.LSTM(3, initial_state="learned"), "initial_state"),
     "backwards": (lambda: seqkit.LSTM(3, go_backwards=True), "no such layer"),
@@ -476,6 +480,12 @@ def test_functions_that_a_mapping_has_not() -> None:
     for layer in (seqkit.Dense(2, activation="elu"), seqkit.create("activation", {"name": "elu", "alpha": 0.5})):
         with pytest.raises(ConvertError, match="a mapping has no activation"):
             mapping(layer.build(2))
+
+
+def test_options_that_say_the_usual() -> None:
+    usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "unit_forget_bias": False, "forget_gate": "own"}
+    layer = seqkit.LSTM(3, output_activation=None, **usual).build(2, seed=0)
+    assert np.array_equal(from_torch(state_dict(layer)).params["weight_hh"], layer.params["weight_hh"])
 
 
 def test_files_that_are_written_are_read(tmp_path: Path) -> None:

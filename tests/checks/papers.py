@@ -23,7 +23,7 @@ def logistic(x: np.ndarray) -> np.ndarray:
 
 def _run(layer: Any, data: Data, step: Callable[..., tuple[np.ndarray, ...]]) -> Results:
     """Outputs at the time of their input, and final states."""
-    y = np.zeros((*data.x.shape[:2], layer.units))
+    y = np.zeros((*data.x.shape[:2], data.state[0].shape[1]))
     finals = [np.array(s) for s in data.state]
     for row, n in enumerate(data.lengths):
         state = [s[row] for s in data.state]
@@ -59,6 +59,18 @@ def lstm(layer: Any, data: Data) -> Results:
     return _run(layer, data, step)
 
 
+def projected_lstm(layer: Any, data: Data) -> Results:
+    """Sak, Senior and Beaufays, 2014, without peepholes: what recurs is projected, the cell is not."""
+    (wi, wf, wg, wo), (ui, uf, ug, uo), (bi, bf, bg, bo) = _gates(layer)
+    projection = layer.params["weight_hr"]
+
+    def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, ...]:
+        c = logistic(wf @ x + uf @ h + bf) * c + logistic(wi @ x + ui @ h + bi) * np.tanh(wg @ x + ug @ h + bg)
+        return projection @ (logistic(wo @ x + uo @ h + bo) * np.tanh(c)), c
+
+    return _run(layer, data, step)
+
+
 def peephole(layer: Any, data: Data) -> Results:
     """Gers, Schraudolph and Schmidhuber, 2002: the output gate sees the new cell."""
     (wi, wf, wg, wo), (ui, uf, ug, uo), (bi, bf, bg, bo) = _gates(layer)
@@ -86,7 +98,13 @@ def gru(layer: Any, data: Data) -> Results:
 
 
 OTHER_EQUATIONS = {"activation", "recurrent_activation", "output_activation", "forget_gate"}
-PAPERS = {"simple_rnn": simple_rnn, "lstm": lstm, "peephole": peephole, "gru": gru}
+PAPERS: dict[str, Callable[[Any, Data], Results]] = {
+    "simple_rnn": simple_rnn,
+    "lstm": lstm,
+    "projected_lstm": projected_lstm,
+    "peephole": peephole,
+    "gru": gru,
+}
 
 
 def check_paper(make: Make) -> None:

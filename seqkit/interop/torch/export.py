@@ -15,7 +15,7 @@ import numpy as np
 
 from seqkit.errors import ConvertError
 from seqkit.interop.dialects import find
-from seqkit.interop.torch.parts import ACTIVATIONS, NONLINEARITIES
+from seqkit.interop.torch.parts import ACTIVATIONS
 from seqkit.layer import Layer
 from seqkit.layers.activation import Activation
 from seqkit.layers.bidirectional import Bidirectional
@@ -28,6 +28,10 @@ from seqkit.recurrent import Recurrent
 
 KINDS = {"lstm": "lstm", "projected_lstm": "lstm", "gru": "gru", "simple_rnn": "rnn"}
 """PyTorch's kinds of our cells."""
+WEIGHTS_ONLY = ("unit_forget_bias", "reset_after", "projection")
+"""Options of cells that the weights tell, or their first values."""
+PLAIN = {"activation": "tanh", "recurrent_activation": "sigmoid", "output_activation": None, "forget_gate": "own"}
+"""Options that PyTorch's layers cannot change."""
 PLACES = "torch"
 """Where a model's metadata have the places of its layers."""
 Place = tuple[str, int]
@@ -174,19 +178,15 @@ def _direction(layer: Recurrent, suffix: str) -> dict[str, np.ndarray]:
 
 
 def _check(layer: Recurrent) -> None:
-    """Refuse what PyTorch's layers do not have."""
+    """Refuse what PyTorch's layers do not have; an option that is not known here is one of those."""
     if layer.cell.name not in KINDS:
         raise ConvertError(f"{layer.name}: PyTorch has no such cell, only {', '.join(KINDS)}.")
-    functions = NONLINEARITIES if layer.cell.name == "simple_rnn" else ("tanh",)
-    faults = {
-        f"activation={_activation(layer)!r}": _activation(layer) not in functions,
-        "another recurrent_activation": layer.options.get("recurrent_activation", "sigmoid") != "sigmoid",
-        "zoneout": bool(layer.zoneout),
-        "initial_state='learned'": layer.initial_state == "learned",
-    }
-    for what, wrong in faults.items():
-        if wrong:
-            raise ConvertError(f"{layer.name}: PyTorch's layer cannot have {what}.")
+    relu = {"activation": "relu"} if layer.cell.name == "simple_rnn" else {}
+    own = {name: value for name, value in layer.options.items() if name not in WEIGHTS_ONLY}
+    other = [name for name, value in own.items() if value != PLAIN.get(name, not value) and value != relu.get(name)]
+    other += ["zoneout"] * bool(layer.zoneout) + ["initial_state"] * (layer.initial_state == "learned")
+    if other:
+        raise ConvertError(f"{layer.name}: PyTorch's layer cannot have this {other[0]}.")
 
 
 def _function(layer: Activation | Dense) -> str:
