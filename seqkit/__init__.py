@@ -52,11 +52,14 @@ _HOMES = {
     "seqkit.wrapper": ("Wrapper",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
+_PACKAGES = ("interop",)
 
-__all__ = sorted(_HOME)
+__all__ = sorted([*_HOME, *_PACKAGES])
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"seqkit.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'seqkit' has no attribute {name!r}; it has {', '.join(__all__)}.")
     value = getattr(import_module(_HOME[name]), name)

@@ -104,3 +104,8 @@ def test_the_version_is_that_of_the_project() -> None:
 
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
     assert tomllib.loads(text)["project"]["version"] == seqkit.__version__
+
+
+def test_other_libraries_are_a_package_that_is_imported_when_it_is_used() -> None:
+    assert "seqkit.interop" not in loaded_by("import seqkit; dir(seqkit)")["modules"]
+    assert "seqkit.interop.formats" in loaded_by("import seqkit; seqkit.interop.load")["modules"]

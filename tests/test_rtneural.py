@@ -146,10 +146,6 @@ class TestReading:
 class TestStateDicts:
     """The form of RTNeural's torch_helpers.h."""
 
-    @pytest.fixture(autouse=True)
-    def reader(self) -> None:
-        pytest.importorskip("seqkit.interop.torch")
-
     def document(self) -> dict[str, Any]:
         rng = np.random.default_rng(3)
         shapes = {"weight_ih_l0": (12, 1), "weight_hh_l0": (12, 4), "bias_ih_l0": (12,), "bias_hh_l0": (12,)}

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from seqkit.errors import ConfigError, ConvertError, LoadError
+from seqkit.errors import ConfigError, LoadError
 from seqkit.interop.imported import Imported
 from seqkit.limits import first_bytes
 
@@ -222,8 +222,5 @@ def writer_of(path: str | os.PathLike[str]) -> tuple[str, tuple[str, ...]]:
 
 def _function(home: str) -> Callable[..., Any]:
     module, _, name = home.partition(":")
-    try:
-        function: Callable[..., Any] = getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        raise ConvertError(f"this seqkit has no {module} ({error}).") from error
+    function: Callable[..., Any] = getattr(import_module(module), name)
     return function
