@@ -9,10 +9,10 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from seqkit.errors import LoadError, UnsafeFileError
+from seqkit.errors import ConfigError, LoadError, UnsafeFileError
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,33 @@ class Limits:
     ratio: int = 100
 
 
-LIMITS = Limits()
+def limits_of(text: str) -> Limits:
+    """The limits with those that a text changes, as ``SEQKIT_LIMITS`` does.
+
+    Raises
+    ------
+    ConfigError
+        If the text has another form, or there is no such limit.
+
+    Examples
+    --------
+    >>> limits_of("ratio=1000 text=50000000").ratio
+    1000
+    """
+    try:
+        given = {name: int(number) for name, _, number in (part.partition("=") for part in text.split())}
+        if min(given.values(), default=1) < 1:
+            raise ValueError
+        return replace(Limits(), **given)
+    except (TypeError, ValueError):
+        names = ", ".join(vars(Limits()))
+        raise ConfigError(
+            f"SEQKIT_LIMITS: expected positive numbers by name, as 'ratio=1000 text=50000000', got {text!r:.200}; "
+            f"there are {names}."
+        ) from None
+
+
+LIMITS = limits_of(os.environ.get("SEQKIT_LIMITS", ""))
 
 
 def read_file(path: str | os.PathLike[str], limit: int = LIMITS.file) -> bytes:

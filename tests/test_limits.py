@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seqkit.errors import LoadError, UnsafeFileError
-from seqkit.limits import LIMITS, Limits, array_bytes, parse_json, read_file
+from seqkit.errors import ConfigError, LoadError, UnsafeFileError
+from seqkit.limits import LIMITS, Limits, array_bytes, limits_of, parse_json, read_file
 
 VALUES: tuple[Any, ...] = (
     {"a": [1, -2.5e-3, True, None, 'x\n"\\\u4e00\U0001f600'], "b": {}, "": []},
@@ -124,6 +126,24 @@ def test_impossible_shapes(sizes: tuple[Any, ...]) -> None:
 def test_sizes_do_not_overflow() -> None:
     assert array_bytes((2**62, 4), 8, "w") == 2**67
     assert array_bytes((), 8, "w") == 8
+
+
+@pytest.mark.parametrize(
+    "text", ["ratio", "ratio=", "ratio=x", "ratio=0", "ratio=-1", "size=3", "ratio=1,text=2", "=1"]
+)
+def test_limits_of_other_texts_are_errors(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"SEQKIT_LIMITS: expected positive numbers by name.*there are file, text"):
+        limits_of(text)
+
+
+def test_limits_are_changed_by_the_environment() -> None:
+    assert limits_of("") == Limits()
+    assert limits_of(" depth=3  file=7 ") == Limits(depth=3, file=7)
+    program = "from seqkit.limits import parse_json; parse_json(b'[[[]]]', 't')"
+    for depth, code in ((2, 1), (3, 0)):
+        environment = os.environ | {"SEQKIT_LIMITS": f"depth={depth}", "PYTHONPATH": os.pathsep.join(sys.path)}
+        run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
+        assert run.returncode == code, run.stderr
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
