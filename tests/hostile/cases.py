@@ -44,6 +44,16 @@ class Case:
         return path
 
 
+FOUND = Path(__file__).with_name("found")
+"""Files that did harm once, called by their format and what is in them."""
+
+
+def found(name: str) -> Iterator[Case]:
+    """What fuzzing has found in a format."""
+    for path in sorted(FOUND.glob(f"{name}-*")):
+        yield Case(path.stem, path.read_bytes())
+
+
 @dataclass(frozen=True)
 class Format:
     """A format of model files.

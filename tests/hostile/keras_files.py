@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from hostile import hdf5, zips
-from hostile.cases import Case, Format
+from hostile.cases import Case, Format, found
 from hostile.mutate import corrupt, corrupt_json
 
 Json = dict[str, Any]
@@ -197,6 +197,7 @@ def _configs() -> dict[str, Json | bytes]:
 
 
 def files() -> Iterator[Case]:
+    yield from found("hdf5")
     for name, edit in hdf5.strange().items():
         yield Case(name, hdf5.edited(_whole(), edit), refused=name != "deep groups")
         yield Case(f"{name}, and no model", hdf5.written(edit), refused=True)

@@ -139,6 +139,15 @@ def _described(good: bytes) -> Iterator[Case]:
     }
     for name, value in layers.items():
         yield Case(name, with_description(good, description_of(good) | {"layers": value}), refused=True)
+    others: dict[str, dict[str, Any]] = {
+        "a state of a generator that is a list": {"random": []},
+        "a state of a generator that is negative": {"random": dict.fromkeys(description_of(good)["random"], -1)},
+        "a state of a generator of many bits": {"random": dict.fromkeys(description_of(good)["random"], 2**130)},
+        "a type that NumPy would compile": {"dtype": "0.1.0,(9,)f4"},
+        "units of many letters": {"layers": [{"layer": "dense", "config": {"units": "9" * 5000}}]},
+    }
+    for name, change in others.items():
+        yield Case(name, with_description(good, description_of(good) | change), refused=True)
     deep: Any = {"layer": "dense", "config": {"units": 1}}
     for _ in range(25):
         deep = {"layer": "bidirectional", "config": {"layer": deep}}
