@@ -1,7 +1,8 @@
 """Corrupted and hostile files of every format: a model or a SeqkitError, soon, in little memory, and nothing else done.
 
 A few hundred corrupted files of each format, and all that are made by hand, are read here; 10,000 of each with
-``pytest -m slow tests/test_hostile_files.py``.  A file that does harm is kept where the failure says.
+``pytest -m slow tests/test_hostile_files.py``.  Models that corrupted files still give are run, too.  A file that does
+harm is kept where the failure says.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def test_files_made_by_hand(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_corrupted_files(name: str) -> None:
-    summary = run(FORMATS[name], FORMATS[name].corrupted(FEW, SEED), quick=True)
+    summary = run(FORMATS[name], FORMATS[name].corrupted(FEW, SEED), running=True)
     check(summary)
     assert (summary.read + summary.refused, summary.refused > FEW // 3) == (FEW, True)
 
@@ -35,6 +36,6 @@ def test_corrupted_files(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_ten_thousand_corrupted_files(name: str) -> None:
-    summary = run(FORMATS[name], FORMATS[name].corrupted(MANY, SEED + 1), quick=True)
+    summary = run(FORMATS[name], FORMATS[name].corrupted(MANY, SEED + 1), running=True)
     check(summary)
     assert (summary.read + summary.refused, summary.refused > MANY // 3) == (MANY, True)

@@ -13,7 +13,7 @@ def main(name: str, count: int, seed: int) -> int:
     kind = FORMATS[name]
     found = []
     for title, cases in (("made by hand", kind.made()), ("corrupted", kind.corrupted(count, seed))):
-        summary = run(kind, cases, quick=title == "corrupted")
+        summary = run(kind, cases, running=title == "corrupted")
         print(f"{name}, {title}: {summary}")
         found += summary.findings
     print(*found, sep="\n")

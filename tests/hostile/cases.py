@@ -72,8 +72,8 @@ class Format:
         A damaged file from a random generator and the seeds.
     made : callable
         Cases made by hand.
-    quick : str
-        Another reader, for corrupted files, where there is one that does the same in less time.
+    runner : str
+        What reads corrupted files, which are many, and runs the models that are read.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Format:
     seeds: Callable[[], list[bytes]]
     corrupt: Callable[[Random, list[bytes]], bytes]
     made: Callable[[], Iterator[Case]]
-    quick: str = ""
+    runner: str = "hostile.readers:run"
 
     def corrupted(self, count: int, seed: int) -> Iterator[Case]:
         """As many damaged files, the same ones for the same seed."""

@@ -55,7 +55,7 @@ class Summary:
 
 
 def run(
-    kind: Format, cases: Iterable[Case], *, quick: bool = False, most: int = 20, patience: float = PATIENCE
+    kind: Format, cases: Iterable[Case], *, running: bool = False, most: int = 20, patience: float = PATIENCE
 ) -> Summary:
     """Read all cases, or as many as it takes to find `most` that go wrong.
 
@@ -65,15 +65,15 @@ def run(
         Whose reader, ending and seeds are used; the seeds are read first, and must be readable.
     cases : iterable of Case
         The files.
-    quick : bool
-        Whether to use the quick reader, where there is one.
+    running : bool
+        Whether models that are read are run, too.
     most : int
         Findings after which it is enough.
     patience : float
         Seconds of a clock until a worker hangs.
     """
     summary = Summary()
-    kind = replace(kind, reader=kind.quick) if quick and kind.quick else kind
+    kind = replace(kind, reader=kind.runner) if running else kind
     warm = list(kind.valid())
     with (
         tempfile.TemporaryDirectory(prefix="seqkit-hostile-") as folder,

@@ -30,6 +30,9 @@ def recurrent(kind: str, name: str, units: int, **config: Any) -> Json:
     return layer(kind, name, units=units, **(options | config))
 
 
+LSTM = recurrent("LSTM", "forward_lstm", 2)
+
+
 def model(*layers: Json) -> Json:
     start = layer("InputLayer", "input_layer", batch_shape=[None, None, 3], dtype="float32", sparse=False)
     return {"module": "keras", "class_name": "Sequential", "config": {"name": "sequential", "layers": [start, *layers]}}
@@ -162,6 +165,10 @@ def _configs() -> dict[str, Json | bytes]:
             "Dense", "dense", units=1, activation={"module": "os", "class_name": "system"}
         ),
         "a wrapper of nothing": layer("Bidirectional", "b", layer=None),
+        "two directions of which one is a list": layer("Bidirectional", "b", layer=LSTM, backward_layer=[]),
+        "two directions of which one is many": layer("Bidirectional", "b", layer=LSTM, backward_layer=[LSTM] * 2),
+        "a list in a wrapper": layer("TimeDistributed", "t", layer=[]),
+        "one cell of many": layer("RNN", "r", cell=layer("StackedRNNCells", "s", cells=LSTM), return_sequences=True),
         "huge units": recurrent("LSTM", "lstm", 10**12),
         "large units": recurrent("LSTM", "lstm", 20_000),
         "negative units": recurrent("LSTM", "lstm", -1),
@@ -213,6 +220,6 @@ def files() -> Iterator[Case]:
             yield Case(name, changed, refused=True)
 
 
-READER, WARM = "seqkit.interop:load", "hostile.warm_hdf5:load"
+READER, WARM = "seqkit.interop:load", "hostile.warm_hdf5:run"
 KERAS = Format("keras", ".keras", READER, lambda: [zips.pack(_archive())], damaged_archive, archives, WARM)
 HDF5 = Format("hdf5", ".h5", READER, lambda: [_whole()], damaged_file, files, WARM)

@@ -20,11 +20,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from seqkit.interop import load
+from hostile.readers import run
 from seqkit.interop.keras import hdf5
 from seqkit.limits import LIMITS, Limits
 
-__all__ = ["load"]
+__all__ = ["run"]
 
 
 @cache

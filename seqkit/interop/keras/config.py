@@ -132,6 +132,10 @@ def _held(config: Mapping[str, Any], key: str, where: str) -> Iterator[Any]:
         held = _reversed(config["layer"])
     if held is None:
         raise ConvertError(f"{where}: {key!r} is missing.")
+    if isinstance(held, list) != (key == "cells"):
+        raise ConvertError(
+            f"{where}: {key} must be {'a list of layers' if key == 'cells' else 'one layer'}, got {held!r:.80}."
+        )
     yield from held if isinstance(held, list) else [held]
 
 
