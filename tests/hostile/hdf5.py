@@ -183,13 +183,13 @@ def _virtual(file: h5py.File) -> None:
 
 def bombs() -> Iterator[tuple[str, bytes]]:
     """Files that grow."""
-    zeros = np.zeros(1 << 26, np.float32)
-    yield "a bomb", written(lambda file: file.create_dataset("x", data=zeros, compression="gzip", compression_opts=9))
+    zeros = np.zeros(1 << 24, np.float32)
+    yield "a bomb", written(lambda file: file.create_dataset("x", data=zeros, compression="gzip", compression_opts=1))
     small = np.zeros(1 << 18, np.float32)
 
     def many(file: h5py.File) -> None:
-        for number in range(200):
-            file.create_dataset(f"{number}", data=small, compression="gzip", compression_opts=9)
+        for number in range(80):
+            file.create_dataset(f"{number}", data=small, compression="gzip", compression_opts=1)
 
     yield "a bomb of small bombs", written(many)
     yield (

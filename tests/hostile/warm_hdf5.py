@@ -2,8 +2,8 @@
 
 A child of the reader takes a fifth of a second to begin, all of it imports.  Here ``zygote`` imports once and then
 forks for every file; the fork runs the same functions of the same script (`confine`, `answer`), one process for each
-file, under the same limits.  What the parent does with the answer is the reader's own code, too.  Cases made by hand
-go through the real child.
+file, under the same limits.  What the parent does with the answer is the reader's own code, too.  The long tests read
+the cases made by hand through the real child.
 """
 
 from __future__ import annotations
