@@ -303,12 +303,6 @@ def test_what_is_too_large_is_not_drawn():
         large.imported("").draw(np.random.default_rng(0))
 
 
-def test_what_is_too_large_is_not_drawn():
-    large = GraphModel(model([Node("Relu", ["x"], ["y"])], {"x": ("n", 2**31 - 1)}, {"y": None}))
-    with pytest.raises(ConvertError, match=r"too large to be drawn.*\['x'\]"):
-        large.imported("").draw(np.random.default_rng(0))
-
-
 def test_the_reference_is_in_float64():
     """Of constants and casts in the graph, too."""
     nodes = [
