@@ -133,7 +133,7 @@ def test_shapes_and_keys(name: str) -> None:
     layer = maker(name, 6, 4)("float32")
     gates = len(layer.cell.gates)
     assert layer.params["weight_ih"].shape == (gates * 6, 4)
-    assert layer.params["weight_hh"].shape == (gates * 6, 6)
+    assert layer.params["weight_hh"].shape == (gates * 6, layer.state_sizes[0])
     assert layer.params["bias"].shape == (gates * 6,)
     assert {key: grad.shape for key, grad in layer.grads.items()} == {key: p.shape for key, p in layer.params.items()}
     assert {array.dtype for array in [*layer.params.values(), *layer.grads.values()]} == {np.dtype("float32")}

@@ -9,7 +9,7 @@ Legend: B batch, T time, H units, of which there are as many as input features.
 
 from __future__ import annotations
 
-CELLS = ["simple_rnn", "lstm", "gru", "peephole"]
+CELLS = ["simple_rnn", "lstm", "gru", "peephole", "projected_lstm"]
 SHAPES = {
     "infer": ["B1 T100 H128", "B32 T100 H64", "B32 T100 H256"],
     "train": ["B1 T100 H128", "B32 T100 H64", "B32 T100 H256"],
