@@ -148,6 +148,12 @@ def archives() -> Iterator[Case]:
         yield Case(f"weights with {name}", zips.pack(_archive() | {WEIGHTS: data}), refused=name != "deep groups")
 
 
+def _with_inputs(shape: list[int | None]) -> Json:
+    changed = _first()
+    changed["config"]["layers"][0]["config"]["batch_shape"] = shape
+    return changed
+
+
 def _configs() -> dict[str, Json | bytes]:
     dense = layer("Dense", "dense", units=1, activation="linear", use_bias=True)
     code = {"class_name": "__lambda__", "config": {"value": ["4wEAAAA=", None, None]}}
@@ -192,6 +198,7 @@ def _configs() -> dict[str, Json | bytes]:
         "many dropouts": model(*[layer("Dropout", f"d{n}", rate=0.1) for n in range(20_000)]),
         "no layers": model(),
         "another class": model(dense) | {"class_name": "Model"},
+        **{f"inputs of the shape {shape}": _with_inputs(shape) for shape in ([None] * 5 + [3], [2**20, 2**20, 3])},
         "a functional model of nothing": functional,
         "deep": b"[" * 100_000,
         "not a text": b"\xff" * 100,

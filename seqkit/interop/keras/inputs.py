@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from seqkit.errors import ConvertError
 from seqkit.interop.keras.config import Chain
 from seqkit.interop.keras.convert import input_size
 
 BATCH, TIME = 5, 12
 """Most sequences and steps of what is drawn."""
+LARGEST = 1 << 24
+"""Numbers that an input of fixed sizes has at most."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,16 @@ class Inputs:
 
     @classmethod
     def of(cls, chain: Chain) -> Inputs:
-        """The inputs of a model."""
+        """The inputs of a model; ConvertError where nobody would draw them."""
         first = chain.blocks[0]
         ids = first.kind == "Embedding"
         given = chain.shape or ((None, None) if ids else (None, None, None))
         shape = given if ids else given[:-1]
+        if not 1 <= len(shape) <= 2 or math.prod(size or 1 for size in given) > LARGEST:
+            raise ConvertError(
+                f"the model's input has the shape {given!r:.80}; expected (batch, time), and features "
+                f"of numbers, of at most {LARGEST} in all."
+            )
         masking = [block.options["mask_value"] for block in chain.blocks if block.kind == "Masking"]
         value = 0.0 if first.options.get("mask_zero") else next(iter(masking), None)
         features = first.options["input_dim"] if ids else input_size(chain)
