@@ -10,8 +10,8 @@ from __future__ import annotations
 from itertools import chain
 
 import pytest
-from hostile.formats import FORMATS
-from hostile.harness import Summary, run
+from hostile_files.formats import FORMATS
+from hostile_files.harness import Summary, run
 
 FEW, MANY = 100, 10_000
 SEED = 1

@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hostile import harness
-from hostile.cases import Case, Format
-from hostile.harness import Summary, run
-from hostile.mutate import DAMAGES, corrupt, corrupt_json
+from hostile_files import harness
+from hostile_files.cases import Case, Format
+from hostile_files.harness import Summary, run
+from hostile_files.mutate import DAMAGES, corrupt, corrupt_json
 
 CAUGHT = {
     "fail": "IndexError: 'list index out of range'",
@@ -53,7 +53,7 @@ def made() -> Iterator[Case]:
     yield from ()
 
 
-WRONG = Format("wrong", ".txt", "hostile.wrong_readers:read", lambda: [b"fine"], corrupt, made)
+WRONG = Format("wrong", ".txt", "hostile_files.wrong_readers:read", lambda: [b"fine"], corrupt, made)
 
 
 @pytest.fixture(autouse=True)

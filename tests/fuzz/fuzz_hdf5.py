@@ -16,7 +16,7 @@ from target import fuzz
 def seeds() -> Iterable[bytes]:
     import h5py
     import numpy as np
-    from hostile import hdf5
+    from hostile_files import hdf5
 
     def small(file: h5py.File) -> None:
         file.attrs["keras_version"] = np.bytes_("3")  # texts of other lengths lead into endless loops of the library

@@ -8,8 +8,8 @@ from target import fuzz
 
 
 def seeds() -> Iterable[bytes]:
-    from hostile import zips
-    from hostile.keras_files import KERAS, archives
+    from hostile_files import zips
+    from hostile_files.keras_files import KERAS, archives
 
     for data in (*KERAS.seeds(), *(case.data for case in archives() if not case.name.startswith(("zip", "w")))):
         text = zips.unpack(data or b"").get("config.json", b"")
@@ -31,8 +31,8 @@ def weights() -> object:
     """What the child process gave for the seed, once."""
     global _weights
     if _weights is None:
-        from hostile import zips
-        from hostile.keras_files import KERAS, WEIGHTS
+        from hostile_files import zips
+        from hostile_files.keras_files import KERAS, WEIGHTS
 
         from seqkit.interop.keras.hdf5 import read_hdf5
 

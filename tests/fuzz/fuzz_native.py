@@ -12,7 +12,7 @@ put = as_file(".safetensors")
 def seeds() -> Iterable[bytes]:
     import json
 
-    from hostile.native import NATIVE, description_of
+    from hostile_files.native import NATIVE, description_of
 
     for seed in NATIVE.seeds():
         yield b"f" + seed
@@ -21,7 +21,7 @@ def seeds() -> Iterable[bytes]:
 
 def target(data: bytes) -> object:
     """A file, or after "d" a description that is put into one."""
-    from hostile.native import NATIVE, with_description
+    from hostile_files.native import NATIVE, with_description
 
     from seqkit.interop.native import load
     from seqkit.limits import parse_json

@@ -10,7 +10,7 @@ put = as_file(".onnx")
 
 
 def seeds() -> Iterable[bytes]:
-    from hostile.onnx_files import ONNX, made
+    from hostile_files.onnx_files import ONNX, made
 
     yield from ONNX.seeds()
     yield from (case.data for case in made() if case.data and len(case.data) < 1000 and "cut off" not in case.name)

@@ -14,8 +14,8 @@ WORDS = (
 
 
 def seeds() -> Iterable[bytes]:
-    from hostile import zips
-    from hostile.torch_files import PICKLES, made
+    from hostile_files import zips
+    from hostile_files.torch_files import PICKLES, made
 
     yield from (zips.unpack(seed)["archive/data.pkl"] for seed in PICKLES.seeds())
     for case in made():
@@ -25,7 +25,7 @@ def seeds() -> Iterable[bytes]:
 
 
 def target(data: bytes) -> object:
-    from hostile import zips
+    from hostile_files import zips
 
     from seqkit.interop import load
 

@@ -14,7 +14,7 @@ WORDS = (
 
 
 def seeds() -> Iterable[bytes]:
-    from hostile.rtneural_files import RTNEURAL
+    from hostile_files.rtneural_files import RTNEURAL
 
     return RTNEURAL.seeds()
 

@@ -8,7 +8,7 @@ from target import fuzz
 
 
 def seeds() -> Iterable[bytes]:
-    from hostile import zips
+    from hostile_files import zips
 
     members = {"a": b"data" * 9, "b/c": b"", "d": bytes(300)}
     yield from (zips.pack(members, method) for method in (0, 8))

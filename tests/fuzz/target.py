@@ -2,8 +2,8 @@
 
 ``python tests/fuzz/fuzz_pickle.py SECONDS`` runs one of them, ``tests/fuzz/run SECONDS`` all, one after the other.
 atheris (``pip install 'seqkit[fuzz]'``, Linux only) keeps what covers new code and changes it further; it begins with
-the seeds of ``tests/hostile``, which are written anew for every run.  What raises anything else, takes more than 20
-seconds or a gigabyte is kept as a file, and the program ends with a code other than 0.
+the seeds of ``tests/hostile_files``, which are written anew for every run.  What raises anything else, takes more than
+20 seconds or a gigabyte is kept as a file, and the program ends with a code other than 0.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from random import Random
 import numpy as np
 from safetensors.numpy import save
 
-from hostile import native, zips
-from hostile.cases import Case, Format
-from hostile.mutate import corrupt, corrupt_json
-from hostile.pickles import (
+from hostile_files import native, zips
+from hostile_files.cases import Case, Format
+from hostile_files.mutate import corrupt, corrupt_json
+from hostile_files.pickles import (
     called,
     corrupt_pickle,
     gadgets,

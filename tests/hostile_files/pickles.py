@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hostile.mutate import corrupt
+from hostile_files.mutate import corrupt
 
 
 def word(value: str) -> bytes:

@@ -11,9 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hostile import hdf5, zips
-from hostile.cases import Case, Format, found
-from hostile.mutate import corrupt, corrupt_json
+from hostile_files import hdf5, zips
+from hostile_files.cases import Case, Format, found
+from hostile_files.mutate import corrupt, corrupt_json
 
 Json = dict[str, Any]
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -227,6 +227,6 @@ def files() -> Iterator[Case]:
             yield Case(name, changed, refused=True)
 
 
-READER, WARM = "seqkit.interop:load", "hostile.warm_hdf5:run"
+READER, WARM = "seqkit.interop:load", "hostile_files.warm_hdf5:run"
 KERAS = Format("keras", ".keras", READER, lambda: [zips.pack(_archive())], damaged_archive, archives, WARM)
 HDF5 = Format("hdf5", ".h5", READER, lambda: [_whole()], damaged_file, files, WARM)

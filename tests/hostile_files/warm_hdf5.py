@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from hostile.readers import run
+from hostile_files.readers import run
 from seqkit.interop.keras import hdf5
 from seqkit.limits import LIMITS, Limits
 

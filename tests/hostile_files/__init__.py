@@ -4,5 +4,5 @@
 a SeqkitError, an import, a file that is opened, much time or memory, a crash, a hang.  ``mutate`` corrupts bytes and
 ``trees`` what is in them; a module for each format has its seeds, its own ways of damage, and cases made by hand.
 
-``python -m hostile FORMAT COUNT SEED`` runs one format from the folder ``tests``; findings are kept as files.
+``python -m hostile_files FORMAT COUNT SEED`` runs one format from the folder ``tests``; findings are kept as files.
 """

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hostile.mutate import corrupt_json
+from hostile_files.mutate import corrupt_json
 
 REFUSALS = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 """What h5py raises where something cannot be done to a file, which is left as it is then."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from hostile import protobuf
-from hostile.cases import Case, Format
-from hostile.mutate import corrupt
-from hostile.protobuf import integer, message
+from hostile_files import protobuf
+from hostile_files.cases import Case, Format
+from hostile_files.mutate import corrupt
+from hostile_files.protobuf import integer, message
 from seqkit.interop.onnx.messages import Graph, Model, Node, Value, encode
 
 FLOAT = np.dtype(np.float32)

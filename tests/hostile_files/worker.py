@@ -1,4 +1,4 @@
-"""The process that reads hostile files: ``python -m hostile.worker READER`` with a path in every line of its input.
+"""Reads hostile files: ``python -m hostile_files.worker READER`` with a path in each line of its input.
 
 For each it writes a line of JSON: what became of the file and what was wrong with that.
 """
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hostile.watch import Watch
+from hostile_files.watch import Watch
 
 SECONDS, CHILD_SECONDS = 2.0, 3.0
 """Of processor time for a file; a child that reads it gives itself two, in whole seconds as the system counts them."""

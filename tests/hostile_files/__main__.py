@@ -1,11 +1,11 @@
-"""``python -m hostile FORMAT COUNT SEED``: corrupted files of a format, and those made by hand."""
+"""``python -m hostile_files FORMAT COUNT SEED``: corrupted files of a format, and those made by hand."""
 
 from __future__ import annotations
 
 import sys
 
-from hostile.formats import FORMATS
-from hostile.harness import run
+from hostile_files.formats import FORMATS
+from hostile_files.harness import run
 
 
 def main(name: str, count: int, seed: int) -> int:

@@ -82,7 +82,7 @@ class Format:
     seeds: Callable[[], list[bytes]]
     corrupt: Callable[[Random, list[bytes]], bytes]
     made: Callable[[], Iterator[Case]]
-    runner: str = "hostile.readers:run"
+    runner: str = "hostile_files.readers:run"
 
     def corrupted(self, count: int, seed: int) -> Iterator[Case]:
         """As many damaged files, the same ones for the same seed."""

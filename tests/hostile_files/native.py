@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import seqkit
-from hostile.cases import Case, Format
-from hostile.mutate import corrupt, corrupt_json, corrupt_value
+from hostile_files.cases import Case, Format
+from hostile_files.mutate import corrupt, corrupt_json, corrupt_value
 from seqkit import checkpoint
 
 EMPTY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}

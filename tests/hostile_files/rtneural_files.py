@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hostile.cases import Case, Format
-from hostile.mutate import corrupt, corrupt_json
+from hostile_files.cases import Case, Format
+from hostile_files.mutate import corrupt, corrupt_json
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from hostile.cases import Case, Format
+from hostile_files.cases import Case, Format
 
 PATIENCE = 30.0
 """Seconds of a clock until a worker hangs; the machine may be busy with other things."""
@@ -140,7 +140,7 @@ class Workers:
 
     def _begin(self) -> None:
         paths = {"PYTHONPATH": os.pathsep.join([str(TESTS), *map(os.path.abspath, filter(None, sys.path))])}
-        command = [sys.executable, "-P", "-m", "hostile.worker", self._kind.reader, str(len(self._warm))]
+        command = [sys.executable, "-P", "-m", "hostile_files.worker", self._kind.reader, str(len(self._warm))]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         environment = os.environ | paths | {"OMP_NUM_THREADS": "1"}
         with self._complaints.open("w") as complaints:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from hostile.mutate import NUMBERS, corrupt
+from hostile_files.mutate import NUMBERS, corrupt
 
 VARINT, BITS64, LENGTH, BITS32 = 0, 1, 2, 5
 
