@@ -13,7 +13,7 @@ import numpy as np
 
 from hostile_files.mutate import corrupt_json
 
-REFUSALS = (OSError, RuntimeError, KeyError, TypeError, ValueError)
+REFUSALS = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError)
 """What h5py raises where something cannot be done to a file, which is left as it is then."""
 Edit = Callable[[h5py.File], Any]
 

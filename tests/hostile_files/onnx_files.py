@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hostile_files import protobuf
-from hostile_files.cases import Case, Format
+from hostile_files.cases import Case, Format, found
 from hostile_files.mutate import corrupt
 from hostile_files.protobuf import integer, message
 from seqkit.interop.onnx.messages import Graph, Model, Node, Value, encode
@@ -102,6 +102,7 @@ def plain(content: bytes) -> bytes:
 
 
 def made() -> Iterator[Case]:
+    yield from found("onnx")
     for size in range(0, len(_seeds()[0]), 5):
         yield Case(f"cut off at {size}", _seeds()[0][:size])
     for name, content in _tensors().items():

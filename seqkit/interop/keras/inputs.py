@@ -13,8 +13,8 @@ from seqkit.interop.keras.convert import input_size
 
 BATCH, TIME = 5, 12
 """Most sequences and steps of what is drawn."""
-LARGEST = 1 << 24
-"""Numbers that an input of fixed sizes has at most."""
+LARGEST = 1 << 22
+"""Most numbers of what is drawn."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,27 @@ class Inputs:
 
     @classmethod
     def of(cls, chain: Chain) -> Inputs:
-        """The inputs of a model; ConvertError where nobody would draw them."""
+        """The inputs of a model; ConvertError where they are neither sequences nor vectors."""
         first = chain.blocks[0]
         ids = first.kind == "Embedding"
         given = chain.shape or ((None, None) if ids else (None, None, None))
         shape = given if ids else given[:-1]
-        if not 1 <= len(shape) <= 2 or math.prod(size or 1 for size in given) > LARGEST:
-            raise ConvertError(
-                f"the model's input has the shape {given!r:.80}; expected (batch, time), and features "
-                f"of numbers, of at most {LARGEST} in all."
-            )
+        if not 1 <= len(shape) <= 2:
+            raise ConvertError(f"the model's input has the shape {given!r:.80}; expected (batch, time, features).")
         masking = [block.options["mask_value"] for block in chain.blocks if block.kind == "Masking"]
         value = 0.0 if first.options.get("mask_zero") else next(iter(masking), None)
         features = first.options["input_dim"] if ids else input_size(chain)
         return cls(shape, features, ids, value, chain.dtype)
 
     def draw(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Random numbers; where there is a mask, padded on the left, on the right, and with gaps."""
+        """Random numbers; where there is a mask, padded on the left, on the right, and with gaps.
+
+        ConvertError where sizes that the model fixes are too large for that.
+        """
         most = (BATCH, TIME)
         shape = tuple(size or int(rng.integers(1, most[axis] + 1)) for axis, size in enumerate(self.shape))
+        if math.prod(shape) * (1 if self.ids else self.features) > LARGEST:
+            raise ConvertError(f"inputs of the shape {shape} are too large to be drawn, at most {LARGEST} numbers are.")
         if self.ids:
             low = 0 if self.mask_value is None or self.features == 1 else 1
             x = rng.integers(low, self.features, shape)

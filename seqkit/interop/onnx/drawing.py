@@ -68,7 +68,8 @@ def _bounds(graph: Graph) -> dict[str, int]:
         if node.op_type in TAKE_LENGTHS:
             bounds[inputs[TAKE_LENGTHS[node.op_type]]] = LENGTHS
         if node.op_type == "Gather" and inputs[0] in graph.initializers:
-            size = graph.initializers[inputs[0]].shape[node.attributes.get("axis", 0)]
+            sizes, axis = graph.initializers[inputs[0]].shape, node.attributes.get("axis", 0)
+            size = sizes[axis] if -len(sizes) <= axis < len(sizes) else 1  # the node itself says what is wrong
             bounds[inputs[1]] = min(bounds.get(inputs[1], size), size)
         found = [bounds[name] for name in node.outputs if name in bounds]
         if found and node.op_type in SAME_NUMBERS:

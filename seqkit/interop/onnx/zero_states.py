@@ -30,7 +30,8 @@ def without_zero_states(nodes: list[Node], constants: Mapping[str, np.ndarray]) 
     >>> without_zero_states([zeros, rnn], {})[1].inputs
     ['x', 'w', 'r', '', '', '']
     """
-    zeros = {name for name, array in constants.items() if not array.any()}
+    with np.errstate(invalid="ignore"):  # NumPy warns of NaNs that signal
+        zeros = {name for name, array in constants.items() if not array.any()}
     found = []
     for node in nodes:
         if _gives_zeros(node, zeros):
