@@ -171,5 +171,5 @@ def test_no_keras_is_imported() -> None:
         f"import sys\nfrom seqkit.interop import from_keras\nfrom_keras({str(SENTIMENT)!r})\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('keras', 'h5py', 'torch')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

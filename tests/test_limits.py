@@ -142,7 +142,7 @@ def test_limits_are_changed_by_the_environment() -> None:
     program = "from seqkit.limits import parse_json; parse_json(b'[[[]]]', 't')"
     for depth, code in ((2, 1), (3, 0)):
         environment = os.environ | {"SEQKIT_LIMITS": f"depth={depth}", "PYTHONPATH": os.pathsep.join(sys.path)}
-        run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
+        run = subprocess.run([sys.executable, "-P", "-c", program], env=environment, capture_output=True, check=False)
         assert run.returncode == code, run.stderr
 
 
