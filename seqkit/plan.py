@@ -24,7 +24,8 @@ class Plan:
     kernel : str
         "tile R x V": R rows of the batch by V vectors of units in registers; "line": one row, panel by panel.
     threads : int
-        Threads that will work.
+        Threads that will work; a small call within a millisecond of another one, whose threads are still awake, takes
+        more.
     split : str
         What the threads share: "directions", "rows" of the batch, "units" of few rows, or "none".
     tasks : tuple of int
@@ -135,7 +136,7 @@ def _why(split: str, allowed: int, batch: int, whole: str) -> str:
             return "one thread is allowed"
         if batch == 1 and whole:
             return f"{whole}: threads cannot share the units of one sequence"
-        return "the units of one sequence are too little work to share" if batch == 1 else "too little work to share"
+        return "too little work to wake threads for"
     return {
         "directions": "each direction on its own threads, which never wait for each other",
         "rows": "rows of the batch on threads that never wait for each other",

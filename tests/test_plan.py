@@ -10,6 +10,7 @@ import pytest
 import seqkit
 from seqkit import _core
 from seqkit.equations import layer_norm, sigmoid, tanh
+from seqkit.rows import Rows
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,15 @@ def test_directions_come_first() -> None:
 def test_tiny_work_stays_on_one_thread() -> None:
     with seqkit.threads(4):
         assert seqkit.LSTM(4).plan((4, 2, 3)).threads == 1
+
+
+def test_threads_that_are_awake_take_smaller_work() -> None:
+    """That of a call just before, in which they were woken; but not what takes a microsecond."""
+    for time, threads in ((20, 2), (1, 1)):
+        calls = (
+            seqkit.LSTM(64).build(32)._calls(Rows.of_array(np.zeros((8, time, 32), "f4"), None, "f4", "x", 32), False)
+        )
+        assert [_core.plan(calls, 2, awake=awake)[0] for awake in (False, True)] == [1, threads]
 
 
 def test_stages_and_tape() -> None:

@@ -15,7 +15,7 @@ from libc.string cimport memset
 
 from seqkit._core.calls cimport OPERAND_X, Call, CallData, ProgramData, words
 from seqkit._core.machine cimport (
-    SK_L2_BYTES, SK_TASK_ROWS, Arena, Watch, end_share, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
+    SK_L2_BYTES, SK_TASK_ROWS, Arena, Watch, end_share, finish, free_threads, go_on, in_succession, new_watch, parallel, sk_progress, sk_publish, sk_work, threads_for,
 )
 from seqkit._core.steps cimport Scratch, begin_task, end_task, lay_out, project, run_step
 from seqkit._core.tasks cimport Task, Team, task_rows
@@ -154,16 +154,17 @@ def pipeline_pays(list calls, int64_t threads):
     return len(calls) > 1 and threads_for(operations_of(calls), threads) > 1
 
 
-def plan(list calls, int64_t threads, bint pipeline=False):
+def plan(list calls, int64_t threads, bint pipeline=False, bint awake=False):
     """How `run` would go: (threads, tasks of each call, bytes of scratch memory per thread, what is shared).
 
     Directions (or the layers of a pipeline) get threads of their own, then "rows" of the batch
-    are shared, or the "units" of few rows; what is tiny stays on one thread.
+    are shared, or the "units" of few rows; what is tiny stays on one thread, less of it where the
+    threads are `awake`.
     """
     cdef Call call
     cdef Scratch scratch
     cdef int64_t share = 0, rows
-    threads = threads_for(operations_of(calls), threads)
+    threads = threads_for(operations_of(calls), threads, awake)
     units = not pipeline and by_units(calls, threads)
     parts = [1 if pipeline or units else parts_of(&(<Call>c).data, (threads + len(calls) - 1) // len(calls)) for c in calls]
     for call, n in zip(calls, parts):
@@ -185,7 +186,7 @@ def run(list calls, int64_t threads, Arena arena, bint pipeline=False):
     cdef Call call
     cdef Work work
     cdef sk_work work_on
-    threads, parts, work.share, shared = plan(calls, free_threads(threads), pipeline)
+    threads, parts, work.share, shared = plan(calls, free_threads(threads), pipeline, in_succession())
     work.count, work.watch, counters = sum(parts), new_watch(), max(threads, <int64_t>len(calls))
     arena.reserve(threads * (work.share + sizeof(Scratch)) + work.count * sizeof(Task) + len(calls) * sizeof(void *) + counters * sizeof(sk_progress) + 64 * 8)
     work.memory = arena.take(threads * work.share)

@@ -62,6 +62,7 @@ cdef inline int64_t threads_for(int64_t operations, int64_t threads, bint awake=
     return threads if operations >= (250_000 if awake else 8_000_000) else 1
 
 cdef int64_t free_threads(int64_t threads) noexcept nogil
+cdef bint in_succession() noexcept nogil
 cdef Watch new_watch() noexcept nogil
 cdef bint go_on(Watch *watch, int64_t thread) noexcept nogil
 cdef void end_share(Watch *watch, int64_t thread, int64_t threads) noexcept nogil

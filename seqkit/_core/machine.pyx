@@ -26,6 +26,8 @@ cdef double SLOW_SECONDS = 4e-10    # per multiply-add: slower than any processo
 cdef double CROWDED_SECONDS = 0.016     # how long to do without threads that would wait for each other, at first
 cdef double MOST_CROWDED_SECONDS = 0.5  # and at most
 cdef double crowded_until = 0.0, crowded_seconds = 0.0
+cdef double AWAKE_SECONDS = 0.001       # so long after a parallel region its threads still spin, ready for the next
+cdef double asked = 0.0                 # when threads were last asked for
 cdef int64_t READ_BYTES = 16_000_000        # that a thread reads in a run: some 0.1 ms, so that no other program comes between
 cdef double READ_SECONDS = 0.15             # for all runs: longer than other programs keep a processor
 
@@ -172,6 +174,14 @@ def read_bandwidth(str dtype, int64_t nbytes, int64_t threads):
 cdef int64_t free_threads(int64_t threads) noexcept nogil:
     """`threads`, or 1 where they have just been seen waiting for a processor."""
     return 1 if threads > 1 and sk_seconds() < crowded_until else threads
+
+
+cdef bint in_succession() noexcept nogil:
+    """Whether calls follow each other so closely that their threads still spin from one to the next."""
+    global asked
+    cdef double now = sk_seconds(), before = asked
+    asked = now
+    return now - before < AWAKE_SECONDS
 
 
 cdef Watch new_watch() noexcept nogil:

@@ -20,7 +20,7 @@ import numpy as np
 from seqkit._core.arrays cimport Results, data_of, is_matrix, is_rows, rows_of, stride_of, type_number
 from seqkit._core.calls cimport Batch, BatchData, Call, CallData, Program, ProgramData
 from seqkit._core.machine cimport (
-    SK_TASK_ROWS, Arena, Watch, finish, free_threads, go_on, new_watch, parallel, sk_progress, sk_seconds, sk_work, threads_for,
+    SK_TASK_ROWS, Arena, Watch, finish, free_threads, go_on, in_succession, new_watch, parallel, sk_progress, sk_work, threads_for,
 )
 from seqkit._core.engine cimport row_operations, whole_task
 from seqkit._core.places cimport place_all
@@ -28,7 +28,6 @@ from seqkit._core.steps cimport Scratch, end_task, lay_out, load_states, project
 from seqkit._core.tasks cimport Task, Team
 from seqkit._core.threads import num_threads
 
-cdef double AWAKE_SECONDS = 0.001    # so long after a parallel region its threads still spin, ready for the next
 
 cdef struct Worker:             # one thread's buffers
     CallData *call
@@ -126,7 +125,6 @@ cdef class Stepper:
     cdef int64_t stride         # bytes between rows of x in x_start
     cdef int64_t *x_start
     cdef int64_t *y_start
-    cdef double asked           # when threads were last asked for
 
     def __cinit__(self, Program program, int64_t features, int64_t version, weights, bias, parameters):
         dtype = program.tables["dtype"]
@@ -248,10 +246,7 @@ cdef class Stepper:
         cdef ProgramData *p = &self.program.data
         if threads_for(operations, 2, True) == 1 or (rows == 1 and p.reduction_count > 0):
             return 1
-        cdef double now = sk_seconds()
-        cdef bint awake = now - self.asked < AWAKE_SECONDS
-        self.asked = now
-        return min(threads_for(operations, free_threads(num_threads()), awake), p.panels if rows == 1 else rows)
+        return min(threads_for(operations, free_threads(num_threads()), in_succession()), p.panels if rows == 1 else rows)
 
     cdef void cut_blocks(self, int64_t rows, int64_t threads):
         """Cut the rows into blocks of nearly equal size, a multiple of the threads if there are several."""
