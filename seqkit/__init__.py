@@ -52,7 +52,7 @@ _HOMES = {
     "seqkit.wrapper": ("Wrapper",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = ("interop",)
+_PACKAGES = ("datasets", "estimators", "explain", "interop")
 
 __all__ = sorted([*_HOME, *_PACKAGES])
 

@@ -46,7 +46,8 @@ FLOORS = (
     ("training", "summary"),
     ("saving",),
     ("model",),
-    ("bench", "build", "tasks", "precision", "scaffold", "testing", "interop"),
+    ("bench", "build", "datasets", "tasks", "precision", "scaffold", "testing", "interop", "explain"),
+    ("estimators",),
     ("cli",),
     ("__main__",),
 )

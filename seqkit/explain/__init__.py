@@ -1,0 +1,1 @@
+"""Looking inside: gates, cell states, what an output depends on."""
