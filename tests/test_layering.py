@@ -33,7 +33,7 @@ FLOORS = (
         "equations",
     ),
     ("data", "checkpoint", "plan"),
-    ("activations", "initializers", "steps", "rows", "streams", "packing", "native"),
+    ("activations", "initializers", "steps", "rows", "streams", "packing", "native", "long_short_term"),
     ("layer", "masks", "cell_arrays"),
     ("sequence_layer", "execution", "importing"),
     ("state_pool", "segments"),

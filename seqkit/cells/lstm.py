@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqkit.equations import Cell, OppositeOf
-from seqkit.equations.activation import Choice
-from seqkit.equations.cell import Initializer
-from seqkit.options import by_name
+from seqkit.long_short_term import LongShortTerm
 from seqkit.recurrent import Recurrent
 
 
-class LSTMCell(Cell):
+class LSTMCell(LongShortTerm):
     r"""Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate: Gers et al., 2000).
 
     .. math:: i, f, o &= \sigma(W x_t + b + U h_{t-1})        \\
@@ -25,28 +22,6 @@ class LSTMCell(Cell):
     """
 
     name = "lstm"
-    gates: tuple[str, ...] = ("i", "f", "g", "o")
-    states = ("h", "c")
-
-    def __init__(
-        self,
-        unit_forget_bias: bool = True,
-        output_activation: Choice | None = None,
-        forget_gate: str = "own",
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        self.unit_forget_bias = unit_forget_bias
-        self.output_activation = self.activation
-        if output_activation is not None:
-            self.output_activation = self._function("output_activation", output_activation)
-        self.coupled = by_name({"own": False, "coupled": True}, forget_gate, "forget_gate")
-        if self.coupled:
-            self.gates = ("i", "g", "o")
-
-    def initial_bias(self, gate: str) -> Initializer | OppositeOf:
-        """1 for the forget gate, if asked for."""
-        return float(self.unit_forget_bias and gate == "f")
 
     def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
         """One step."""

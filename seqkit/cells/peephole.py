@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqkit.equations import Cell, Parameter, vector
-from seqkit.equations.activation import Choice
-from seqkit.options import by_name
+from seqkit.equations import Parameter, vector
+from seqkit.long_short_term import LongShortTerm
 from seqkit.recurrent import Recurrent
 
 
-class PeepholeCell(Cell):
+class PeepholeCell(LongShortTerm):
     r"""LSTM whose gates see the cell state (Gers, Schraudolph and Schmidhuber, 2002).
 
     .. math:: i   &= \sigma(W_i x_t + b_i + U_i h_{t-1} + w_i c_{t-1})   \\
@@ -26,33 +25,11 @@ class PeepholeCell(Cell):
     """
 
     name = "peephole"
-    gates: tuple[str, ...] = ("i", "f", "g", "o")
-    states = ("h", "c")
-
-    def __init__(
-        self,
-        unit_forget_bias: bool = True,
-        output_activation: Choice | None = None,
-        forget_gate: str = "own",
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        self.unit_forget_bias = unit_forget_bias
-        self.output_activation = self.activation
-        if output_activation is not None:
-            self.output_activation = self._function("output_activation", output_activation)
-        self.coupled = by_name({"own": False, "coupled": True}, forget_gate, "forget_gate")
-        if self.coupled:
-            self.gates = ("i", "g", "o")
 
     def parameters(self) -> dict[str, Parameter]:
         """The peephole weights."""
         rows = ("i", "o") if self.coupled else ("i", "f", "o")
         return {"weight_ch": vector(*rows, initializer="glorot_uniform")}
-
-    def initial_bias(self, gate: str) -> float:
-        """1 for the forget gate, if asked for."""
-        return float(self.unit_forget_bias and gate == "f")
 
     def step(self, x: Any, U: Any, s: Any, p: Any) -> dict[str, Any]:
         """One step."""
