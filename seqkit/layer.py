@@ -15,6 +15,12 @@ gradient of doing so.  Whoever keeps to the following works everywhere in seqkit
 * ``backward(dy, cache, dstate, input_grad)`` returns ``(dx, dstate)`` and *adds* to
   ``grads``, whose keys and shapes are those of ``params``.  With ``input_grad=False`` dx is
   None and not computed.
+* **Several inputs.**  A layer whose `inputs` names more than one takes a tuple of sizes in ``build``, a tuple of
+  arrays as `x` and of lengths (an array or None for each; None for all is fine) in ``forward``, a tuple in ``step``,
+  and gives a tuple of gradients, in the order of `inputs`.  One array instead of a tuple, or one size, is every input
+  at once, as in self-attention, and gets one gradient, the sum.  :class:`seqkit.inputs.Inputs` does both.
+  `input_size` is that of the first input, `input_sizes` has all of them.
+* What comes out has the lengths of the (first) input, unless ``output_lengths`` says others.
 * **State**, of layers that have one, is a tuple of arrays with a row for each sequence, None at the
   start; ``forward`` goes on from the one it is given.  The cache then has an attribute ``state``, the
   final state, outside training too.  A `stateful` layer goes on from ``_state`` where it is given
@@ -42,6 +48,7 @@ import numpy as np
 from seqkit.arrays import as_array
 from seqkit.counter import Counter
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
+from seqkit.inputs import Inputs, first
 from seqkit.options import known_precision
 from seqkit.parameters import JoinedParameters, Parameters
 from seqkit.pools import LayerPool, Pool
@@ -61,10 +68,14 @@ class Layer(ABC):
     grads : dict of str to ndarray
         Accumulated gradients, same keys and shapes as `params`.
     input_size : int
-        Number of input features, known once the layer is built.
+        Number of features of the (first) input, known once the layer is built.
+    input_sizes : tuple of int
+        Number of features of every input.
     """
 
     api_version: ClassVar[int] = 1
+    inputs: tuple[str, ...] = ("x",)
+    """Names of the inputs."""
     accepts_ids: bool = False
     """True for a layer whose input is integer ids (batch, time), one value per step, instead of features."""
 
@@ -86,6 +97,7 @@ class Layer(ABC):
 
     built = False
     input_size: int
+    input_sizes: tuple[int, ...]
     dtype: np.dtype
 
     def config(self) -> dict[str, Any]:
@@ -113,17 +125,31 @@ class Layer(ABC):
         """Whether outputs depend on later steps, so that there is no stream and no truncated training."""
         return False
 
+    @property
+    def ids_of_inputs(self) -> tuple[bool, ...]:
+        """Which inputs are ids."""
+        return (self.accepts_ids,) * len(self.inputs)
+
+    def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
+        """Lengths of what comes out, as sequences, for (first) inputs of these lengths."""
+        return lengths
+
     def inner(self) -> tuple[Layer, ...]:
         """The layers that this one runs."""
         return ()
 
-    def build(self, input_size: int, seed: int | np.random.Generator | None = None, dtype: str = "float32") -> Self:
+    def build(
+        self,
+        input_size: int | tuple[int, ...],
+        seed: int | np.random.Generator | None = None,
+        dtype: str = "float32",
+    ) -> Self:
         """Make the parameters for `input_size` features; once.
 
         Parameters
         ----------
-        input_size : int
-            Number of features of every step of the input.
+        input_size : int or tuple of int
+            Number of features of every step of the input; of every input, where there are several.
         seed : int or Generator, optional
             Source of the initial values.
         dtype : {"float32", "float64"}
@@ -137,19 +163,30 @@ class Layer(ABC):
         kind = np.dtype(dtype)
         if kind not in (np.float32, np.float64):
             raise ConfigError(f"{self.name}: dtype must be float32 or float64, got {dtype!r}.")
-        if not isinstance(input_size, (int, np.integer)) or input_size < 1:
-            raise ConfigError(f"{self.name}: input_size must be a positive integer, got {input_size!r}.")
+        sizes = self._checked_sizes(input_size)
         if self.built:
-            if (self.input_size, self.dtype) != (input_size, kind):
+            if (self.input_sizes, self.dtype) != (sizes, kind):
                 raise ConfigError(
-                    f"{self.name}: already built for {self.input_size} features of {self.dtype}, cannot be rebuilt "
-                    f"for {input_size} of {kind}; make a new layer."
+                    f"{self.name}: already built for {_told(self.input_sizes)} features of {self.dtype}, cannot be "
+                    f"rebuilt for {_told(sizes)} of {kind}; make a new layer."
                 )
             return self
-        self.input_size, self.dtype = int(input_size), kind
+        self.input_sizes, self.input_size, self.dtype = sizes, sizes[0], kind
         self._set_params(self._build(np.random.default_rng(seed)))
         self.built = True
         return self
+
+    def _checked_sizes(self, input_size: Any) -> tuple[int, ...]:
+        """A size for each input."""
+        sizes = input_size if isinstance(input_size, tuple) else (input_size,) * len(self.inputs)
+        if len(sizes) != len(self.inputs):
+            raise ConfigError(
+                f"{self.name}: input_size must hold a size for each of {', '.join(self.inputs)}, got {input_size!r}."
+            )
+        for size in sizes:
+            if not isinstance(size, (int, np.integer)) or size < 1:
+                raise ConfigError(f"{self.name}: input_size must be a positive integer, got {size!r}.")
+        return tuple(map(int, sizes))
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Initial parameters; `input_size` and `dtype` are already set."""
@@ -262,10 +299,16 @@ class Layer(ABC):
             raise ConfigError(f"{self.name}: reads sequences from their end, which a stream does not have.")
         carried, self._state = self._state, None
         try:
-            y, cache = self.forward(as_array(x_t, self.name, "x_t")[:, None], None, state, training=False)
+            y, cache = self.forward(self._one_step(x_t), None, state, training=False)
         finally:
             self._state = carried
         return (y[:, 0] if y.ndim == 3 else y), final_state(cache)
+
+    def _one_step(self, x_t: Any) -> Any:
+        """A step of the input, or of every input, as sequences."""
+        if isinstance(x_t, tuple):
+            return tuple(map(self._one_step, x_t))
+        return as_array(x_t, self.name, "x_t")[:, None]
 
     def streams(self, capacity: int) -> Streams:
         """A pool of at most `capacity` independent streams; see :class:`seqkit.streams.Streams`.
@@ -296,19 +339,34 @@ class Layer(ABC):
         A list of ``(time_i, features)`` arrays gives a list where the layer returns
         sequences, else one array.  With `return_state` the result is ``(y, state)``.
         """
-        ragged = is_ragged(x, ndim=1 if self.accepts_ids else 2)
-        batch, lengths = pad(x, self.name) if ragged else (as_array(x, self.name), lengths)
+        several = isinstance(x, tuple) and len(self.inputs) > 1
+        given = Inputs.of(x, lengths, self.inputs, self.name) if several else Inputs((x,), (lengths,), alone=True)
+        ragged = is_ragged(given.arrays[0], ndim=1 if self.ids_of_inputs[0] else 2)
+        batches = [
+            _rectangular(*one, self.name) for one in zip(given.arrays, given.lengths, self.ids_of_inputs, strict=False)
+        ]
         if not self.built:
-            self.build(1 if self.accepts_ids else batch.shape[-1])
-        if batch.ndim == 3:
-            batch = as_sequences(batch, self.dtype, self.name, self.input_size)
-            lengths = as_lengths(lengths, batch.shape[0], batch.shape[1], self.name)
-        elif batch.ndim != 2:
-            expected = "ids (batch, time)" if self.accepts_ids else "(batch, time, features) or (batch, features)"
-            raise ShapeError(f"{self.name}: x has shape {batch.shape}, expected {expected}.")
-        y, cache = self.forward(batch, lengths, state, training=training)
-        outputs = unpad(y, lengths) if ragged and y.ndim == 3 else y
+            sizes = tuple(
+                1 if ids else batch.shape[-1] for (batch, _), ids in zip(batches, self.ids_of_inputs, strict=False)
+            )
+            self.build(sizes if several else sizes[0])
+        checked = [self._checked_batch(number, *batch) for number, batch in enumerate(batches)]
+        arrays, ends = tuple(zip(*checked, strict=True)) if several else checked[0]
+        y, cache = self.forward(arrays, ends, state, training=training)
+        after = None if first(ends) is None else self.output_lengths(first(ends))
+        outputs = unpad(y, after) if ragged and y.ndim == 3 else y
         return (outputs, final_state(cache)) if return_state else outputs
+
+    def _checked_batch(self, number: int, batch: np.ndarray, lengths: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """One of the inputs and its lengths."""
+        if batch.ndim == 3:
+            batch = as_sequences(batch, self.dtype, self.name, self.input_sizes[number])
+            return batch, as_lengths(lengths, batch.shape[0], batch.shape[1], self.name)
+        if batch.ndim != 2:
+            ids = self.ids_of_inputs[number]
+            expected = "ids (batch, time)" if ids else "(batch, time, features) or (batch, features)"
+            raise ShapeError(f"{self.name}: x has shape {batch.shape}, expected {expected}.")
+        return batch, lengths
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
@@ -318,3 +376,13 @@ class Layer(ABC):
 def final_state(cache: Any) -> State:
     """The state that a forward pass ended with, of its cache; () for a layer without state."""
     return getattr(cache, "state", ())
+
+
+def _rectangular(x: Any, lengths: Any, ids: bool, owner: str) -> tuple[np.ndarray, Any]:
+    """An input as one array, padded where it is a list, and its lengths."""
+    return pad(x, owner) if is_ragged(x, ndim=1 if ids else 2) else (as_array(x, owner), lengths)
+
+
+def _told(sizes: tuple[int, ...]) -> str:
+    """Sizes for a message, a single one as a number."""
+    return " and ".join(map(str, sizes))

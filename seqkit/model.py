@@ -304,7 +304,7 @@ class Sequential(Stack):
         outputs: list[np.ndarray] = []
         for batch in part.batches(batch_size):
             y, _ = self.forward(batch.x, batch.lengths, training=False)
-            outputs.extend(unpad(y, batch.lengths) if listed else [y])
+            outputs.extend(unpad(y, self.output_lengths(batch.lengths)) if listed else [y])
         return outputs if listed else np.concatenate(outputs)
 
     def summary(self) -> str:

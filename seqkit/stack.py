@@ -89,6 +89,12 @@ class Stack:
         """Whether a sequence comes out as a sequence; otherwise as one vector."""
         return all(layer.returns_sequences for layer in self.layers)
 
+    def output_lengths(self, lengths: np.ndarray | None) -> np.ndarray | None:
+        """Lengths of what comes out, as sequences, for inputs of these lengths; None is all of them full."""
+        for layer in self.layers:
+            lengths = None if lengths is None else layer.output_lengths(lengths)
+        return lengths
+
     @property
     def stateful(self) -> bool:
         """Whether a layer carries its state from one batch to the next."""
@@ -218,8 +224,7 @@ class Stack:
             except ShapeError as error:
                 raise ShapeError(f"{error}{self._vector_hint(number, y)}") from error
             caches.append(cache)
-            if y.ndim == 2:  # vectors have no lengths
-                lengths = None
+            lengths = _lengths_after(layers[-1], y, lengths)
         return y, caches
 
     def _vector_hint(self, number: int, x: np.ndarray) -> str:
@@ -281,6 +286,11 @@ def _run(layers: list[Any], x: np.ndarray, lengths: np.ndarray | None, training:
         return run_chain(layers, x, lengths), None
     y, cache = layers[0].forward(x, lengths, None, training)
     return y, cache
+
+
+def _lengths_after(layer: Layer, y: np.ndarray, lengths: np.ndarray | None) -> np.ndarray | None:
+    """Lengths of the output of a layer; vectors have none."""
+    return None if lengths is None or y.ndim == 2 else layer.output_lengths(lengths)
 
 
 def _known_input_size(first: Layer) -> int | None:

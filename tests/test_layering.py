@@ -29,6 +29,7 @@ FLOORS = (
         "parameters",
         "generators",
         "counter",
+        "inputs",
         "sequences",
         "equations",
     ),

@@ -69,7 +69,12 @@ class Embedding(Layer):
     def output_size(self) -> int:
         return self.output_dim
 
-    def build(self, input_size: int = 1, seed: int | np.random.Generator | None = None, dtype: str = "float32") -> Self:
+    def build(
+        self,
+        input_size: int | tuple[int, ...] = 1,
+        seed: int | np.random.Generator | None = None,
+        dtype: str = "float32",
+    ) -> Self:
         """Make the table; see :meth:`seqkit.layer.Layer.build`.
 
         Raises
@@ -77,7 +82,7 @@ class Embedding(Layer):
         ConfigError
             If `input_size` is not 1: the number of ids is `input_dim`.
         """
-        if input_size != 1:
+        if input_size not in (1, (1,)):
             raise ConfigError(f"{self.name}: input_size must be 1 (one id per step), got {input_size!r}.")
         return super().build(input_size, seed, dtype)
 

@@ -285,7 +285,7 @@ def grouped(items: Iterable[T], size: int) -> Iterator[Iterator[T]]:
 
 
 def _lengths_of(y_pred: np.ndarray, batch: Batch, model: Stack) -> np.ndarray | None:
-    return batch.lengths if y_pred.ndim == 3 and model.returns_sequences else None
+    return model.output_lengths(batch.lengths) if y_pred.ndim == 3 and model.returns_sequences else None
 
 
 def _mean_loss(measured: list[Sums]) -> float:
