@@ -20,7 +20,8 @@ gradient of doing so.  Whoever keeps to the following works everywhere in seqkit
   and gives a tuple of gradients, in the order of `inputs`.  One array instead of a tuple, or one size, is every input
   at once, as in self-attention, and gets one gradient, the sum.  :class:`seqkit.inputs.Inputs` does both.
   `input_size` is that of the first input, `input_sizes` has all of them.
-* What comes out has the lengths of the (first) input, unless ``output_lengths`` says others.
+* What comes out has the lengths of the (first) input, unless ``output_lengths`` says others; it is given an array or,
+  of several inputs, a tuple of arrays and None.
 * **State**, of layers that have one, is a tuple of arrays with a row for each sequence, None at the
   start; ``forward`` goes on from the one it is given.  The cache then has an attribute ``state``, the
   final state, outside training too.  A `stateful` layer goes on from ``_state`` where it is given
@@ -130,9 +131,9 @@ class Layer(ABC):
         """Which inputs are ids."""
         return (self.accepts_ids,) * len(self.inputs)
 
-    def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
-        """Lengths of what comes out, as sequences, for (first) inputs of these lengths."""
-        return lengths
+    def output_lengths(self, lengths: Any) -> np.ndarray | None:
+        """Lengths of what comes out, as sequences, for inputs of these lengths: by default those of the first."""
+        return first(lengths)
 
     def inner(self) -> tuple[Layer, ...]:
         """The layers that this one runs."""
@@ -353,8 +354,7 @@ class Layer(ABC):
         checked = [self._checked_batch(number, *batch) for number, batch in enumerate(batches)]
         arrays, ends = tuple(zip(*checked, strict=True)) if several else checked[0]
         y, cache = self.forward(arrays, ends, state, training=training)
-        after = None if first(ends) is None else self.output_lengths(first(ends))
-        outputs = unpad(y, after) if ragged and y.ndim == 3 else y
+        outputs = unpad(y, lengths_after(self, ends)) if ragged and y.ndim == 3 else y
         return (outputs, final_state(cache)) if return_state else outputs
 
     def _checked_batch(self, number: int, batch: np.ndarray, lengths: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -376,6 +376,12 @@ class Layer(ABC):
 def final_state(cache: Any) -> State:
     """The state that a forward pass ended with, of its cache; () for a layer without state."""
     return getattr(cache, "state", ())
+
+
+def lengths_after(layer: Layer, lengths: Any) -> np.ndarray | None:
+    """Lengths of what a layer gives for inputs of these lengths; None where all are full, or vectors come out."""
+    known = any(one is not None for one in (lengths if isinstance(lengths, tuple) else (lengths,)))
+    return layer.output_lengths(lengths) if known and layer.returns_sequences else None
 
 
 def _rectangular(x: Any, lengths: Any, ids: bool, owner: str) -> tuple[np.ndarray, Any]:

@@ -43,6 +43,12 @@ BUILT_IN = {
     "prelu": "seqkit.layers.prelu:PReLU",
     "masked": "seqkit.layers.masked:Masked",
     "repeat_vector": "seqkit.layers.repeat_vector:RepeatVector",
+    "add": "seqkit.layers.add:Add",
+    "average": "seqkit.layers.average:Average",
+    "branch": "seqkit.layers.branch:Branch",
+    "concatenate": "seqkit.layers.concatenate:Concatenate",
+    "multiply": "seqkit.layers.multiply:Multiply",
+    "graph": "seqkit.graph:Graph",
 }
 
 T = TypeVar("T", bound=type)

@@ -16,12 +16,13 @@ from seqkit import generators
 from seqkit.arrays import as_array
 from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
-from seqkit.layer import Layer, State
+from seqkit.layer import Layer, State, lengths_after
 from seqkit.parameters import JoinedParameters
+from seqkit.parts import Parts
 from seqkit.streams import Streams
 
 
-class Stack:
+class Stack(Parts):
     """The output of every layer is the input of the next.
 
     Parameters
@@ -89,10 +90,10 @@ class Stack:
         """Whether a sequence comes out as a sequence; otherwise as one vector."""
         return all(layer.returns_sequences for layer in self.layers)
 
-    def output_lengths(self, lengths: np.ndarray | None) -> np.ndarray | None:
+    def output_lengths(self, lengths: Any) -> np.ndarray | None:
         """Lengths of what comes out, as sequences, for inputs of these lengths; None is all of them full."""
         for layer in self.layers:
-            lengths = None if lengths is None else layer.output_lengths(lengths)
+            lengths = lengths_after(layer, lengths)
         return lengths
 
     @property
@@ -139,17 +140,21 @@ class Stack:
         return self
 
     @property
+    def named(self) -> Mapping[str, Layer]:
+        """The layers by number."""
+        return {str(number): layer for number, layer in enumerate(self.layers)}
+
+    @property
     def params(self) -> JoinedParameters:
         """Parameters of all layers, called "0.weight_ih" and so on: number of the layer, name."""
         self.require_built()
-        return JoinedParameters({str(number): layer.params for number, layer in enumerate(self.layers)})
+        return self.joined_params()
 
     @property
     def grads(self) -> dict[str, np.ndarray]:
         """Accumulated gradients, keys as in `params`."""
         self.require_built()
-        layers = enumerate(self.layers)
-        return {f"{number}.{key}": grad for number, layer in layers for key, grad in layer.grads.items()}
+        return self.joined_grads()
 
     def require_built(self) -> None:
         """Raise NotBuiltError unless every layer has its parameters."""
@@ -188,19 +193,12 @@ class Stack:
 
         Values are numbers that JSON can hold.
         """
-        layers = {str(number): layer.random_state() for number, layer in enumerate(self.layers)}
-        return generators.join({"model": generators.state_of(self._rng), **layers})
+        return generators.join({"model": generators.state_of(self._rng)}) | super().random_state()
 
     def restore_random_state(self, state: Mapping[str, int]) -> None:
         """Go on drawing from where :meth:`random_state` was asked."""
         generators.restore(self._rng, generators.part(state, "model"))
-        for number, layer in enumerate(self.layers):
-            layer.restore_random_state(generators.part(state, str(number)))
-
-    def release_memory(self) -> None:
-        """Free the working memory that the layers keep from call to call; the next call takes it anew."""
-        for layer in self.layers:
-            layer.release_memory()
+        super().restore_random_state(state)
 
     def forward(
         self, x: ArrayLike, lengths: np.ndarray | None = None, training: bool = True
@@ -224,7 +222,7 @@ class Stack:
             except ShapeError as error:
                 raise ShapeError(f"{error}{self._vector_hint(number, y)}") from error
             caches.append(cache)
-            lengths = _lengths_after(layers[-1], y, lengths)
+            lengths = None if y.ndim == 2 else lengths_after(layers[-1], lengths)
         return y, caches
 
     def _vector_hint(self, number: int, x: np.ndarray) -> str:
@@ -286,11 +284,6 @@ def _run(layers: list[Any], x: np.ndarray, lengths: np.ndarray | None, training:
         return run_chain(layers, x, lengths), None
     y, cache = layers[0].forward(x, lengths, None, training)
     return y, cache
-
-
-def _lengths_after(layer: Layer, y: np.ndarray, lengths: np.ndarray | None) -> np.ndarray | None:
-    """Lengths of the output of a layer; vectors have none."""
-    return None if lengths is None or y.ndim == 2 else layer.output_lengths(lengths)
 
 
 def _known_input_size(first: Layer) -> int | None:

@@ -67,7 +67,7 @@ class Wrapper(Layer):
     def __init__(self, layer: Layer) -> None:
         if not isinstance(layer, Layer):
             raise ConfigError(f"{self.name}: a layer such as seqkit.LSTM(64) was expected, got {layer!r}.")
-        self.layer = layer
+        self.layer, self.inputs = layer, layer.inputs
         self.input_shape, self.accepts_ids, self.stateful = layer.input_shape, layer.accepts_ids, layer.stateful
 
     def config(self) -> dict[str, Any]:
@@ -94,6 +94,15 @@ class Wrapper(Layer):
         """As the inner layer does."""
         return self.layer.reads_backwards
 
+    @property
+    def ids_of_inputs(self) -> tuple[bool, ...]:
+        """As of the inner layer."""
+        return self.layer.ids_of_inputs
+
+    def output_lengths(self, lengths: Any) -> np.ndarray | None:
+        """As the inner layer does."""
+        return self.layer.output_lengths(lengths)
+
     def inner(self) -> tuple[Layer, ...]:
         """The inner layer."""
         return (self.layer,)
@@ -101,7 +110,7 @@ class Wrapper(Layer):
     # ---- parameters --------------------------------------------------------------------------
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        self.layer.build(self.input_size, rng, self.dtype.name)
+        self.layer.build(self.input_sizes, rng, self.dtype.name)
         return {}
 
     def _set_params(self, arrays: dict[str, np.ndarray]) -> None:

@@ -53,6 +53,9 @@ def test_configurations_come_back(name: str) -> None:
     inner = seqkit.GRU(3, reset_after=False)
     arguments: dict[str, Any] = {
         "activation": ["tanh"],
+        **dict.fromkeys(["add", "average", "concatenate", "multiply"], ()),
+        "branch": [[inner, seqkit.LSTM(2)], "concat"],
+        "graph": [{"h": inner, "y": (seqkit.Add(), "h", "z")}, ["x", "z"]],
         "bidirectional": [inner],
         "dropout": [0.5],
         "embedding": [7, 3],

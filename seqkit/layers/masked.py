@@ -5,17 +5,15 @@ Legend: B batch, T time, F features, V largest number of valid steps of a sequen
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqkit import generators
 from seqkit._core import scatter_add
+from seqkit.composite import Composite, number_of_states
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.layer import Layer, State, final_state
-from seqkit.parameters import JoinedParameters
 from seqkit.registry import from_spec, spec
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.sequences import as_lengths, as_sequences, valid_steps
@@ -56,7 +54,7 @@ class Caches(NamedTuple):
         return tuple(array for run in self.layers for array in final_state(run.cache))
 
 
-class Masked(Layer):
+class Masked(Composite):
     r"""Layers one after the other, of which the recurrent ones skip masked steps, as in Keras.
 
     A step is masked where the input says so: where all its features are `mask_value` or, if the first layer takes
@@ -127,9 +125,13 @@ class Masked(Layer):
     def __repr__(self) -> str:
         return f"Masked({list(self.layers)!r}, mask_value={self.mask_value!r})"
 
-    def inner(self) -> tuple[Layer, ...]:
-        """The layers."""
-        return self.layers
+    @property
+    def named(self) -> Mapping[str, Layer]:
+        """The layers by number."""
+        return {str(number): layer for number, layer in enumerate(self.layers)}
+
+    def _exchange(self, layers: Mapping[str, Layer]) -> None:
+        self.layers = tuple(layers.values())
 
     @property
     def output_size(self) -> int:
@@ -142,68 +144,16 @@ class Masked(Layer):
         """As the last layer does."""
         return all(layer.returns_sequences for layer in self.layers)
 
-    @property
-    def reads_backwards(self) -> bool:
-        """Whether one of the layers does."""
-        return any(layer.reads_backwards for layer in self.layers)
-
-    # ---- what all layers have ----------------------------------------------------------------------
-
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         size = self.input_size
         for layer in self.layers:
             size = layer.build(size, rng, self.dtype.name).output_size
         return {}
 
-    def _set_params(self, arrays: dict[str, np.ndarray]) -> None:
-        self.params = JoinedParameters({name: layer.params for name, layer in self._named()})
-        self.grads = {f"{name}.{key}": grad for name, layer in self._named() for key, grad in layer.grads.items()}
-
-    def _named(self) -> Iterator[tuple[str, Layer]]:
-        return ((str(number), layer) for number, layer in enumerate(self.layers))
-
-    @property
-    def precision(self) -> str:
-        """What products of the first layer that has any in low precision are computed in."""
-        self._require_built()
-        found = (layer.precision for layer in self.layers)
-        return next((precision for precision in found if precision != self.dtype.name), self.dtype.name)
-
-    def _quantized(self, precision: str | None) -> Self:
-        layers = tuple(inner._quantized(precision) for inner in self.layers)
-        if all(new is old for new, old in zip(layers, self.layers, strict=True)):
-            return self
-        layer = copy.copy(self)
-        layer.layers = layers
-        layer._set_params({})
-        return layer
-
-    @property
-    def _state(self) -> State | None:
-        carried = [layer._state for layer in self.layers if layer.stateful]
-        return tuple(array for state in carried for array in state or ()) or None
-
-    @_state.setter
-    def _state(self, state: State | None) -> None:
-        rest = state
-        for layer in self.layers:
-            if layer.stateful:
-                count = _states(layer)
-                layer._state, rest = (None, None) if rest is None else (tuple(rest[:count]), tuple(rest[count:]))
-
-    def random_state(self) -> dict[str, int]:
-        """Where the layers' sources of random numbers stand."""
-        return generators.join({name: layer.random_state() for name, layer in self._named()})
-
-    def restore_random_state(self, state: Mapping[str, int]) -> None:
-        """Go on drawing from where :meth:`random_state` was asked."""
-        for name, layer in self._named():
-            layer.restore_random_state(generators.part(state, name))
-
-    def release_memory(self) -> None:
-        """Free the working memory of the layers."""
-        for layer in self.layers:
-            layer.release_memory()
+    def _count(self, name: str) -> int:
+        """Of a layer that skips steps; the others get no state."""
+        layer = self.named[name]
+        return (number_of_states(layer) or 0) if isinstance(layer, SequenceLayer) else 0
 
     # ---- forward -----------------------------------------------------------------------------------
 
@@ -219,7 +169,7 @@ class Masked(Layer):
         """
         self._require_built()
         y, mask, inside = self._masked(x, lengths)
-        shares, caches = self._shares(state), []
+        shares, caches = self._shares(state).values(), []
         for layer, own in zip(self.layers, shares, strict=True):
             shape, places = y.shape, None
             if isinstance(layer, SequenceLayer):
@@ -245,18 +195,6 @@ class Masked(Layer):
         mask = mask if inside is None else mask & inside
         return (x if self.accepts_ids else np.where(mask[:, :, None], x, self.dtype.type(0))), mask, inside
 
-    def _shares(self, state: State | None) -> list[State | None]:
-        """Of an array for each state of all layers, those of each layer."""
-        counts = [_states(layer) for layer in self.layers]
-        if state is None:
-            return [None for _ in counts]
-        if len(state) != sum(counts):
-            raise ShapeError(
-                f"{self.name}: state must hold {sum(counts)} arrays, those of all layers; got {len(state)}."
-            )
-        ends = np.cumsum(counts)
-        return [tuple(state[end - count : end]) for end, count in zip(ends, counts, strict=True)]
-
     def _run(
         self, layer: SequenceLayer, x: np.ndarray, places: Places, state: State | None, training: bool
     ) -> tuple[np.ndarray, Any]:
@@ -277,7 +215,7 @@ class Masked(Layer):
         self, dy: np.ndarray, cache: Caches, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
         """Gradient of the input, 0 at masked steps, and of the initial states; adds to `grads`."""
-        shares = self._shares(dstate)
+        shares = list(self._shares(dstate).values())
         gradient: Any = np.asarray(dy)
         initial: list[State] = []
         for number in range(len(self.layers) - 1, -1, -1):
@@ -320,16 +258,6 @@ class Masked(Layer):
         rows = (np.arange(batch)[:, None] * steps + places.last).reshape(-1)
         scatter_add(table, rows, np.ascontiguousarray(dy.reshape(-1, features)))
         return table.reshape(batch, steps, features)
-
-
-def _states(layer: Layer) -> int:
-    """Number of states of a layer here."""
-    if not isinstance(layer, SequenceLayer):
-        return 0
-    directions: list[Any] = [layer]
-    if layer.directions > 1:
-        directions = [getattr(layer, name) for name in ("forward_layer", "backward_layer")]
-    return sum(len(direction.cell.states) for direction in directions)
 
 
 def _places(mask: np.ndarray, inside: np.ndarray | None, go_backwards: bool) -> Places:

@@ -149,6 +149,10 @@ def example(target: type[Layer], name: str, kind: str, units: int) -> Any:
         return 0.5
     if kind.endswith(("Layer", "Recurrent")):
         return registry.create("gru", units, return_sequences=True)
+    if kind == "Sequence[Layer]":
+        return [registry.create("gru", units, return_sequences=True), registry.create("dense", units)]
+    if kind.startswith("Mapping[str, Layer"):
+        return {"h": registry.create("gru", units, return_sequences=True), "y": registry.create("dense", units)}
     raise ConfigError(
         f"{target.__name__}: nothing is known about its argument {name!r} ({kind}); check an unbuilt layer, such as "
         f"{target.__name__}({name}=...), instead of its class."

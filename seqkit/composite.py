@@ -1,0 +1,114 @@
+"""Layers that run several others.
+
+Legend: B batch.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+
+from seqkit.errors import ShapeError
+from seqkit.layer import Layer, State, final_state
+from seqkit.parts import Parts
+from seqkit.sequence_layer import SequenceLayer
+
+
+class Composite(Parts, Layer):
+    """Base class of layers that run several others, each under a name.
+
+    A subclass tells them by `named`, builds them in its `_build`, and runs them.  Everything else is joined: parameters
+    and gradients (called ``name.key``), random numbers, states, precision, memory.  The state is those of all layers,
+    one behind the other; how many are whose is known of layers made of equations and is learned of others when they
+    run.
+    """
+
+    _counts: Mapping[str, int] = MappingProxyType({})
+    """Numbers of states of layers that have run."""
+
+    @abstractmethod
+    def _exchange(self, layers: Mapping[str, Layer]) -> None:
+        """Take these layers instead of those of the same names."""
+
+    def inner(self) -> tuple[Layer, ...]:
+        """The layers."""
+        return tuple(self.named.values())
+
+    @property
+    def reads_backwards(self) -> bool:
+        """Whether one of the layers does."""
+        return any(layer.reads_backwards for layer in self.inner())
+
+    def _set_params(self, arrays: dict[str, np.ndarray]) -> None:
+        self.params, self.grads = self.joined_params(), self.joined_grads()
+
+    @property
+    def precision(self) -> str:
+        """What products of the first layer that has any in low precision are computed in."""
+        self._require_built()
+        found = (layer.precision for layer in self.inner())
+        return next((precision for precision in found if precision != self.dtype.name), self.dtype.name)
+
+    def _quantized(self, precision: str | None) -> Self:
+        layers = {name: layer._quantized(precision) for name, layer in self.named.items()}
+        if all(new is old for new, old in zip(layers.values(), self.inner(), strict=True)):
+            return self
+        composite = copy.copy(self)
+        composite._exchange(layers)
+        composite._set_params({})
+        return composite
+
+    # ---- states --------------------------------------------------------------------------------------
+
+    def _shares(self, state: State | None, run: Callable[[], Any] | None = None) -> dict[str, State | None]:
+        """Of an array for each state of all layers, those of each layer; `run` runs all once, without a state."""
+        if state is None:
+            return dict.fromkeys(self.named)
+        if run is not None and None in map(self._count, self.named):
+            carried, self._state = self._state, None
+            run()
+            self._state = carried
+        counts = {name: self._count(name) or 0 for name in self.named}
+        if len(state) != sum(counts.values()):
+            raise ShapeError(
+                f"{self.name}: state must hold {sum(counts.values())} arrays, those of all layers; got {len(state)}."
+            )
+        rest = iter(state)
+        return {name: tuple(next(rest) for _ in range(count)) or None for name, count in counts.items()}
+
+    def _count(self, name: str) -> int | None:
+        """Number of states of a layer, where it is known."""
+        known = number_of_states(self.named[name])
+        return self._counts.get(name) if known is None else known
+
+    def _learn(self, caches: Mapping[str, Any]) -> None:
+        """Remember how many states each layer left."""
+        self._counts = {name: len(final_state(cache)) for name, cache in caches.items()}
+
+    @property
+    def _state(self) -> State | None:
+        carried = [layer._state for layer in self.inner() if layer.stateful]
+        return tuple(array for state in carried for array in state or ()) or None
+
+    @_state.setter
+    def _state(self, state: State | None) -> None:
+        rest = None if state is None else iter(state)
+        for name, layer in self.named.items():
+            if layer.stateful:
+                layer._state = None if rest is None else tuple(next(rest) for _ in range(self._count(name) or 0))
+
+
+def number_of_states(layer: Layer) -> int | None:
+    """How many states a layer has, where that is known before it has run."""
+    if isinstance(layer, SequenceLayer):
+        directions: list[Any] = [layer]
+        if layer.directions > 1:
+            directions = [getattr(layer, name) for name in ("forward_layer", "backward_layer")]
+        return sum(len(direction.cell.states) for direction in directions)
+    known = [number_of_states(part) for part in layer.inner()]
+    return sum(count or 0 for count in known) if known and None not in known else None
