@@ -30,6 +30,8 @@ _HOMES = {
     "seqkit.layers.dropout": ("Dropout",),
     "seqkit.layers.embedding": ("Embedding",),
     "seqkit.layers.last_step": ("LastStep",),
+    "seqkit.layers.max_pool": ("MaxPool",),
+    "seqkit.layers.mean_pool": ("MeanPool",),
     "seqkit.layers.prelu": ("PReLU",),
     "seqkit.layers.masked": ("Masked",),
     "seqkit.layers.repeat_vector": ("RepeatVector",),

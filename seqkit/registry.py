@@ -40,6 +40,8 @@ BUILT_IN = {
     "dropout": "seqkit.layers.dropout:Dropout",
     "embedding": "seqkit.layers.embedding:Embedding",
     "last_step": "seqkit.layers.last_step:LastStep",
+    "max_pool": "seqkit.layers.max_pool:MaxPool",
+    "mean_pool": "seqkit.layers.mean_pool:MeanPool",
     "prelu": "seqkit.layers.prelu:PReLU",
     "masked": "seqkit.layers.masked:Masked",
     "repeat_vector": "seqkit.layers.repeat_vector:RepeatVector",

@@ -59,7 +59,7 @@ def test_configurations_come_back(name: str) -> None:
         "bidirectional": [inner],
         "dropout": [0.5],
         "embedding": [7, 3],
-        "last_step": [],
+        **dict.fromkeys(["last_step", "max_pool", "mean_pool"], ()),
         "masked": [[inner], -1.0],
         "prelu": [],
     }
