@@ -13,11 +13,11 @@ import numpy as np
 
 from seqkit import checkpoint, saving, summary
 from seqkit.errors import ConfigError
-from seqkit.options import fraction, positive_integer
+from seqkit.options import positive_integer
 from seqkit.parameters import JoinedParameters
 from seqkit.sequences import unpad
 from seqkit.stack import Stack
-from seqkit.training import losses, optimizers, trainer, truncated
+from seqkit.training import losses, optimizers, preparing, trainer, truncated
 from seqkit.training.batches import POOL, Part, Samples
 from seqkit.training.callbacks import Callback
 from seqkit.training.class_weights import ClassWeights
@@ -222,11 +222,13 @@ class Sequential(Stack):
         """
         recipe = self._require_recipe()
         rng = self._rng if seed is None else np.random.default_rng(seed)
-        train, validation = self._parts(self._samples(x, y, sample_weight, lengths), validation_split, validation_data)
+        train, validation = preparing.parts(
+            self._samples, (x, y, sample_weight, lengths), validation_split, validation_data
+        )
         if self.stateful and shuffle:
             raise ConfigError(f"{self.name}: a stateful layer goes on where the batch before ended; set shuffle=False.")
         for part in (train, validation):
-            self._check_batches(part, batch_size)
+            preparing.check_batches(self, part, batch_size)
         self._build_for(train.samples, rng)
         settings = trainer.Settings(
             positive_integer(epochs, "epochs"),
@@ -234,9 +236,7 @@ class Sequential(Stack):
             order=rng if shuffle else None,
             initial_epoch=positive_integer(initial_epoch, "initial_epoch") if initial_epoch else 0,
             accumulate=positive_integer(accumulate, "accumulate"),
-            class_weights=ClassWeights.of(
-                class_weight, train, self._per_step and self._takes_sequences(train), recipe.loss
-            ),
+            class_weights=ClassWeights.of(class_weight, train, self._per_step and train.samples.sequences, recipe.loss),
             tbptt=None if tbptt is None else truncated.checked(tbptt, self, recipe.loss, accumulate),
             bucket=positive_integer(bucket, "bucket"),
         )
@@ -271,7 +271,7 @@ class Sequential(Stack):
         """
         recipe = self._require_recipe()
         part = Part.whole(self._samples(x, y, sample_weight, lengths))
-        self._check_batches(part, batch_size)
+        preparing.check_batches(self, part, batch_size)
         self._build_for(part.samples, self._rng)
         logs = trainer.evaluate(self, recipe, part, batch_size)
         return list(logs.values()) if recipe.metrics else logs["loss"]
@@ -298,7 +298,7 @@ class Sequential(Stack):
             A list for a list where the model returns sequences.
         """
         part = Part.whole(self._samples(x, None, None, lengths))
-        self._check_batches(part, batch_size)
+        preparing.check_batches(self, part, batch_size)
         self._build_for(part.samples, self._rng)
         listed = part.samples.ragged and self.returns_sequences
         outputs: list[np.ndarray] = []
@@ -359,42 +359,14 @@ class Sequential(Stack):
     def _samples(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> Samples:
         if self._recipe is not None and y is not None:
             y = self._recipe.loss.prepare(y)
-        return Samples(x, y, sample_weight, lengths, ids=self.accepts_ids, per_step=self._per_step)
+        ids = self.layers[0].ids_of_inputs if self.layers else (False,)
+        return Samples(x, y, sample_weight, lengths, ids, self._per_step, self.output_lengths)
 
     @property
     def _per_step(self) -> bool:
         """Whether there is a target for every step."""
         return self.returns_sequences and not (self._recipe is not None and self._recipe.loss.per_sequence)
 
-    def _takes_sequences(self, part: Part) -> bool:
-        """Whether the samples are sequences, not vectors."""
-        return self.accepts_ids or part.samples.take(part.rows[:1]).x.ndim == 3
-
-    def _parts(self, samples: Samples, share: float, data: Sequence[Any] | None) -> tuple[Part, Part | None]:
-        """The samples to train on, and those to measure."""
-        train, held_out = Part.whole(samples).split(0.0 if data else fraction(share, "validation_split"))
-        if len(train.rows) == 0:
-            raise ConfigError(f"no samples to train on: there are {len(samples)} and validation_split is {share}.")
-        if data:
-            if not 2 <= len(data) <= 4:
-                raise ConfigError(
-                    f"validation_data is (x, y, sample_weight, lengths) or the first of it, got {len(data)}."
-                )
-            x, y, *rest = data
-            measured = Part.whole(self._samples(x, y, *(*rest, None, None)[:2]))
-            if len(measured.rows) == 0:
-                raise ConfigError("validation_data holds no samples.")
-            return train, measured
-        return train, held_out if len(held_out.rows) else None
-
-    def _check_batches(self, part: Part | None, batch_size: int) -> None:
-        positive_integer(batch_size, "batch_size")
-        if part is not None and self.stateful and len(part.rows) % batch_size:
-            raise ConfigError(
-                f"{self.name}: a stateful layer needs batches of one size, but {len(part.rows)} samples are not a "
-                f"multiple of batch_size={batch_size}."
-            )
-
     def _build_for(self, samples: Samples, rng: np.random.Generator) -> None:
         if not self.built:
-            self.build(1 if self.accepts_ids else samples.features, rng)
+            self.build(samples.sizes, rng)

@@ -12,7 +12,7 @@ from seqkit import registry
 from seqkit.available import at_most
 from seqkit.errors import LoadError, SeqkitError, UnknownLayerError
 from seqkit.initializers import replaced
-from seqkit.stack import Stack
+from seqkit.stack import Stack, known_input_size
 from seqkit.training.progress import OPTIMIZER, Progress, fill, group
 from seqkit.training.recipe import LOSS, Recipe
 
@@ -35,7 +35,7 @@ def describe(
         arrays = dict(recipe.params(model)) | {f"{OPTIMIZER}{name}": array for name, array in optimizer}
     description = {
         "layers": [registry.spec(layer) for layer in model.layers],
-        "input_size": model.layers[0].input_size,
+        "input_size": known_input_size(model.layers[0]),
         "dtype": str(model.layers[0].dtype),
         "training": training,
         "metadata": model.metadata,
@@ -71,7 +71,8 @@ def _filled(model: Stack, description: Mapping[str, Any], arrays: Mapping[str, n
     with replaced():
         for layer in description["layers"]:
             model.add(registry.from_spec(layer))
-        model.build(description["input_size"])
+        size = description["input_size"]
+        model.build(tuple(size) if isinstance(size, list) else size)
     if "random" in description:  # files of early versions have none
         model.restore_random_state(description["random"])
     params = {name: array for name, array in arrays.items() if "/" not in name}

@@ -69,7 +69,7 @@ class Stack(Parts):
             raise ConfigError(f"{self.name}: {layer!r} is in the model already; make a second layer.")
         self.layers.append(layer)
         try:
-            if _known_input_size(self.layers[0]) is not None:
+            if known_input_size(self.layers[0]) is not None:
                 self.build()
         except Exception:
             self.layers.pop()
@@ -103,7 +103,7 @@ class Stack(Parts):
 
     def build(
         self,
-        input_size: int | None = None,
+        input_size: int | tuple[int, ...] | None = None,
         seed: int | np.random.Generator | None = None,
         dtype: str | None = None,
     ) -> Self:
@@ -111,8 +111,8 @@ class Stack(Parts):
 
         Parameters
         ----------
-        input_size : int, optional
-            Number of input features, where the first layer doesn't know it.
+        input_size : int or tuple of int, optional
+            Number of features of the input, or of each of several, where the first layer doesn't know it.
         seed : int or Generator, optional
             Source of the initial values instead of the model's own.
         dtype : {"float32", "float64"}, optional
@@ -129,7 +129,7 @@ class Stack(Parts):
             raise ConfigError(f"{self.name}: the model has no layers; add one.")
         if seed is not None and any(layer.built for layer in self.layers):
             raise ConfigError(f"{self.name}: already built, the seed would have no effect; give it to the constructor.")
-        size = _known_input_size(self.layers[0]) if input_size is None else input_size
+        size: Any = known_input_size(self.layers[0]) if input_size is None else input_size
         if size is None:
             raise NotBuiltError(f"{self.name}: the input size is not known yet; call build(input_size) or fit.")
         rng = self._rng if seed is None else np.random.default_rng(seed)
@@ -201,20 +201,25 @@ class Stack(Parts):
         super().restore_random_state(state)
 
     def forward(
-        self, x: ArrayLike, lengths: np.ndarray | None = None, training: bool = True
+        self, x: ArrayLike | tuple[ArrayLike, ...], lengths: Any = None, training: bool = True
     ) -> tuple[np.ndarray, list[Any]]:
         """Output of a batch, and what :meth:`backward` needs.
 
         Parameters
         ----------
-        x : array_like, (B, T, F), (B, F) or ids (B, T)
-        lengths : ndarray of int, (B,), optional
+        x : array_like, (B, T, F), (B, F) or ids (B, T), or a tuple of such
+            A tuple where the first layer has several inputs.
+        lengths : ndarray of int, (B,), or a tuple of such and None, optional
             True lengths of right-padded sequences.
         training : bool
             Whether dropout acts and a cache is kept.
         """
         self.require_built()
-        y, caches = as_array(x, self.name), []
+        if isinstance(x, tuple) and len(self.layers[0].inputs) > 1:
+            y: Any = tuple(as_array(one, self.name) for one in x)
+        else:
+            y = as_array(x, self.name)
+        caches: list[Any] = []
         runs = ((n, [layer]) for n, layer in enumerate(self.layers)) if training else chains(self.layers)
         for number, layers in runs:
             try:
@@ -231,8 +236,8 @@ class Stack(Parts):
         before = self.layers[number - 1].name
         return f" Layer {number - 1} ({before}) gives one vector per sequence; perhaps it needs return_sequences=True."
 
-    def backward(self, dy: np.ndarray, caches: list[Any], input_grad: bool = False) -> np.ndarray | None:
-        """Add to `grads`; give the gradient of x where `input_grad` asks for it."""
+    def backward(self, dy: np.ndarray, caches: list[Any], input_grad: bool = False) -> Any:
+        """Add to `grads`; give the gradient of x, a tuple of several, where `input_grad` asks for it."""
         for number in range(len(self.layers) - 1, -1, -1):
             wanted = input_grad or number > 0
             gradient, _ = self.layers[number].backward(dy, caches[number], None, wanted)
@@ -286,9 +291,10 @@ def _run(layers: list[Any], x: np.ndarray, lengths: np.ndarray | None, training:
     return y, cache
 
 
-def _known_input_size(first: Layer) -> int | None:
+def known_input_size(first: Layer) -> int | tuple[int, ...] | None:
+    """Number of features that a first layer takes, of several inputs a tuple; None where only data tells."""
     if first.built:
-        return first.input_size
+        return first.input_sizes if len(first.inputs) > 1 else first.input_size
     if first.accepts_ids:
         return 1
     return first.input_shape[-1] if first.input_shape else None

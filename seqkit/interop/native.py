@@ -17,6 +17,7 @@ from seqkit.interop.imported import Imported, Oracle
 from seqkit.interop.layered import drawer, runner
 from seqkit.layer import Layer
 from seqkit.model import Sequential
+from seqkit.stack import known_input_size
 
 SOURCE = "seqkit model"
 KINDS = {"graph": "seqkit.interop.onnx.graph_model:GraphModel"}
@@ -85,7 +86,7 @@ def read(path: str | os.PathLike[str]) -> Imported:
 def _in_float64(model: Sequential) -> Oracle:
     wide = Sequential([registry.from_spec(registry.spec(layer)) for layer in model.layers], dtype="float64")
     with replaced():
-        wide.build(model.layers[0].input_size)
+        wide.build(known_input_size(model.layers[0]))
     for name in wide.params:
         wide.params[name] = model.params[name]
     return Oracle("the same model in float64", runner(wide))

@@ -1,68 +1,30 @@
 """A data set, taken batch by batch.
 
-Only the sequences of one batch are ever padded together, on the right and with zeros, so a
-long sequence costs nothing to the batches it is not in.  A list of sequences is kept as one array,
-from which a batch is gathered by compiled code.
-
 Legend: S sequences (samples), B batch, T time, F features, K targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqkit._core import gather_padded
-from seqkit.arrays import as_array
-from seqkit.errors import ConfigError, DTypeError, ShapeError
-from seqkit.sequences import as_lengths, as_list, is_ragged
+from seqkit.errors import ShapeError
+from seqkit.inputs import Inputs, first
+from seqkit.training.given import Input, Joined, as_samples, take
 
 POOL = 50
 """Batches that are sorted by length together: enough to differ from epoch to epoch."""
 
 
 class Batch(NamedTuple):
-    """Some samples as arrays."""
+    """Some samples as arrays; of a model with several inputs, `x` and `lengths` are tuples."""
 
-    x: np.ndarray
-    lengths: np.ndarray | None
+    x: Any
+    lengths: Any
     y: np.ndarray | None
     sample_weight: np.ndarray | None
-
-
-class Joined:
-    """Sequences that lie one behind the other in one array, of which any can be taken as a batch.
-
-    Parameters
-    ----------
-    rows : sequence of array_like, (T_i, F) or (T_i,)
-        The sequences; they are copied.
-    what : str
-        Name used in error messages.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> joined = Joined([np.array([1.0, 2.0]), np.array([3.0]), np.array([])], "x")
-    >>> joined.take(np.array([1, 0])).tolist(), joined.lengths.tolist()
-    ([[3.0, 0.0], [1.0, 2.0]], [2, 1, 0])
-    """
-
-    def __init__(self, rows: Sequence[Any], what: str) -> None:
-        arrays, self.lengths = as_list(rows, what)
-        self.values = np.ascontiguousarray(np.concatenate(arrays))
-        if self.values.dtype.hasobject:
-            raise DTypeError(f"{what} must hold numbers, got dtype {self.values.dtype}; convert it to float32.")
-        self.starts = np.cumsum(self.lengths) - self.lengths
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """Sequences `rows` as (B, T, F) or (B, T) with zeros past their ends."""
-        return gather_padded(self.values, self.starts, self.lengths, rows)
 
 
 class Samples:
@@ -70,19 +32,21 @@ class Samples:
 
     Parameters
     ----------
-    x : array_like or list of ndarray
+    x : array_like or list of ndarray, or a tuple of such
         (S, T, F) sequences, (S, F) vectors, (S, T) ids, or a list of (T_i, F) sequences or of
-        (T_i,) ids.
+        (T_i,) ids; for each input, where `ids` has several.
     y : array_like or list of ndarray, optional
         One target per sample, or one per step.
     sample_weight : array_like, optional
         One weight per sample, or one per step.
-    lengths : array_like of int, (S,), optional
+    lengths : array_like of int, (S,), or a tuple of such, optional
         True lengths of right-padded sequences.
-    ids : bool
-        Whether the inputs are integer ids.
+    ids : tuple of bool
+        Which inputs are integer ids.
     per_step : bool
         Whether there is one target per step.
+    steps_of : callable
+        Gives the numbers of steps that have a target, from the lengths of the inputs.
 
     Raises
     ------
@@ -106,71 +70,87 @@ class Samples:
         y: Any = None,
         sample_weight: Any = None,
         lengths: Any = None,
-        ids: bool = False,
+        ids: tuple[bool, ...] = (False,),
         per_step: bool = False,
+        steps_of: Callable[[Any], np.ndarray | None] = first,
     ) -> None:
-        self._ids, self.ragged = ids, is_ragged(x, ndim=1 if ids else 2)
-        self._x = Joined(x, "x") if self.ragged else _inputs(x)
-        self.lengths = self._x.lengths if isinstance(self._x, Joined) else None
-        if lengths is not None:
-            self.lengths = self._given_lengths(lengths)
+        self._several = len(ids) > 1 and isinstance(x, tuple)
+        names = [f"x[{number}]" for number in range(len(ids))] if self._several else ["x"]
+        given = Inputs.of(x, lengths, names, "x") if self._several else Inputs((x,), (lengths,), alone=True)
+        self.inputs = [Input(*one) for one in zip(given.arrays, given.lengths, ids, names, strict=False)]
+        self.ragged = any(one.ragged for one in self.inputs)
+        for one, name in zip(self.inputs, names, strict=True):
+            if len(one) != len(self):
+                raise ShapeError(f"{name} has {len(one)} samples but {names[0]} has {len(self)}.")
+        self.steps_of = steps_of
         self._y = self._beside(y, "y", per_step)
         self._sample_weight = self._beside(sample_weight, "sample_weight", per_step)
 
     def __len__(self) -> int:
-        return len(self._x)
+        return len(self.inputs[0])
 
     @property
-    def features(self) -> int:
-        """Number of features of the inputs."""
-        return int((self._x.values if isinstance(self._x, Joined) else self._x).shape[-1])
+    def sizes(self) -> int | tuple[int, ...]:
+        """Number of features of the input, or of each of several; 1 of ids."""
+        sizes = tuple(1 if one.ids else one.features for one in self.inputs)
+        return sizes if self._several else sizes[0]
+
+    @property
+    def sequences(self) -> bool:
+        """Whether the (first) input has steps."""
+        return self.inputs[0].sequences
 
     @property
     def time(self) -> int:
         """Steps of the longest sequence; 1 for vectors."""
-        if isinstance(self._x, Joined):
-            return int(self._x.lengths.max(initial=0))
-        return int(self._x.shape[1]) if self._ids or self._x.ndim == 3 else 1
+        return max(one.time for one in self.inputs)
 
     @property
     def step_bytes(self) -> int:
-        """Bytes of one step of the inputs."""
-        values = self._x.values if isinstance(self._x, Joined) else self._x
-        return values.itemsize * (1 if self._ids else values.shape[-1])
+        """Bytes of one step of all inputs."""
+        return sum(one.step_bytes for one in self.inputs)
 
     @property
     def copied_bytes(self) -> int:
         """Bytes of the copies that were made of lists."""
-        parts = self._x, self._y, self._sample_weight
+        parts = *(one.values for one in self.inputs), self._y, self._sample_weight
         return sum(part.values.nbytes for part in parts if isinstance(part, Joined))
+
+    @property
+    def lengths(self) -> np.ndarray | None:
+        """(S,): lengths of the sequences, of several inputs the sums; None where all are full."""
+        known = [one.lengths for one in self.inputs if one.lengths is not None]
+        return sum(known[1:], start=known[0]) if known else None
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Batch:
         """The samples with these numbers."""
         rows = np.ascontiguousarray(rows, np.int64)
-        lengths = None if self.lengths is None else self.lengths[rows]
-        return Batch(_take(self._x, rows), lengths, _take(self._y, rows), _take(self._sample_weight, rows))
+        x = tuple(take(one.values, rows) for one in self.inputs)
+        beside = take(self._y, rows), take(self._sample_weight, rows)
+        return Batch(x if self._several else x[0], self._lengths_of(rows), *beside)
 
-    def _given_lengths(self, lengths: Any) -> np.ndarray | None:
-        if isinstance(self._x, Joined):
-            raise ConfigError("x is a list of sequences, which have their own lengths; leave lengths out.")
-        return as_lengths(lengths, self._x.shape[0], self._x.shape[1], "x")
+    def _lengths_of(self, rows: np.ndarray) -> Any:
+        """Lengths of some samples; a tuple where there are several inputs."""
+        lengths = tuple(None if one.lengths is None else one.lengths[rows] for one in self.inputs)
+        return lengths if self._several else lengths[0]
 
     def _beside(self, values: Any, what: str, per_step: bool) -> np.ndarray | Joined | None:
         """Targets or weights, checked against the inputs."""
         if values is None:
             return None
         stepwise = self.ragged and per_step and len(values) > 0 and np.ndim(values[0]) > 0
-        checked = values if stepwise else _array(values, what)
+        checked = values if stepwise else as_samples(values, what)
         if len(checked) != len(self):
             raise ShapeError(f"{what} has {len(checked)} samples but x has {len(self)}.")
         return self._joined_beside(values, what) if stepwise else checked
 
     def _joined_beside(self, values: Sequence[Any], what: str) -> Joined:
         """A value for every step of a list of sequences."""
-        assert self.lengths is not None
+        expected = self.steps_of(self._lengths_of(np.arange(len(self))))
         steps = np.array([len(row) for row in values])
-        for number in np.flatnonzero(steps != self.lengths)[:1]:
-            raise ShapeError(f"{what}[{number}] has {steps[number]} steps but x[{number}] has {self.lengths[number]}.")
+        wanted = steps if expected is None else expected
+        for number in np.flatnonzero(steps != wanted)[:1]:
+            raise ShapeError(f"{what}[{number}] has {steps[number]} steps but x[{number}] has {wanted[number]}.")
         return Joined(values, what)
 
 
@@ -210,29 +190,3 @@ class Part(NamedTuple):
         """The samples in order, `size` at a time; no samples are one empty batch."""
         for start in range(0, max(len(self.rows), 1), size):
             yield self.samples.take(self.rows[start : start + size])
-
-
-def _inputs(x: Any) -> np.ndarray:
-    array = _array(x, "x")
-    if array.ndim not in (2, 3):
-        raise ShapeError(
-            f"x has shape {array.shape}, expected (samples, time, features), (samples, features) or a list of "
-            f"(time_i, features) arrays; one series of one feature is series[None, :, None]."
-        )
-    return array
-
-
-def _array(values: Any, what: str) -> np.ndarray:
-    try:
-        array = as_array(values, "model", what)
-    except ValueError as error:
-        raise ShapeError(f"{what} is neither a rectangular array nor a list of sequences ({error}).") from None
-    if array.ndim == 0:
-        raise ShapeError(f"{what} must hold samples along its first axis, got the single value {values!r}.")
-    return array
-
-
-def _take(values: Any, rows: np.ndarray) -> Any:
-    if isinstance(values, Joined):
-        return values.take(rows)
-    return None if values is None else values[rows]

@@ -61,7 +61,7 @@ class ClassWeights:
         if given != "balanced":
             raise ConfigError(f"class_weight must be a dict of class to weight or 'balanced', got {given!r}.")
         whole = cls({}, per_step)
-        ids = np.concatenate([whole._valid_ids(batch) for batch in part.batches(1024)])
+        ids = np.concatenate([whole._valid_ids(batch, part) for batch in part.batches(1024)])
         classes, counts = np.unique(ids, return_counts=True)
         return cls(dict(zip(classes.tolist(), (len(ids) / len(classes) / counts).tolist(), strict=True)), per_step)
 
@@ -86,8 +86,6 @@ class ClassWeights:
             return y
         raise ConfigError(f"class_weight needs one class for every {'step' if self._per_step else 'sample'} of y.")
 
-    def _valid_ids(self, batch: Batch) -> np.ndarray:
-        ids = self._ids(batch.y)
-        if ids.ndim == 1 or batch.lengths is None:
-            return ids.ravel()
-        return ids[valid_steps(batch.lengths, *ids.shape)]
+    def _valid_ids(self, batch: Batch, part: Part) -> np.ndarray:
+        ids, steps = self._ids(batch.y), part.samples.steps_of(batch.lengths)
+        return ids.ravel() if ids.ndim == 1 or steps is None else ids[valid_steps(steps, *ids.shape)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from seqkit import checkpoint
 from seqkit.errors import ConfigError, LoadError
+from seqkit.inputs import first
 from seqkit.stack import Stack
 from seqkit.training.batches import Batch, Part
 from seqkit.training.optimizer import Optimizer
@@ -122,14 +123,22 @@ def _about(part: Part) -> str:
     digest = hashlib.sha256()
     for row in part.rows[np.unique(np.linspace(0, max(len(part.rows) - 1, 0), SAMPLED).astype(int))]:
         batch = part.samples.take(np.array([row]))
-        for array in (batch.x, batch.y, batch.sample_weight):
+        for array, lengths in _arrays(batch):
             if array is not None:
-                digest.update(_valid(np.asarray(array), batch).tobytes())
-    return f"{len(part.rows)} samples of {part.samples.features} features, checksum {digest.hexdigest()[:8]}"
+                digest.update(_valid(np.asarray(array), lengths, first(batch.x)).tobytes())
+    features = sum(one.features for one in part.samples.inputs)
+    return f"{len(part.rows)} samples of {features} features, checksum {digest.hexdigest()[:8]}"
 
 
-def _valid(array: np.ndarray, batch: Batch) -> np.ndarray:
+def _arrays(batch: Batch) -> Iterator[tuple[Any, Any]]:
+    """All that a batch holds, with lengths."""
+    several = isinstance(batch.x, tuple)
+    yield from zip(batch.x, batch.lengths, strict=True) if several else [(batch.x, batch.lengths)]
+    yield from ((array, first(batch.lengths)) for array in (batch.y, batch.sample_weight))
+
+
+def _valid(array: np.ndarray, lengths: Any, x: np.ndarray) -> np.ndarray:
     """The values inside the one sequence of a batch; whatever is not one value per step has no padding."""
-    if batch.lengths is None or array.ndim == 1 or array.shape[1] != batch.x.shape[1]:
+    if lengths is None or array.ndim == 1 or array.shape[1] != x.shape[1]:
         return array
-    return array[:, : int(batch.lengths[0])]
+    return array[:, : int(lengths[0])]

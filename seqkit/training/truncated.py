@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.layer import Layer, State, final_state
+from seqkit.layer import Layer, State, final_state, lengths_after
 from seqkit.options import positive_integer
 from seqkit.recurrent import Recurrent
 from seqkit.stack import Stack
@@ -50,6 +50,8 @@ def checked(tbptt: Sequence[int], model: Stack, loss: Loss, accumulate: int = 1)
         raise ConfigError(f"tbptt is {(k1, k2)}, expected k2 >= k1, or some steps would never be learned from.")
     if accumulate > 1:
         raise ConfigError("tbptt: every window makes an update of its own; leave accumulate out.")
+    if len(model.layers[0].inputs) > 1:
+        raise ConfigError("tbptt: the model has several inputs, whose steps need not be the same; train on whole ones.")
     for layer in model.layers:
         if layer.reads_backwards:
             raise ConfigError(f"tbptt: {layer.name} also reads from the end of a sequence; train on whole sequences.")
@@ -141,7 +143,7 @@ class Window:
             caches.append(cache)
             if self._after:  # else the next window starts where this one does
                 self.states[number] = _state_after(layer, cache, self._after, self._x.shape[1])
-            lengths = lengths if y.ndim == 3 else None
+            lengths = None if y.ndim == 2 else lengths_after(layer, lengths)
         self._shape = y.shape
         return (y[:, self._skipped :] if y.ndim == 3 else y[self.learned]), caches
 
