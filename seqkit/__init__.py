@@ -26,6 +26,7 @@ _HOMES = {
     "seqkit.layer": ("Layer",),
     "seqkit.layers.activation": ("Activation",),
     "seqkit.layers.bidirectional": ("Bidirectional",),
+    "seqkit.layers.conv1d": ("Conv1D",),
     "seqkit.layers.dense": ("Dense",),
     "seqkit.layers.dropout": ("Dropout",),
     "seqkit.layers.embedding": ("Embedding",),

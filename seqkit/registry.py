@@ -36,6 +36,7 @@ BUILT_IN = {
     "projected_lstm": "seqkit.cells.projected_lstm:ProjectedLSTM",
     "bidirectional": "seqkit.layers.bidirectional:Bidirectional",
     "activation": "seqkit.layers.activation:Activation",
+    "conv1d": "seqkit.layers.conv1d:Conv1D",
     "dense": "seqkit.layers.dense:Dense",
     "dropout": "seqkit.layers.dropout:Dropout",
     "embedding": "seqkit.layers.embedding:Embedding",

@@ -17,6 +17,8 @@ OPTIONS = (
     seqkit.Bidirectional(seqkit.GRU(5, return_sequences=True)),
     seqkit.Bidirectional(seqkit.LSTM(4), "mul"),
     seqkit.Dense(4, activation="softmax"),
+    seqkit.Conv1D(5, 3, padding="same"),
+    seqkit.Conv1D(4, 3, padding="causal", dilation_rate=2, activation="tanh", use_bias=False),
     seqkit.Dropout(0.4, noise_shape=(None, 1, None)),
     seqkit.PReLU("random_uniform"),
     seqkit.Activation("exact_gelu"),

@@ -34,7 +34,7 @@ FLOORS = (
         "equations",
     ),
     ("data", "checkpoint", "plan"),
-    ("activations", "initializers", "steps", "rows", "streams", "packing", "native", "long_short_term"),
+    ("activations", "initializers", "steps", "windows", "rows", "streams", "packing", "native", "long_short_term"),
     ("layer", "masks", "cell_arrays"),
     ("sequence_layer", "execution", "importing", "parts"),
     ("state_pool", "segments"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.layer import final_state
-from seqkit.testing.kinds import needs, numbers_of_ids, shapes_of_states, vectors_only
+from seqkit.testing.kinds import keeps_steps, needs, numbers_of_ids, shapes_of_states, vectors_only
 
 Make = Callable[..., Any]
 """``make(dtype, **options)``: a fresh, built layer, always with the same parameters for one type."""
@@ -51,6 +51,7 @@ class Data:
     def draw(cls, layer: Any, lengths: Any = LENGTHS, time: int | None = None, seed: int = 1) -> Data:
         """Random numbers where the sequences are, 0 in the padding."""
         needs(not vectors_only(layer), "it takes vectors, not sequences")
+        needs(keeps_steps(layer), "it gives another number of steps than it reads")
         rng = np.random.default_rng(seed)
         lengths = np.array(lengths, np.int64)
         batch, time = len(lengths), int(lengths.max(initial=0)) if time is None else time

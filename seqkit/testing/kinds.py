@@ -73,6 +73,12 @@ def vectors_only(layer: Any) -> bool:
     return not accepts(layer, x) and not layer.accepts_ids and accepts(layer, x[:, 0])
 
 
+def keeps_steps(layer: Any) -> bool:
+    """Whether a sequence comes out with as many steps as it has, or as a vector."""
+    counts = np.arange(8)
+    return not layer.returns_sequences or np.array_equal(layer.output_lengths(counts), counts)
+
+
 def accepts(layer: Any, x: np.ndarray) -> bool:
     """Whether the layer runs on an input, and doesn't refuse it."""
     try:
