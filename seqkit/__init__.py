@@ -36,6 +36,7 @@ _HOMES = {
     "seqkit.layers.prelu": ("PReLU",),
     "seqkit.layers.masked": ("Masked",),
     "seqkit.layers.repeat_vector": ("RepeatVector",),
+    "seqkit.layers.encoder_decoder": ("EncoderDecoder",),
     "seqkit.graph": ("Graph",),
     "seqkit.layers.add": ("Add",),
     "seqkit.layers.average": ("Average",),
@@ -46,6 +47,7 @@ _HOMES = {
     "seqkit.precision": ("PrecisionReport", "precision_report"),
     "seqkit.recurrent": ("Recurrent",),
     "seqkit.registry": ("create", "register"),
+    "seqkit.seq2seq": ("Seq2Seq",),
     "seqkit.training.callbacks.base": ("Callback",),
     "seqkit.training.callbacks.checkpoint": ("Checkpoint",),
     "seqkit.training.callbacks.csv_logger": ("CSVLogger",),
@@ -61,7 +63,7 @@ _HOMES = {
     "seqkit.wrapper": ("Wrapper",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = ("datasets", "estimators", "explain", "interop")
+_PACKAGES = ("datasets", "estimators", "explain", "generation", "interop")
 
 __all__ = sorted([*_HOME, *_PACKAGES])
 

@@ -177,9 +177,9 @@ class Graph(Composite):
         values, caches = self._run(x, lengths, state, training)
         return values[self.output], caches
 
-    def outputs(self, x: Any, lengths: Any = None) -> dict[str, np.ndarray]:
-        """What every node gives, by its name, outside training."""
-        return self._run(x, lengths, None, training=False)[0]
+    def outputs(self, x: Any, lengths: Any = None, state: State | None = None) -> dict[str, np.ndarray]:
+        """What inputs and nodes give, by name, outside training."""
+        return self._run(x, lengths, state, training=False)[0]
 
     def _run(self, x: Any, lengths: Any, state: State | None, training: bool) -> tuple[dict[str, Any], Caches]:
         self._require_built()

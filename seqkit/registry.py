@@ -51,6 +51,7 @@ BUILT_IN = {
     "branch": "seqkit.layers.branch:Branch",
     "concatenate": "seqkit.layers.concatenate:Concatenate",
     "multiply": "seqkit.layers.multiply:Multiply",
+    "encoder_decoder": "seqkit.layers.encoder_decoder:EncoderDecoder",
     "graph": "seqkit.graph:Graph",
 }
 

@@ -55,6 +55,7 @@ def test_configurations_come_back(name: str) -> None:
         "activation": ["tanh"],
         **dict.fromkeys(["add", "average", "concatenate", "multiply"], ()),
         "branch": [[inner, seqkit.LSTM(2)], "concat"],
+        "encoder_decoder": [[inner], [seqkit.LSTM(2)]],
         "graph": [{"h": inner, "y": (seqkit.Add(), "h", "z")}, ["x", "z"]],
         "bidirectional": [inner],
         "dropout": [0.5],

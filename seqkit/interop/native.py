@@ -20,8 +20,8 @@ from seqkit.model import Sequential
 from seqkit.stack import known_input_size
 
 SOURCE = "seqkit model"
-KINDS = {"graph": "seqkit.interop.onnx.graph_model:GraphModel"}
-"""Models that are not made of layers: classes with `describe`, `rebuild` and `imported`."""
+KINDS = {"graph": "seqkit.interop.onnx.graph_model:GraphModel", "seq2seq": "seqkit.seq2seq:Seq2Seq"}
+"""Models that are more than layers one after the other: classes with `rebuild`."""
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
@@ -41,11 +41,11 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """
     kinds = {home: kind for kind, home in KINDS.items()}
     kind = kinds.get(f"{type(model).__module__}:{type(model).__qualname__}")
-    if kind is not None:
+    if isinstance(model, (Sequential, Layer)):
+        (model if isinstance(model, Sequential) else _of_layer(model)).save(path)
+    elif kind is not None:
         description, arrays = model.describe()
         checkpoint.write(path, {"kind": kind, **description}, arrays)
-    elif isinstance(model, (Sequential, Layer)):
-        (model if isinstance(model, Sequential) else _of_layer(model)).save(path)
     else:
         raise ConvertError(f"{type(model).__name__} is not a model: expected a Sequential, a layer or a graph model.")
 
