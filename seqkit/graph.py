@@ -54,6 +54,8 @@ class Graph(Composite):
     ----------
     nodes : mapping of str to Node
         Layer and sources of every node.
+    order : sequence of str
+        Names of the nodes in an order in which they can run.
     params : JoinedParameters
         Parameters of all layers, called ``node.name``.
 
@@ -100,7 +102,7 @@ class Graph(Composite):
         self.stateful = any(layer.stateful for layer in self.inner())
 
     def _wire(self, wiring: Wiring) -> None:
-        self._wiring, self.nodes, self.output = wiring, wiring.nodes, wiring.output
+        self._wiring, self.nodes, self.order, self.output = wiring, wiring.nodes, wiring.order, wiring.output
 
     def config(self) -> dict[str, Any]:
         """Every node with its layer by name and configuration."""
@@ -155,14 +157,14 @@ class Graph(Composite):
         ends: dict[str, Any] = dict(
             zip(self.inputs, Inputs.of(lengths, None, self.inputs, self.name).arrays, strict=True)
         )
-        for name in self._wiring.order:
+        for name in self.order:
             node = self.nodes[name]
             ends[name] = lengths_after(node.layer, node.of(ends))
         return ends[self.output]
 
     def _build(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         sizes = dict(zip(self.inputs, self.input_sizes, strict=True))
-        for name in self._wiring.order:
+        for name in self.order:
             node = self.nodes[name]
             try:
                 sizes[name] = node.layer.build(node.of(sizes), rng, self.dtype.name).output_size
@@ -188,7 +190,7 @@ class Graph(Composite):
         ends: dict[str, Any] = dict(zip(self.inputs, given.lengths, strict=True))
         shares = self._shares(state, lambda: self._run(_first_row(x), _first_row(lengths), None, training=False))
         caches = {}
-        for name in self._wiring.order:
+        for name in self.order:
             node = self.nodes[name]
             values[name], caches[name] = node.layer.forward(node.of(values), node.of(ends), shares[name], training)
             ends[name] = None if values[name].ndim == 2 else lengths_after(node.layer, node.of(ends))
@@ -201,7 +203,7 @@ class Graph(Composite):
         """Gradients of the input, a tuple where several were given, and of all initial states; adds to `grads`."""
         shares, initial = self._shares(dstate), {}
         grads: dict[str, Any] = {self.output: dy}
-        for name in reversed(self._wiring.order):
+        for name in reversed(self.order):
             layer, sources = self.nodes[name]
             wanted = input_grad or any(source in self.nodes for source in sources)
             dx, initial[name] = layer.backward(grads.pop(name), cache.nodes[name], shares[name], wanted)
@@ -227,7 +229,7 @@ class Graph(Composite):
         given = Inputs.of(x_t, None, self.inputs, self.name)
         values = dict(zip(self.inputs, given.arrays, strict=True))
         shares, states = self._shares(state, lambda: self.step(_first_row(x_t))), {}
-        for name in self._wiring.order:
+        for name in self.order:
             node = self.nodes[name]
             values[name], states[name] = node.layer.step(node.of(values), shares[name])
         self._counts = {name: len(after) for name, after in states.items()}

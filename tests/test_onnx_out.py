@@ -211,6 +211,41 @@ def test_equations_are_read_again(name: str) -> None:
     assert far(found, wanted) <= 1e-11
 
 
+def branches() -> seqkit.Graph:
+    """A graph with all ways to merge, in which nodes are read more than once, and a graph inside."""
+    inner = seqkit.Graph({"a": seqkit.GRU(4, return_sequences=True), "b": (seqkit.Multiply(), "a", "x")})
+    nodes = {
+        "h": seqkit.LSTM(4, return_sequences=True),
+        "inner": inner,
+        "sum": (seqkit.Add(), "h", "inner", "h"),
+        "mean": (seqkit.Average(), "sum", "h"),
+        "side": seqkit.Branch([seqkit.Dense(3), seqkit.Bidirectional(seqkit.GRU(2, return_sequences=True))]),
+        "twice": (seqkit.Concatenate(), "side"),
+        "y": (seqkit.Concatenate(), "twice", "mean", "x"),
+    }
+    return seqkit.Graph(nodes)
+
+
+def test_graphs_are_written() -> None:
+    rng = np.random.default_rng(3)
+    model = drawn(seqkit.Sequential([branches(), seqkit.GRU(3)], seed=1).build(5), rng)
+    x = drawn_input(model, rng)
+    graph = GraphModel(decode(encode(export(model))))
+    assert far(graph.run({"x": x, "lengths": LENGTHS}), expected(model, x, LENGTHS)) <= 1e-6
+
+
+def test_graphs_that_are_not_written() -> None:
+    gru = [seqkit.GRU(3, return_sequences=True) for _ in range(4)]
+    two = seqkit.Graph({"a": (gru[0], "x"), "y": (seqkit.Add(), "a", "z")}, inputs=("x", "z")).build((3, 3))
+    with pytest.raises(ConvertError, match="graph: has the inputs x, z; only graphs of one are written"):
+        export(two)
+    with pytest.raises(ConvertError, match="encoder_decoder: reads a source and a target"):
+        export(seqkit.EncoderDecoder([gru[1]], [gru[2]]).build((3, 3)))
+    mixed = {"a": seqkit.GRU(3), "b": seqkit.RepeatVector(4), "y": (seqkit.Add(), "x", "b")}
+    with pytest.raises(ConvertError, match="add: its inputs are sequences of different steps"):
+        export(seqkit.Graph(mixed).build(3))
+
+
 def test_every_built_in_layer_is_written() -> None:
     kinds = [registry.get(name) for name in registry.BUILT_IN]
     missing = [kind.__name__ for kind in kinds if write.dispatch(kind) is write.dispatch(object)]

@@ -272,6 +272,20 @@ def test_masked(name: str, states: bool) -> None:
     assert far(in_onnx_runtime(layer, feeds, states=states), wanted) <= TOLERANCE["float32"]
 
 
+def test_graphs() -> None:
+    nodes = {
+        "h": seqkit.LSTM(4, **SEQUENCES),
+        "sum": (seqkit.Add(), "h", "x", "h"),
+        "mean": (seqkit.Average(), "sum", "h"),
+        "both": seqkit.Branch([seqkit.Dense(3), seqkit.Bidirectional(seqkit.GRU(2, **SEQUENCES))]),
+        "y": (seqkit.Concatenate(), "both", "mean"),
+    }
+    rng = np.random.default_rng(6)
+    model = seqkit.Sequential([seqkit.Graph(nodes), seqkit.Branch([seqkit.GRU(3), seqkit.LSTM(3)], "mul")], seed=0)
+    drawn(model.build(4), rng)
+    assert error(model, rng) <= TOLERANCE["float32"]
+
+
 def test_masked_layers_start_from_zeros() -> None:
     layer = seqkit.Masked([seqkit.GRU(4, initial_state="learned")]).build(2, seed=0)
     with pytest.raises(ConvertError, match="gru starts from a learned state"):

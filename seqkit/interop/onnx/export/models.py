@@ -16,6 +16,7 @@ import numpy as np
 from seqkit import checkpoint
 from seqkit.errors import ConvertError
 from seqkit.interop.onnx.export.graph import ModelGraph
+from seqkit.interop.onnx.export.graphs import MERGED, write_encoder_decoder, write_graph, write_merge
 from seqkit.interop.onnx.export.layers import write, write_layer
 from seqkit.interop.onnx.export.masked import write_masked
 from seqkit.interop.onnx.graph_model import GraphModel
@@ -33,7 +34,10 @@ OPSET = 17
 IR_VERSIONS = {14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11}
 """The format of the file that came with a version of the operators, oldest readers first."""
 
-write.register(write_masked)
+for writer in (write_masked, write_graph, write_encoder_decoder):
+    write.register(writer)
+for merge in MERGED:
+    write.register(merge, write_merge)
 READ_TIME = (Recurrent, Bidirectional, Embedding, LastStep, Masked)
 
 
@@ -143,4 +147,9 @@ def _reads_sequences(layers: Sequence[Layer]) -> bool:
     """Whether the input has an axis of time: where a layer reads it or the first one was told so."""
     shape = layers[0].input_shape
     before = takewhile(lambda layer: not isinstance(layer, RepeatVector), layers)
-    return any(isinstance(layer, READ_TIME) for layer in before) or (shape is not None and len(shape) == 2)
+    return any(map(_reads_time, before)) or (shape is not None and len(shape) == 2)
+
+
+def _reads_time(layer: Layer) -> bool:
+    """Whether a layer, or one that it runs, reads steps."""
+    return isinstance(layer, READ_TIME) or any(map(_reads_time, layer.inner()))
