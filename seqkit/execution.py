@@ -230,8 +230,7 @@ class Execution:
         values = self._read_tape(forward, len(nodes), reverse)
         self.pool.give_back("tape", forward.tape)
         self.pool.give_back("forward", forward.work)
-        states = dict(zip(self.program.states, self.shapes.states, strict=True))
-        sizes = {name: states.get(name, self.shapes.size(known[name].size)) for name in names}
+        sizes = self.shapes.named(names)
         return {name: values[nodes.index(known[name])][..., :size] for name, size in sizes.items()}
 
     def _read_tape(self, forward: Forward, count: int, reverse: bool) -> np.ndarray:

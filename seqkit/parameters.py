@@ -104,6 +104,11 @@ class JoinedParameters(MutableMapping[str, np.ndarray]):
     def __init__(self, parts: Mapping[str, Parameters | JoinedParameters]) -> None:
         self._parts = parts
 
+    @property
+    def parts(self) -> Mapping[str, Parameters | JoinedParameters]:
+        """The parameters of every part."""
+        return self._parts
+
     def with_part(self, name: str, params: Parameters | JoinedParameters) -> JoinedParameters:
         """The same and one part more."""
         return JoinedParameters({**self._parts, name: params})

@@ -103,6 +103,11 @@ class Shapes:
         """Sizes of the states."""
         return self.shape(self.program.sizes[state] for state in self.program.states)
 
+    def named(self, names: Iterable[str]) -> dict[str, int]:
+        """Sizes of values that have names."""
+        states = dict(zip(self.program.states, self.states, strict=True))
+        return {name: states.get(name, self.size(self.program.names[name].size)) for name in names}
+
     @cached_property
     def inputs(self) -> dict[str, tuple[int, int]]:
         """First feature and number of features of every raw input."""

@@ -1,1 +1,28 @@
-"""Looking inside: gates, cell states, what an output depends on."""
+"""Looking inside: gates, cell states, what an output depends on.
+
+`tape` records any named value of any recurrent layer; `summary` says how long units remember and what they follow;
+`saliency`, `integrated_gradients` and `gradient_by_lag` say what an output depends on; `figure` draws, and `page`
+writes one HTML file to look around in.
+"""
+
+from seqkit.explain.attribution import Attribution, integrated_gradients, saliency
+from seqkit.explain.by_lag import Lags, gradient_by_lag
+from seqkit.explain.recording import Tape, tape
+from seqkit.explain.memory import Retention, half_life, retention
+from seqkit.explain.summaries import LayerSummary, Summary, summary
+
+__all__ = [
+    "Attribution",
+    "Lags",
+    "LayerSummary",
+    "Retention",
+    "Summary",
+    "Tape",
+    "gradient_by_lag",
+    "half_life",
+    "integrated_gradients",
+    "retention",
+    "saliency",
+    "summary",
+    "tape",
+]
