@@ -7,8 +7,9 @@ writes one HTML file to look around in.
 
 from seqkit.explain.attribution import Attribution, integrated_gradients, saliency
 from seqkit.explain.by_lag import Lags, gradient_by_lag
-from seqkit.explain.recording import Tape, tape
 from seqkit.explain.memory import Retention, half_life, retention
+from seqkit.explain.pages import page
+from seqkit.explain.recording import Tape, tape
 from seqkit.explain.summaries import LayerSummary, Summary, summary
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "gradient_by_lag",
     "half_life",
     "integrated_gradients",
+    "page",
     "retention",
     "saliency",
     "summary",

@@ -168,7 +168,7 @@ def saliency(
         rng, spread = np.random.default_rng(seed), positive_number(noise, "noise") * features[batch.valid].std(axis=0)
         count = positive_integer(samples, "samples")
         draws = [features + (spread * rng.standard_normal(features.shape)).astype(features.dtype) for _ in range(count)]
-    values = sum(_gradient(subject, batch, draw, chosen) for draw in draws) / len(draws)
+    values = np.mean([_gradient(subject, batch, draw, chosen) for draw in draws], axis=0)
     return _attribution(values * features if times_input else values, batch, chosen, y)
 
 

@@ -10,7 +10,9 @@ Legend: B batch, T time, N numbers of a value (units), K outputs.
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +58,6 @@ class Tape(Mapping[str, np.ndarray]):
         path: Path | None = None,
     ) -> None:
         self._values, self.lengths, self.output, self.path = values, lengths, output, path
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._values:
@@ -165,7 +166,8 @@ def tape(
         tempfile.TemporaryDirectory(prefix="seqkit-tape-") if path is None and size > LARGEST_IN_MEMORY else None
     )
     folder = _folder(temporary.name if temporary else path)
-    found, ends = {}, {}
+    found: dict[str, np.ndarray] = {}
+    ends: dict[str, np.ndarray] = {}
     for reading, values in wanted.items():
         rooms = {
             name: _room(folder, f"{reading.layer}.{name}", shape) for name, shape in reading.shapes(values).items()
@@ -177,7 +179,8 @@ def tape(
         np.save(folder / "output.npy", output)
         (folder / INDEX).write_text(json.dumps({name: end.tolist() for name, end in ends.items()}))
     made = Tape(found, ends, output, folder)
-    made._folder = temporary  # removed with the tape
+    if temporary:
+        weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
 
 

@@ -50,7 +50,7 @@ class Batch:
         if array.ndim != (2 if model.accepts_ids else 3):
             expected = "ids (batch, time)" if model.accepts_ids else "(batch, time, features)"
             raise ConfigError(f"{model.name}: x has shape {array.shape}, expected {expected} or a list of sequences.")
-        given = as_lengths(lengths, *array.shape[:2], model.name)
+        given = as_lengths(lengths, array.shape[0], array.shape[1], model.name)
         return cls(array, np.full(len(array), array.shape[1], np.int64) if given is None else given)
 
     @property

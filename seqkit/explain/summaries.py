@@ -14,8 +14,8 @@ import numpy as np
 
 from seqkit.explain.by_lag import Lags, gradient_by_lag
 from seqkit.explain.following import LAGS, Explanation, Following, explanations, following
-from seqkit.explain.recording import Tape, tape
 from seqkit.explain.memory import Retention, half_life, memory_state, retention
+from seqkit.explain.recording import Tape, tape
 from seqkit.explain.subject import Batch, Subject
 from seqkit.layer import Layer
 from seqkit.model import Sequential
