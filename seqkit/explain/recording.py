@@ -162,10 +162,8 @@ def tape(
     output = subject.output(batch)
     wanted = _wanted(readings, names)
     size = sum(reading.bytes(values) for reading, values in wanted.items())
-    temporary = (
-        tempfile.TemporaryDirectory(prefix="seqkit-tape-") if path is None and size > LARGEST_IN_MEMORY else None
-    )
-    folder = _folder(temporary.name if temporary else path)
+    temporary = path is None and size > LARGEST_IN_MEMORY
+    folder = _folder(tempfile.mkdtemp(prefix="seqkit-tape-") if temporary else path)
     found: dict[str, np.ndarray] = {}
     ends: dict[str, np.ndarray] = {}
     for reading, values in wanted.items():
