@@ -7,6 +7,7 @@ writes one HTML file to look around in.
 
 from seqkit.explain.attribution import Attribution, integrated_gradients, saliency
 from seqkit.explain.by_lag import Lags, gradient_by_lag
+from seqkit.explain.figures import figure, figure_of_half_lives, figure_of_lags
 from seqkit.explain.memory import Retention, half_life, retention
 from seqkit.explain.pages import page
 from seqkit.explain.recording import Tape, tape
@@ -19,6 +20,9 @@ __all__ = [
     "Retention",
     "Summary",
     "Tape",
+    "figure",
+    "figure_of_half_lives",
+    "figure_of_lags",
     "gradient_by_lag",
     "half_life",
     "integrated_gradients",

@@ -209,8 +209,8 @@ def _importance(model: Sequential | Layer, one: Batch, target: int | None, metho
     """Saliency by step: (T, 1) of the last output or, where steps have outputs and are few, (T, T) of each one."""
     time = int(one.lengths[0])
     options: dict[str, Any] = {"times_input": True} if method == "gradient" else {}
-    explain, per_step = METHODS[method], _per_step(model)
-    if not per_step or time > EVERY_STEP:
+    explain = METHODS[method]
+    if not model.returns_sequences or time > EVERY_STEP:
         return explain(model, one.x, target, lengths=one.lengths, **options).by_step.T
     rows = []
     for steps in np.array_split(np.arange(time), -(-time // AT_ONCE)):
@@ -218,10 +218,6 @@ def _importance(model: Sequential | Layer, one: Batch, target: int | None, metho
         lengths = np.full(len(steps), time)
         rows.append(explain(model, repeated, target, step=steps, lengths=lengths, **options).by_step)
     return np.concatenate(rows)
-
-
-def _per_step(model: Sequential | Layer) -> bool:
-    return model.returns_sequences
 
 
 def _output(subject: Subject, one: Batch, y: np.ndarray, shown: int) -> dict[str, Any] | None:

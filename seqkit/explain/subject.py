@@ -116,6 +116,12 @@ class Subject:
         y, _ = self.model.forward(batch.x, batch.lengths, training=False)
         return y
 
+    def output_lengths(self, batch: Batch) -> np.ndarray:
+        """Lengths of what comes out, where it is sequences."""
+        lengths = self.model.output_lengths(batch.lengths)
+        assert lengths is not None
+        return lengths
+
     def run(self, batch: Batch, features: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         """The output for other features in place of those of the batch, and what :meth:`gradient` needs, once."""
         if self.entry is None:

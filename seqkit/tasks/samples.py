@@ -1,0 +1,108 @@
+"""What a saved model sees of a data file: its inputs, and what they and its outputs are called.
+
+Legend: N sequences, T_i steps, F features, K outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from seqkit.data.files import read_series
+from seqkit.errors import DataError, LoadError
+from seqkit.model import Sequential
+from seqkit.tasks.forecast import relative
+from seqkit.tasks.sequences import chunks, scaled
+
+MOST_CLASSES = 12
+"""Above that no unit is asked whether it follows one of them."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sequences of a file as a model sees them.
+
+    Attributes
+    ----------
+    x : list of ndarray (T_i, F)
+        Scaled.
+    values : list of ndarray (T_i, F)
+        In their own units.
+    ids : list of str
+        Names of the sequences.
+    features, outputs : tuple of str
+        Names.
+    targets : ndarray (N, K) or None
+        What is true, where the file says it: numbers, or 1 for the class and 0 for others.
+    """
+
+    x: list[np.ndarray]
+    values: list[np.ndarray]
+    ids: list[str]
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    targets: np.ndarray | None
+
+
+def samples(model: Sequential, path: Path, most: int) -> Samples:
+    """The first sequences of a file, or the last windows of a series.
+
+    Parameters
+    ----------
+    model : Sequential
+        What ``seqkit fit`` saved; its metadata say how data are read and scaled.
+    path : Path
+    most : int
+        How many at most.
+
+    Raises
+    ------
+    LoadError
+        If the model does not say how to read data.
+    DataError
+        If the file cannot be read, or holds too little.
+    """
+    readers: dict[Any, Any] = {"forecast": _windows, "classify": _sequences, "regress": _sequences}
+    task = model.metadata.get("task")
+    if task not in readers:
+        raise LoadError("the model was not made by `seqkit fit`, so it does not say how to read data.")
+    found: Samples = readers[task](model, path, most)
+    return found
+
+
+def _windows(model: Sequential, path: Path, most: int) -> Samples:
+    """The last windows of a series; each is called by the time that it ends at."""
+    plan = model.metadata
+    series = read_series(path, plan["column"])
+    window, horizon, scale = plan["window"], plan["horizon"], plan["scale"]
+    if len(series.values) < window:
+        raise DataError(f"{path}: {len(series.values)} values are too few, the model sees windows of {window}.")
+    values = sliding_window_view(series.values, window)[-most:]
+    ids = list(series.index[window - 1 :])[-most:]
+    later = np.append(series.values[window - 1 + horizon :], np.full(horizon, np.nan))[-most:]
+    known = np.isfinite(later)  # those before the last ones, which are still to come
+    x = relative(values[known] if known.any() else values, scale, series.name)
+    values, ids = (values[known], [name for name, k in zip(ids, known, strict=True) if k]) if known.any() else (values, ids)
+    change = ((later[known] - values[:, -1]) / scale)[:, None] if known.any() else None
+    return Samples(list(x), [each[:, None] for each in values], ids, (series.column,), (_change(plan),), change)
+
+
+def _change(plan: dict[str, Any]) -> str:
+    ahead = "1 step" if plan["horizon"] == 1 else f"{plan['horizon']} steps"
+    return f"change of {plan['column']} in {ahead}, in standard deviations"
+
+
+def _sequences(model: Sequential, path: Path, most: int) -> Samples:
+    """The first sequences of a file."""
+    facts = model.metadata
+    data = next(chunks(model, path, facts.get("label"), facts.get("target")))
+    data = data.select(range(min(most, len(data))))
+    x = [row.astype(model.dtype) for row in scaled(model, data)]
+    outputs, targets = tuple(facts.get("classes") or facts["targets"]), data.targets
+    if data.labels is not None and "classes" in facts and len(outputs) <= MOST_CLASSES:
+        targets = (np.array(data.labels)[:, None] == np.array(outputs)).astype(np.float64)
+    return Samples(x, list(data.x), list(data.ids), tuple(data.features), outputs, targets)
