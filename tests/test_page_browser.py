@@ -207,7 +207,7 @@ def test_long_sequences_and_many_units_are_thinned_and_that_is_said(
     open_page: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seqkit.explain.pages.MOST_STEPS", 300)
-    monkeypatch.setattr("seqkit.explain.pages.MOST_BYTES", 300 * 4 * 6 * 10)
+    monkeypatch.setattr("seqkit.explain.page_data.MOST_BYTES", 300 * 4 * 6 * 10)
     model = seqkit.Sequential([seqkit.LSTM(40), seqkit.Dense(2)], seed=0).build(9)
     x = np.random.default_rng(0).standard_normal((1, 400, 9))
     browser = open_page(explain.page(model, x, tmp_path / "long.html"))

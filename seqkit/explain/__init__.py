@@ -5,13 +5,16 @@
 writes one HTML file to look around in.
 """
 
-from seqkit.explain.attribution import Attribution, integrated_gradients, saliency
+from seqkit.explain.attribution import integrated_gradients, saliency
 from seqkit.explain.by_lag import Lags, gradient_by_lag
+from seqkit.explain.chosen import Attribution
 from seqkit.explain.figures import figure, figure_of_half_lives, figure_of_lags
+from seqkit.explain.findings import LayerSummary, Summary
 from seqkit.explain.memory import Retention, half_life, retention
 from seqkit.explain.pages import page
-from seqkit.explain.recording import Tape, tape
-from seqkit.explain.summaries import LayerSummary, Summary, summary
+from seqkit.explain.recording import tape
+from seqkit.explain.summaries import summary
+from seqkit.explain.tapes import Tape
 
 __all__ = [
     "Attribution",

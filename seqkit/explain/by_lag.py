@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.explain.attribution import Chosen
+from seqkit.explain.chosen import Chosen
 from seqkit.explain.subject import Batch, Subject
 from seqkit.layer import Layer
 from seqkit.model import Sequential

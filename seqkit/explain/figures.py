@@ -14,9 +14,10 @@ import numpy as np
 from seqkit.errors import ConfigError
 from seqkit.explain.attribution import integrated_gradients
 from seqkit.explain.by_lag import Lags
+from seqkit.explain.findings import Summary
 from seqkit.explain.recording import tape
 from seqkit.explain.subject import Batch, Subject
-from seqkit.explain.summaries import Summary, default_names, summary
+from seqkit.explain.summaries import default_names, summary
 from seqkit.layer import Layer
 from seqkit.model import Sequential
 
@@ -91,10 +92,10 @@ def figure(
     grid = drawn.subplots(len(heights), 2, gridspec_kw={"height_ratios": heights, "width_ratios": (60, 1)})
     rows = iter(grid)
     if shown is not None:
-        _draw_input(*next(rows), shown, labels)
-    _draw_saliency(*next(rows), importance)
+        _draw_input(next(rows), shown, labels)
+    _draw_saliency(next(rows), importance)
     for name, value in values.items():
-        _draw_value(*next(rows), value[0], name, told.ranked() if value.shape[2] == len(told.activity) else None)
+        _draw_value(next(rows), value[0], name, told.ranked() if value.shape[2] == len(told.activity) else None)
     _finish(grid[:, 0], text, one)
     drawn.suptitle(f"{told.layer}: {told.cell}, {len(told.activity)} units", x=0.01, ha="left", fontsize=10, color=INK)
     return _saved(drawn, path)
@@ -122,18 +123,16 @@ def figure_of_half_lives(found: Summary, path: str | Path | None = None) -> Any:
     """Draw how long the units of each layer remember, as a histogram over powers of two of steps."""
     from matplotlib.figure import Figure
 
-    layers = [layer for layer in found.layers if layer.half_life is not None]
-    if not layers:
+    known = {f"{layer.layer} ({layer.kept_by})": layer.half_life for layer in found.layers}
+    lives = {name: np.clip(half, 2.0**-4, 2.0**20) for name, half in known.items() if half is not None}
+    if not lives:
         raise ConfigError("figure: no layer has a gate that keeps its state, so there are no half-lives.")
-    lives = [np.clip(np.nan_to_num(layer.half_life, posinf=1e12), 2.0**-4, 2.0**20) for layer in layers]
-    powers = np.arange(
-        np.floor(np.log2(np.concatenate(lives)).min()), np.ceil(np.log2(np.concatenate(lives)).max()) + 1
-    )
+    powers = np.log2(np.concatenate(list(lives.values())))
+    edges = 2.0 ** np.arange(np.floor(powers.min()), np.floor(powers.max()) + 2)
     drawn = Figure(figsize=(6, 3.2), layout="constrained")
     axes = drawn.subplots()
-    names = [f"{layer.layer} ({layer.kept_by})" for layer in layers]
-    edges = 2.0 ** (powers if len(powers) > 1 else np.append(powers, powers + 1))
-    axes.hist(lives, bins=edges, rwidth=0.9, label=names, color=[SERIES[1 + n % 5] for n in range(len(lives))])
+    colours = [SERIES[1 + n % (len(SERIES) - 1)] for n in range(len(lives))]
+    axes.hist(list(lives.values()), bins=edges.tolist(), rwidth=0.9, label=list(lives), color=colours)
     axes.set_xscale("log", base=2)
     axes.set_xlabel("half-life, steps")
     axes.set_ylabel("units")
@@ -142,7 +141,8 @@ def figure_of_half_lives(found: Summary, path: str | Path | None = None) -> Any:
     return _saved(drawn, path)
 
 
-def _draw_input(axes: Any, bar: Any, values: np.ndarray, names: Sequence[str]) -> None:
+def _draw_input(row: Any, values: np.ndarray, names: Sequence[str]) -> None:
+    axes, bar = row
     if values.shape[1] > MOST_LINES:
         most = np.abs(values).max() or 1.0
         image = axes.imshow(values.T, aspect="auto", cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
@@ -159,7 +159,8 @@ def _draw_input(axes: Any, bar: Any, values: np.ndarray, names: Sequence[str]) -
     axes.spines[["top", "right", "bottom"]].set_visible(False)
 
 
-def _draw_saliency(axes: Any, bar: Any, importance: np.ndarray) -> None:
+def _draw_saliency(row: Any, importance: np.ndarray) -> None:
+    axes, bar = row
     most = np.abs(importance).max() or 1.0
     axes.imshow(importance[None], aspect="auto", cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
     bar.axis("off")
@@ -167,7 +168,8 @@ def _draw_saliency(axes: Any, bar: Any, importance: np.ndarray) -> None:
     axes.set_ylabel("saliency", rotation=0, ha="right", va="center", color=SOFT)
 
 
-def _draw_value(axes: Any, bar: Any, value: np.ndarray, name: str, ranked: np.ndarray | None) -> None:
+def _draw_value(row: Any, value: np.ndarray, name: str, ranked: np.ndarray | None) -> None:
+    axes, bar = row
     rows = value.T if ranked is None else value.T[ranked]
     gate = bool(value.min() >= 0 and value.max() <= 1)
     most = np.abs(value).max() or 1.0

@@ -17,7 +17,10 @@ LEAST = 8
 """Steps, or sequences, below which a correlation says nothing."""
 
 
+WORTH_TELLING = 0.1
+"""Least magnitude of a correlation."""
 LAGS = (0, 1, 2, 4, 8)
+"""Steps between an input and the state."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Explanation:
 def following(
     states: Sequence[np.ndarray], explanations: Sequence[Explanation], best: int = 3
 ) -> list[list[Following]]:
-    """The best explanations of every unit, by the magnitude of the correlation.
+    """The best explanations of every unit, by the magnitude of the correlation; those below 0.1 are none.
 
     Parameters
     ----------
@@ -99,7 +102,8 @@ def explanations(
     batch: Batch,
     names: Sequence[str],
     target: np.ndarray | None = None,
-    lags: Sequence[int] = LAGS,
+    target_names: Sequence[str] | None = None,
+    backwards: bool = False,
 ) -> Iterator[Explanation]:
     """What is there for all data: features (or ids) of now and before, the position, the target.
 
@@ -109,20 +113,23 @@ def explanations(
     names : sequence of str
         Of the features, or of the ids.
     target : ndarray, (B,), (B, K) or (B, T, K), optional
-        One of a sequence is compared with the state at its end.
-    lags : sequence of int
-        Steps before; negative are after.
+        One of a sequence is compared with the state that it ends with; NaN is unknown.
+    target_names : sequence of str, optional
+        Names of its K numbers.
+    backwards : bool
+        Whether the states are those of a direction that reads from the end: what it has read comes after.
     """
     rows = [row[:length] for row, length in zip(batch.x, batch.lengths, strict=True)]
     inputs = [np.eye(len(names))[row] if batch.x.ndim == 2 else row for row in rows]
-    for lag in lags:
-        values = [row[max(-lag, 0) : len(row) - max(lag, 0)] for row in inputs]
-        steps = [np.arange(max(lag, 0), len(row) - max(-lag, 0)) for row in inputs]
-        yield Explanation(names, values, steps, lag)
+    for lag in LAGS:
+        counts = [max(0, len(row) - lag) for row in rows]
+        early, late = ([row[:count] for row, count in zip(inputs, counts, strict=True)], [row[lag:] for row in inputs])
+        steps = [np.arange(count) + (0 if backwards else lag) for count in counts]
+        yield Explanation(names, late if backwards else early, steps, -lag if backwards else lag)
     steps = [np.arange(len(row)) for row in rows]
     yield Explanation(["position"], [step[:, None] for step in steps], steps)
     if target is not None:
-        yield _target(np.asarray(target, np.float64), batch.lengths)
+        yield _target(np.asarray(target, np.float64), target_names, batch.lengths, backwards)
 
 
 def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -147,15 +154,17 @@ def _standardized(values: np.ndarray) -> np.ndarray:
     return np.where(varies, centred / np.where(varies, size, 1.0), 0.0)
 
 
-def _target(target: np.ndarray, lengths: np.ndarray) -> Explanation:
+def _target(target: np.ndarray, names: Sequence[str] | None, lengths: np.ndarray, backwards: bool) -> Explanation:
+    """Targets of steps, or those of sequences at the last step that was read; NaN is unknown."""
     per_step = target.ndim == 3
-    table = target if per_step else target.reshape(len(target), -1)
-    names = ["target"] if table.shape[-1] == 1 else [f"target {k}" for k in range(table.shape[-1])]
-    if per_step:
-        values = [row[:length] for row, length in zip(table, lengths, strict=True)]
-        return Explanation(names, values, [np.arange(length) for length in lengths])
-    ends = [np.arange(length)[-1:] for length in lengths]
-    return Explanation(names, [row[None][: len(end)] for row, end in zip(table, ends, strict=True)], ends)
+    table = target if per_step else target.reshape(len(target), 1, -1)
+    count = table.shape[2]
+    default = ["target"] if count == 1 else [f"target {k}" for k in range(count)]
+    ends = slice(None, 1) if backwards else slice(-1, None)
+    steps = [np.arange(length)[slice(None) if per_step else ends] for length in lengths]
+    known = [np.isfinite(row[: len(step)]).all(axis=1) for row, step in zip(table, steps, strict=True)]
+    rows = [row[: len(k)][k] for row, k in zip(table, known, strict=True)]
+    return Explanation(names or default, rows, [step[k] for step, k in zip(steps, known, strict=True)])
 
 
 def _best(candidates: list[Following], count: int) -> list[Following]:
@@ -163,4 +172,4 @@ def _best(candidates: list[Following], count: int) -> list[Following]:
     strongest: dict[str, Following] = {}
     for one in sorted(candidates, key=lambda one: -abs(one.correlation)):
         strongest.setdefault(one.what, one)
-    return [one for one in strongest.values() if one.correlation][:count]
+    return [one for one in strongest.values() if abs(one.correlation) >= WORTH_TELLING][:count]

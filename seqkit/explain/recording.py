@@ -13,103 +13,24 @@ import json
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Any
 
 import numpy as np
 
-from seqkit.errors import ConfigError, LoadError
+from seqkit.errors import ConfigError
 from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.tapes import INDEX, Tape, made_folder, make_room
 from seqkit.layer import Layer, State
 from seqkit.model import Sequential
 from seqkit.recurrent import Recurrent
 from seqkit.rows import Rows
-from seqkit.sequences import unpad
 
 LARGEST_IN_MEMORY = 2**28
 """Bytes of a tape that is kept in memory; a longer one without `path` goes to a temporary folder."""
 STRETCH_BYTES = 2**24
-INDEX = "tape.json"
-
-
-class Tape(Mapping[str, np.ndarray]):
-    """Values by name, "place.direction.value" to (B, T, N), 0 past the end of a sequence.
-
-    "0.forward.f" is the value f of layer 0; the place is that which begins the names of a layer's parameters.
-
-    Attributes
-    ----------
-    lengths : dict of str to ndarray (B,)
-        Steps of each sequence, by name.  They are those that the layer reads: not the masked ones of a ``Masked``.
-    output : ndarray, (B, K) or (B, T, K)
-        What the model gives.
-    path : Path or None
-        The folder with a memory-mapped .npy file for each value.
-    """
-
-    def __init__(
-        self,
-        values: Mapping[str, np.ndarray],
-        lengths: Mapping[str, np.ndarray],
-        output: np.ndarray,
-        path: Path | None = None,
-    ) -> None:
-        self._values, self.lengths, self.output, self.path = values, lengths, output, path
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._values:
-            raise ConfigError(f"tape: no value named {name!r}; there are {', '.join(self) or 'none'}.")
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._values
-
-    def __repr__(self) -> str:
-        return f"Tape({', '.join(f'{name}: {value.shape}' for name, value in self.items())})"
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The layers that were recorded, "place.direction"."""
-        return tuple(dict.fromkeys(name.rpartition(".")[0] for name in self))
-
-    def of_layer(self, layer: str) -> dict[str, np.ndarray]:
-        """The values of one layer by their short names."""
-        return {name.rpartition(".")[2]: value for name, value in self.items() if name.rpartition(".")[0] == layer}
-
-    def sequences(self, name: str) -> list[np.ndarray]:
-        """The values of every sequence without padding, (T_i, N) each."""
-        return unpad(self[name], self.lengths[name])
-
-    def steps(self, name: str) -> np.ndarray:
-        """The values at all steps of all sequences, one below the other, (sum of lengths, N)."""
-        return np.concatenate(self.sequences(name))
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """A tape that was recorded to a folder; values are read when they are used.
-
-        Raises
-        ------
-        LoadError
-            If there is no whole tape in the folder.
-        """
-        folder = Path(path)
-        try:
-            lengths = json.loads((folder / INDEX).read_text())
-            values = {name: np.load(_file(folder, name), mmap_mode="r") for name in lengths}
-            output = np.load(folder / "output.npy", mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise LoadError(f"{folder}: not a tape, or not a whole one ({error}).") from None
-        return cls(values, {name: np.array(each, np.int64) for name, each in lengths.items()}, output, folder)
 
 
 def tape(
@@ -163,12 +84,12 @@ def tape(
     wanted = _wanted(readings, names)
     size = sum(reading.bytes(values) for reading, values in wanted.items())
     temporary = path is None and size > LARGEST_IN_MEMORY
-    folder = _folder(tempfile.mkdtemp(prefix="seqkit-tape-") if temporary else path)
+    folder = made_folder(tempfile.mkdtemp(prefix="seqkit-tape-") if temporary else path)
     found: dict[str, np.ndarray] = {}
     ends: dict[str, np.ndarray] = {}
     for reading, values in wanted.items():
         rooms = {
-            name: _room(folder, f"{reading.layer}.{name}", shape) for name, shape in reading.shapes(values).items()
+            name: make_room(folder, f"{reading.layer}.{name}", shape) for name, shape in reading.shapes(values).items()
         }
         reading.record(rooms)
         found |= {f"{reading.layer}.{name}": room for name, room in rooms.items()}
@@ -177,7 +98,7 @@ def tape(
         np.save(folder / "output.npy", output)
         (folder / INDEX).write_text(json.dumps({name: end.tolist() for name, end in ends.items()}))
     made = Tape(found, ends, output, folder)
-    if temporary:
+    if temporary and folder is not None:
         weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
 
@@ -257,29 +178,6 @@ def _wanted(readings: Sequence[Reading], names: Sequence[str] | None) -> dict[Re
         for reading in readings
     }
     return {reading: values for reading, values in chosen.items() if values}
-
-
-def _folder(path: str | Path | None) -> Path | None:
-    if path is None:
-        return None
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _room(folder: Path | None, name: str, kind: tuple[tuple[int, ...], np.dtype]) -> np.ndarray:
-    """An array of zeros, in memory or in a file."""
-    shape, dtype = kind
-    if folder is None:
-        return np.zeros(shape, dtype)
-    if 0 in shape:  # an empty file cannot be mapped
-        np.save(_file(folder, name), np.zeros(shape, dtype))
-        return np.zeros(shape, dtype)
-    return np.lib.format.open_memmap(_file(folder, name), mode="w+", dtype=dtype, shape=shape)
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{quote(name, safe='')}.npy"
 
 
 def _after(before: State | None, values: Sequence[np.ndarray], lengths: np.ndarray, backwards: bool) -> State:

@@ -117,10 +117,9 @@ class Subject:
         return y
 
     def output_lengths(self, batch: Batch) -> np.ndarray:
-        """Lengths of what comes out, where it is sequences."""
-        lengths = self.model.output_lengths(batch.lengths)
-        assert lengths is not None
-        return lengths
+        """Lengths of what comes out where it is sequences; else those of what goes in."""
+        after = self.model.output_lengths(batch.lengths)
+        return batch.lengths if after is None else after
 
     def run(self, batch: Batch, features: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         """The output for other features in place of those of the batch, and what :meth:`gradient` needs, once."""

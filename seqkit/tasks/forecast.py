@@ -42,7 +42,7 @@ def fit(series: Series, plan: Plan, settings: Settings = DEFAULTS, callbacks: Se
     train = series.values[: len(series.values) - plan.holdout]
     scale = float(train.std())
     x, y = windows(train, plan.window, plan.horizon)
-    inputs, targets = _relative(x, scale, series.name), (y - x[:, -1]) / scale
+    inputs, targets = relative(x, scale, series.name), (y - x[:, -1]) / scale
     model = network(settings, features=1, outputs=1)
     model.metadata = {"task": "forecast", "column": series.column, "scale": scale, **asdict(plan)}
     model.compile(optimizer(settings), loss="mse")
@@ -77,7 +77,7 @@ def predict(model: Sequential, series: Series) -> np.ndarray:
     """
     window, scale = model.metadata["window"], model.metadata["scale"]
     x = sliding_window_view(series.values, window)
-    change = as_output(model.predict(_relative(x, scale, series.name)), series.name)
+    change = as_output(model.predict(relative(x, scale, series.name)), series.name)
     return x[:, -1] + scale * change[:, 0]
 
 
@@ -116,6 +116,6 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def _relative(x: np.ndarray, scale: float, owner: str) -> np.ndarray:
+def relative(x: np.ndarray, scale: float, owner: str) -> np.ndarray:
     """Windows (N, W) as the network sees them, (N, W, 1)."""
     return as_input((x - x[:, -1:]) / scale, owner)[:, :, None]

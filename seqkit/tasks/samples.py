@@ -37,7 +37,9 @@ class Samples:
     features, outputs : tuple of str
         Names.
     targets : ndarray (N, K) or None
-        What is true, where the file says it: numbers, or 1 for the class and 0 for others.
+        What is true, where the file says it: numbers, or 1 for the class and 0 for others; NaN is unknown.
+    target_names : tuple of str
+        What the K numbers are called.
     """
 
     x: list[np.ndarray]
@@ -46,6 +48,7 @@ class Samples:
     features: tuple[str, ...]
     outputs: tuple[str, ...]
     targets: np.ndarray | None
+    target_names: tuple[str, ...]
 
 
 def samples(model: Sequential, path: Path, most: int) -> Samples:
@@ -82,18 +85,22 @@ def _windows(model: Sequential, path: Path, most: int) -> Samples:
     if len(series.values) < window:
         raise DataError(f"{path}: {len(series.values)} values are too few, the model sees windows of {window}.")
     values = sliding_window_view(series.values, window)[-most:]
-    ids = list(series.index[window - 1 :])[-most:]
-    later = np.append(series.values[window - 1 + horizon :], np.full(horizon, np.nan))[-most:]
-    known = np.isfinite(later)  # those before the last ones, which are still to come
-    x = relative(values[known] if known.any() else values, scale, series.name)
-    values, ids = (values[known], [name for name, k in zip(ids, known, strict=True) if k]) if known.any() else (values, ids)
-    change = ((later[known] - values[:, -1]) / scale)[:, None] if known.any() else None
-    return Samples(list(x), [each[:, None] for each in values], ids, (series.column,), (_change(plan),), change)
+    later = np.append(series.values[window - 1 + horizon :], np.full(horizon, np.nan))[-most:]  # the last are to come
+    change = (later - values[:, -1]) / scale
+    return Samples(
+        list(relative(values, scale, series.name).astype(model.dtype)),
+        [each[:, None] for each in values],
+        list(series.index[window - 1 :])[-most:],
+        (series.column,),
+        (_change(plan),),
+        change[:, None],
+        ("target",),
+    )
 
 
 def _change(plan: dict[str, Any]) -> str:
     ahead = "1 step" if plan["horizon"] == 1 else f"{plan['horizon']} steps"
-    return f"change of {plan['column']} in {ahead}, in standard deviations"
+    return f"change in {ahead}, standard deviations"
 
 
 def _sequences(model: Sequential, path: Path, most: int) -> Samples:
@@ -103,6 +110,7 @@ def _sequences(model: Sequential, path: Path, most: int) -> Samples:
     data = data.select(range(min(most, len(data))))
     x = [row.astype(model.dtype) for row in scaled(model, data)]
     outputs, targets = tuple(facts.get("classes") or facts["targets"]), data.targets
-    if data.labels is not None and "classes" in facts and len(outputs) <= MOST_CLASSES:
+    if data.labels is not None and len(outputs) <= MOST_CLASSES:
         targets = (np.array(data.labels)[:, None] == np.array(outputs)).astype(np.float64)
-    return Samples(x, list(data.x), list(data.ids), tuple(data.features), outputs, targets)
+    named = tuple(f"{'class' if 'classes' in facts else 'target'} {name}" for name in outputs)
+    return Samples(x, list(data.x), list(data.ids), tuple(data.features), outputs, targets, named)

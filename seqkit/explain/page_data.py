@@ -1,0 +1,135 @@
+"""The numbers of a page: tables of what a person sees at every step.
+
+Legend: T time, U units, K outputs.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from seqkit.explain.attribution import integrated_gradients, saliency
+from seqkit.explain.chosen import Attribution
+from seqkit.explain.findings import LayerSummary, Summary
+from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.tapes import Tape
+from seqkit.layer import Layer
+from seqkit.model import Sequential
+
+METHODS: dict[str, Callable[..., Attribution]] = {
+    "integrated_gradients": integrated_gradients,
+    "gradient": partial(saliency, times_input=True),
+}
+MOST_BYTES = 6_000_000
+"""Of the numbers on a page; what is more is thinned out, and the page says so."""
+EVERY_STEP = 256
+"""Longest sequence for which the output of each step, and what it depends on, is computed by itself."""
+AT_ONCE = 32
+
+
+def table(values: np.ndarray) -> dict[str, Any]:
+    """A table (T, columns) of float32 for the page."""
+    rows = np.ascontiguousarray(values, "<f4")
+    return {"columns": rows.shape[1], "data": base64.b64encode(rows.tobytes()).decode()}
+
+
+def layers_shown(known: Summary, record: Tape, time: int, shown: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """The layers that read every step, and what is left out."""
+    notes = [f"The sequence has {time} steps; the first {shown} are shown."] if shown < time else []
+    fitting = [layer for layer in known.layers if _steps(record, layer.layer) == time]
+    if len(fitting) < len(known.layers):
+        left = ", ".join(layer.layer for layer in known.layers if layer not in fitting)
+        notes.append(f"Not shown, because they read other steps than those of the input: {left}.")
+    tables = sum(len(record.of_layer(layer.layer)) for layer in fitting)
+    most = max(8, MOST_BYTES // max(1, 4 * shown * tables))
+    return [_layer(layer, record, shown, most, notes) for layer in fitting], notes
+
+
+def _steps(record: Tape, layer: str) -> int:
+    return int(record.lengths[f"{layer}.{next(iter(record.of_layer(layer)))}"][0])
+
+
+def _layer(layer: LayerSummary, record: Tape, shown: int, most: int, notes: list[str]) -> dict[str, Any]:
+    """One layer: its values, of some of the units if there are too many for a page."""
+    ranked = layer.ranked()
+    units = np.arange(len(ranked))
+    if len(units) > most:
+        units = np.sort(ranked[np.linspace(0, len(ranked) - 1, most).round().astype(int)])
+        notes.append(f"{layer.layer}: {most} of {len(ranked)} units are shown, evenly chosen in the order of the list.")
+    values = {
+        name: value[0, :shown][:, units] for name, value in record.of_layer(layer.layer).items()
+        if value.shape[2] == len(ranked) or name == layer.memory
+    }  # fmt: skip
+    lives = layer.to_dict()["half_life"]
+    return {
+        "name": layer.layer,
+        "cell": layer.cell,
+        "memory": layer.memory,
+        "units": units.tolist(),
+        "half_life": None if lives is None else [lives[unit] for unit in units],
+        "activity": layer.activity[units].tolist(),
+        "follows": [[str(told) for told in layer.follows[unit]] for unit in units],
+        "values": {name: table(value) for name, value in values.items()},
+    }
+
+
+def importance(model: Sequential | Layer, one: Batch, target: int | None, method: str, y: np.ndarray) -> np.ndarray:
+    """Saliency by step: (T, 1) of the last output or, where steps have outputs and are few, (T, T) of each one."""
+    time = int(one.lengths[0])
+    explain = METHODS[method]
+    if not _per_step(y, time) or time > EVERY_STEP:
+        return explain(model, one.x, target, lengths=one.lengths).by_step.T
+    rows = []
+    for steps in np.array_split(np.arange(time), -(-time // AT_ONCE)):
+        repeated = np.repeat(one.x, len(steps), axis=0)
+        lengths = np.full(len(steps), time)
+        rows.append(explain(model, repeated, target, step=steps, lengths=lengths).by_step)
+    return np.concatenate(rows)
+
+
+def outputs_by_step(subject: Subject, one: Batch, y: np.ndarray, shown: int) -> dict[str, Any] | None:
+    """The output of every step; of a model that gives one vector, what it would give if the sequence ended there."""
+    time = int(one.lengths[0])
+    if _per_step(y, time):
+        return {"title": "output", **table(y[0, :shown])}
+    if y.ndim == 3 or time > EVERY_STEP:
+        return None
+    rows = []
+    for ends in np.array_split(np.arange(1, time + 1), -(-time // AT_ONCE)):
+        repeated = np.repeat(one.x[:, : ends[-1]], len(ends), axis=0)
+        rows.append(subject.output(Batch(repeated, ends)))
+    return {"title": "output so far", **table(np.concatenate(rows))}
+
+
+def _per_step(y: np.ndarray, time: int) -> bool:
+    """Whether there is an output for every step of the input."""
+    return y.ndim == 3 and y.shape[1] == time
+
+
+def default_output_names(y: np.ndarray) -> list[str]:
+    """Names of outputs that have none."""
+    return [f"output {number}" for number in range(y.shape[-1])]
+
+
+def about(
+    one: Batch, sequence: int, count: int, method: str, target: int | None, outputs: list[str], y: np.ndarray
+) -> str:
+    """What the page is about, in words."""
+    time = int(one.lengths[0])
+    last = y[0, -1] if y.ndim == 3 else y[0]
+    number = int(last.argmax()) if target is None else target
+    which = f"sequence {sequence} of {count}, " if count > 1 else ""
+    how = {"integrated_gradients": "integrated gradients", "gradient": "gradient times input"}[method]
+    each = (
+        "each step's largest output"
+        if _per_step(y, time) and time <= EVERY_STEP and target is None
+        else outputs[number]
+    )
+    return (
+        f"{which}{time} steps; at the end {outputs[number]} is {last[number]:.4g}. "
+        f"Saliency: {how} of {each}, summed over the features of a step."
+    )
