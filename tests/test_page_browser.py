@@ -1,4 +1,4 @@
-"""The HTML page in a headless Chromium: the numbers it shows, moving by keys and clicks, nothing loaded, nothing run."""
+"""The HTML page in a headless Chromium: its numbers, moving by keys and clicks; nothing is loaded, no text is run."""
 
 from __future__ import annotations
 

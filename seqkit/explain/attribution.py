@@ -147,7 +147,7 @@ def _prepare(
     subject = Subject(model)
     batch = Batch.of(subject.model, x, lengths)
     y = subject.output(batch)
-    return subject, batch, subject.features(batch), Chosen.of(y, subject.output_lengths(batch), target, step), y
+    return subject, batch, subject.features(batch), Chosen.of(y, subject.output_lengths(batch, y), target, step), y
 
 
 def _gradient(subject: Subject, batch: Batch, features: np.ndarray, chosen: Chosen) -> np.ndarray:

@@ -78,7 +78,7 @@ def gradient_by_lag(model: Sequential | Layer, x: Any, *, lengths: Any = None, t
     outputs = range(subject.model.layers[-1].output_size) if targets is None else targets
     for target in outputs:
         y, caches = subject.run(batch, features)
-        dy = Chosen.of(y, subject.output_lengths(batch), target, None).one_hot(y)
+        dy = Chosen.of(y, subject.output_lengths(batch, y), target, None).one_hot(y)
         squares += np.square(subject.gradient(dy, caches), dtype=np.float64).sum(axis=2)
     return _by_lag(np.sqrt(squares), batch.lengths)
 

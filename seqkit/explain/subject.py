@@ -116,10 +116,10 @@ class Subject:
         y, _ = self.model.forward(batch.x, batch.lengths, training=False)
         return y
 
-    def output_lengths(self, batch: Batch) -> np.ndarray:
-        """Lengths of what comes out where it is sequences; else those of what goes in."""
+    def output_lengths(self, batch: Batch, y: np.ndarray) -> np.ndarray:
+        """Lengths of what came out, where it is sequences; a model may give others than it was given."""
         after = self.model.output_lengths(batch.lengths)
-        return batch.lengths if after is None else after
+        return np.full(len(y), y.shape[1], np.int64) if after is None else after
 
     def run(self, batch: Batch, features: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         """The output for other features in place of those of the batch, and what :meth:`gradient` needs, once."""
