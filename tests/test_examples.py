@@ -16,6 +16,7 @@ SAYS = {
     "adding_problem": "not solved - wrong:",
     "chorales": "nats per frame",
     "embedded_reber": "512 strings  wrong in training",
+    "inside_the_gates": "the two most important numbers are the marked ones in",
     "periodic_functions": "PeepholeLSTM",
     "shakespeare": "bits per character",
     "spike_intervals": "not solved - wrong:",
