@@ -1,0 +1,113 @@
+"""Estimators in files: the model's own file, with what the estimator knows among its metadata."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from seqkit.errors import ConfigError, LoadError
+from seqkit.estimators.scaler import SCALERS, SequenceScaler
+from seqkit.model import Sequential
+from seqkit.training.history import History
+
+NOTE = "estimator"
+"""Key of the metadata."""
+
+
+class Saved:
+    """Gives an estimator `save` and `load`."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to a file of :meth:`Sequential.save`, which :func:`seqkit.load` reads, too.
+
+        Raises
+        ------
+        ConfigError
+            If something of the estimator cannot be written, such as classes that are dates.
+        """
+        check_is_fitted(self)
+        model: Sequential = self.model_
+        state = {name: encode(value, name) for name, value in vars(self).items() if _is_learned(name)}
+        options = {name: _option(value) for name, value in self.get_params(deep=False).items()}
+        model.metadata[NOTE] = {"class": type(self).__name__, "options": options, "state": state}
+        model.save(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """An estimator from a file that :meth:`save` wrote.
+
+        Raises
+        ------
+        LoadError
+            If the file cannot be read, or holds something else.
+        """
+        model = Sequential.load(path)
+        note = model.metadata.get(NOTE)
+        if not isinstance(note, dict) or note.get("class") != cls.__name__:
+            kind = note.get("class") if isinstance(note, dict) else "a model that no estimator saved"
+            raise LoadError(f"{path}: not a {cls.__name__} but {kind!s:.80}; load it with its own class or seqkit.load.")
+        try:
+            estimator = cls(**note["options"])
+            for name, value in note["state"].items():
+                setattr(estimator, name, decode(value))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise LoadError(f"{path}: the estimator cannot be rebuilt: {error!s:.200}") from error
+        estimator.model_ = model
+        return estimator
+
+
+def _is_learned(name: str) -> bool:
+    return name.endswith("_") and not name.startswith("_") and name != "model_"
+
+
+def _option(value: Any) -> Any:
+    """An option as JSON holds it; a generator of random numbers is forgotten."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, (np.random.RandomState, np.random.Generator)) else value
+
+
+def encode(value: Any, name: str) -> Any:
+    """What an estimator has learned as values that JSON can hold; :func:`decode` takes them back.
+
+    Examples
+    --------
+    >>> encode(np.array(["no", "yes"]), "classes_")
+    {'array': ['no', 'yes'], 'dtype': '<U3'}
+    >>> decode({"array": [0.5], "dtype": "<f8"})
+    array([0.5])
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufUO":
+        items = [encode(item, name) for item in value.ravel().tolist()]
+        if all(isinstance(item, (bool, int, float, str)) for item in items):
+            return {"array": value.tolist(), "dtype": value.dtype.str}
+    if isinstance(value, History):
+        return {"history": value.history, "epoch": value.epoch}
+    if isinstance(value, SequenceScaler):
+        rows = {key: encode(item, name) for key, item in vars(value.rows_).items() if key.endswith("_")}
+        return {"method": value.method, "features": value.n_step_features_, "rows": rows}
+    raise ConfigError(f"{name} is {value!r:.80}, which a file cannot hold; pickle the estimator instead.")
+
+
+def decode(value: Any) -> Any:
+    """What :func:`encode` was given."""
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        if value["dtype"][1:2] not in "biufUO":
+            raise ValueError(f"arrays of {value['dtype']!r:.20} are not known")
+        return np.array(value["array"], dtype=value["dtype"])
+    if "history" in value:
+        return History(value["epoch"], value["history"])
+    scaler = SequenceScaler(value["method"])
+    scaler.rows_ = SCALERS[scaler.method]()
+    scaler.n_features_in_ = scaler.n_step_features_ = value["features"]
+    for name, item in value["rows"].items():
+        setattr(scaler.rows_, name, decode(item))
+    return scaler
