@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -21,7 +20,6 @@ from seqkit.estimators.files import Saved
 from seqkit.estimators.inputs import as_sequence_list, as_weights
 from seqkit.estimators.network import Network
 from seqkit.estimators.scaler import SequenceScaler
-from seqkit.model import Sequential
 from seqkit.options import positive_integer, positive_number
 from seqkit.tasks.scaling import as_input, as_output
 from seqkit.tasks.sequences import SEQUENCES_AT_ONCE
@@ -58,7 +56,7 @@ class Samples(NamedTuple):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class SequenceEstimator(Saved, BaseEstimator, ABC):
+class SequenceEstimator(Saved, ABC):
     """Base class; one of your own defines `_targets` and `_head`.
 
     Features are scaled to mean 0 and standard deviation 1 over all steps of the training sequences.
@@ -124,7 +122,7 @@ class SequenceEstimator(Saved, BaseEstimator, ABC):
     bidirectional: bool = True
     filters: int = 0
     kernel_size: int = 7
-    pooling: str = "last"
+    pooling: str | None = "last"
     dropout: float = 0.0
     scale: bool = True
     epochs: int = 100

@@ -12,11 +12,11 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
-from seqkit.errors import ConfigError, DataError
+from seqkit.errors import ConfigError
 from seqkit.estimators.base import Head, SequenceEstimator
+from seqkit.estimators.labels import codes_of, known_classes
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -50,7 +50,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     dropout: float = 0.5
     class_weight: Any = None
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(  # type: ignore[override]  # scikit-learn has classes in this place
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
         """Go on training for one epoch, on other sequences if need be.
 
         Parameters
@@ -61,15 +63,16 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             In the first call all classes, where not every one is in `y`.  Features are scaled as the first `X` says.
         """
         if classes is not None and not hasattr(self, "model_"):
-            self._announced = np.unique(classes)
+            self._announced = np.asarray(classes)
         try:
             return super().partial_fit(X, y, sample_weight)
         finally:
-            vars(self).pop("_announced", None)
+            self.__dict__.pop("_announced", None)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of every sequence, (n,)."""
-        return self.classes_[self._outputs(X).argmax(axis=1)]
+        best = self._outputs(X).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of every class for every sequence, (n, K)."""
@@ -82,17 +85,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _targets(self, y: Any, sequences: list[np.ndarray], reset: bool) -> np.ndarray:
         labels = column_or_1d(y, warn=True)
-        check_classification_targets(labels)
         check_consistent_length(sequences, labels)
         if reset:
-            self.classes_ = vars(self).get("_announced", np.unique(labels))
-        if len(self.classes_) < 2:
-            raise DataError(f"{self._name}: y has one class, {self.classes_[0]!r}; at least 2 are needed.")
-        codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
-        strange = labels[self.classes_[codes] != labels]
-        if len(strange):
-            raise DataError(f"{self._name}: class {strange[0]!r} is not among those known: {self.classes_.tolist()!r:.200}.")
-        return codes
+            self.classes_ = known_classes(self.__dict__.get("_announced", labels), self._name)
+        return codes_of(labels, self.classes_, self._name)
 
     def _head(self) -> Head:
         return Head(len(self.classes_), "softmax", "sparse_categorical_crossentropy")

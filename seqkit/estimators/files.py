@@ -6,6 +6,7 @@ import os
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from seqkit.errors import ConfigError, LoadError
@@ -17,8 +18,10 @@ NOTE = "estimator"
 """Key of the metadata."""
 
 
-class Saved:
+class Saved(BaseEstimator):
     """Gives an estimator `save` and `load`."""
+
+    model_: Sequential
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file of :meth:`Sequential.save`, which :func:`seqkit.load` reads, too.
@@ -29,7 +32,7 @@ class Saved:
             If something of the estimator cannot be written, such as classes that are dates.
         """
         check_is_fitted(self)
-        model: Sequential = self.model_
+        model = self.model_
         state = {name: encode(value, name) for name, value in vars(self).items() if _is_learned(name)}
         options = {name: _option(value) for name, value in self.get_params(deep=False).items()}
         model.metadata[NOTE] = {"class": type(self).__name__, "options": options, "state": state}
@@ -48,7 +51,9 @@ class Saved:
         note = model.metadata.get(NOTE)
         if not isinstance(note, dict) or note.get("class") != cls.__name__:
             kind = note.get("class") if isinstance(note, dict) else "a model that no estimator saved"
-            raise LoadError(f"{path}: not a {cls.__name__} but {kind!s:.80}; load it with its own class or seqkit.load.")
+            raise LoadError(
+                f"{path}: not a {cls.__name__} but {kind!s:.80}; load it with its own class or seqkit.load."
+            )
         try:
             estimator = cls(**note["options"])
             for name, value in note["state"].items():

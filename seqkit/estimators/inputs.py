@@ -73,7 +73,7 @@ def as_sequence_list(X: Any, estimator: BaseEstimator, reset: bool = False) -> l
     if not rows:
         raise DataError(f"{owner}: X holds no sequences.")
     if reset:
-        vars(estimator).pop("feature_names_in_", None)
+        estimator.__dict__.pop("feature_names_in_", None)
         estimator.n_features_in_ = rows[0].shape[1]
     _set_or_compare(estimator, rows[0].shape[1], "X[0]", reset)
     for number, row in enumerate(rows):
@@ -100,7 +100,9 @@ def as_weights(sample_weight: Any, count: int, estimator: BaseEstimator) -> np.n
             f"{owner}: sample_weight has shape {weights.shape}, expected ({count},), a weight for each sequence."
         )
     if not (usable(weights) & (weights >= 0)).all() or not weights.any():
-        raise DataError(f"{owner}: sample_weight must be finite numbers of at least 0 that are not all 0.")
+        raise DataError(
+            f"{owner}: sample_weight must hold finite numbers of at least 0, and not zero for every weight."
+        )
     return weights
 
 

@@ -52,9 +52,15 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     loss: str = "mse"
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def predict(self, X: Any) -> np.ndarray:
         """Numbers for every sequence, (n,), or (n, K) where the targets had two axes."""
-        values = self._outputs(X) * self.target_scale_ + self.target_mean_
+        outputs = self._outputs(X)
+        values = outputs * self.target_scale_ + self.target_mean_
         return values if self.target_columns_ else values[:, 0]
 
     def _targets(self, y: Any, sequences: list[np.ndarray], reset: bool) -> np.ndarray:

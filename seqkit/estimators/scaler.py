@@ -65,7 +65,8 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         sample_weight : array_like, (n,), optional
             Weights of the sequences in mean and deviation; one of weight 0 is as if it were not there.
         """
-        vars(self).pop("rows_", None)
+        if hasattr(self, "rows_"):
+            del self.rows_
         return self.partial_fit(X, sample_weight=sample_weight)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

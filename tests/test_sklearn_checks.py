@@ -1,0 +1,64 @@
+"""scikit-learn's own checks of every estimator; what cannot pass is listed with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from seqkit.estimators import SequenceClassifier, SequenceRegressor, SequenceScaler, SequenceTagger
+
+SMALL = {"units": 8, "batch_size": 32, "random_state": 0}
+WEIGHTS = "a sample of weight 2 is one sample of a batch, two samples are two: batches differ, as in MLPClassifier"
+EXPECTED = {"check_sample_weight_equivalence_on_dense_data": WEIGHTS}
+"""Checks that must fail, and why."""
+
+
+class RowTagger(SequenceTagger):
+    """A tagger as scikit-learn's checks know estimators: one label for a row, which every step is tagged with."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowTagger:
+        return super().fit(X, spread(X, y), sample_weight)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowTagger:
+        return super().partial_fit(X, spread(X, y), sample_weight)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        return super().score(X, spread(X, y), sample_weight)
+
+    def predict(self, X: Any) -> Any:
+        return np.array(super().predict(X))
+
+    def predict_proba(self, X: Any) -> Any:
+        return np.array(super().predict_proba(X))
+
+
+def spread(X: Any, y: Any) -> Any:
+    """A label for every step of a table; what is wrong stays as it is."""
+    if y is None or np.ndim(X) != 2 or np.ndim(y) != 1:
+        return y
+    return [np.repeat(label, np.shape(X)[1]) for label in y]
+
+
+ESTIMATORS = (
+    SequenceClassifier(epochs=12, **SMALL),
+    SequenceRegressor(epochs=30, learning_rate=0.03, **SMALL),
+    SequenceScaler(),
+    SequenceScaler("minmax"),
+    RowTagger(epochs=3, **SMALL),
+    RowTagger(epochs=3, crf=True, **SMALL),
+)
+
+
+def expected(estimator: Any) -> dict[str, str]:
+    return {} if isinstance(estimator, SequenceScaler) else EXPECTED
+
+
+@parametrize_with_checks(list(ESTIMATORS), expected_failed_checks=expected)
+def test_check(estimator: Any, check: Any) -> None:
+    check(estimator)
