@@ -34,15 +34,11 @@ class RowTagger(SequenceTagger):
     def predict(self, X: Any) -> Any:
         return np.array(super().predict(X))
 
-    def predict_proba(self, X: Any) -> Any:
-        return np.array(super().predict_proba(X))
-
 
 def spread(X: Any, y: Any) -> Any:
     """A label for every step of a table; what is wrong stays as it is."""
-    if y is None or np.ndim(X) != 2 or np.ndim(y) != 1:
-        return y
-    return [np.repeat(label, np.shape(X)[1]) for label in y]
+    table, labels = np.asarray(X), np.asarray(y)
+    return [np.repeat(label, table.shape[1]) for label in labels] if table.ndim == 2 and labels.ndim == 1 else y
 
 
 ESTIMATORS = (
@@ -50,13 +46,12 @@ ESTIMATORS = (
     SequenceRegressor(epochs=30, learning_rate=0.03, **SMALL),
     SequenceScaler(),
     SequenceScaler("minmax"),
-    RowTagger(epochs=3, **SMALL),
-    RowTagger(epochs=3, crf=True, **SMALL),
+    RowTagger(epochs=2, crf=True, **SMALL),
 )
 
 
 def expected(estimator: Any) -> dict[str, str]:
-    return {} if isinstance(estimator, SequenceScaler) else EXPECTED
+    return EXPECTED if isinstance(estimator, (SequenceClassifier, SequenceRegressor)) else {}
 
 
 @parametrize_with_checks(list(ESTIMATORS), expected_failed_checks=expected)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite
 
 from seqkit.errors import DataError
 
@@ -19,6 +20,7 @@ def known_classes(labels: np.ndarray, owner: str) -> np.ndarray:
     DataError
         If there is only one.
     """
+    assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     classes = np.unique(labels)
     if len(classes) < 2:

@@ -101,4 +101,4 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         rows = [change(row) for row in as_sequence_list(X, self)]
         if not is_sequences(X):
             return np.stack(rows)[:, :, 0]
-        return np.stack(rows) if np.ndim(X) == 3 and hasattr(X, "shape") else rows
+        return np.stack(rows) if isinstance(X, np.ndarray) and X.ndim == 3 else rows

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length
 
-from seqkit.errors import ConfigError, ShapeError
+from seqkit.errors import ShapeError
 from seqkit.estimators.base import Head, SequenceEstimator
 from seqkit.estimators.labels import codes_of, known_classes
 from seqkit.training.crf import CRF
@@ -53,18 +54,12 @@ class SequenceTagger(SequenceEstimator):
         outputs = self._outputs(X)
         return [self.classes_[codes] for codes in self._codes(outputs)]
 
+    @available_if(lambda self: not self.crf)
     def predict_proba(self, X: Any) -> list[np.ndarray]:
         """Probability of every tag at every step: a list of (T_i, K) arrays.
 
-        Raises
-        ------
-        ConfigError
-            With `crf`, whose scores are of whole sequences.
+        With `crf` there is no such method: its scores are of whole sequences.
         """
-        if self.crf:
-            raise ConfigError(
-                f"{self._name}: a CRF gives no probabilities of single steps; set crf=False and fit again."
-            )
         return [row / row.sum(axis=1, keepdims=True) for row in self._outputs(X)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
