@@ -41,7 +41,7 @@ FLOORS = (
     ("recurrent",),
     ("chain", "recorded"),
     ("registry",),
-    ("wrapper", "catalog", "composite", "merge", "wiring"),
+    ("wrapper", "catalog", "composite", "merge", "wiring", "attention"),
     ("graph",),
     ("cells", "layers"),
     ("stack",),

@@ -61,6 +61,8 @@ def test_configurations_come_back(name: str) -> None:
         "dropout": [0.5],
         "embedding": [7, 3],
         **dict.fromkeys(["last_step", "max_pool", "mean_pool"], ()),
+        "attention": ["sqrt"],
+        "multi_head_attention": [2, 3],
         "masked": [[inner], -1.0],
         "prelu": [],
     }
