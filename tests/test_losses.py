@@ -35,6 +35,15 @@ def huber(e: float, delta: float) -> float:
     return e * e / 2 if abs(e) <= delta else delta * (abs(e) - delta / 2)
 
 
+def pinball(true: np.ndarray, pred: np.ndarray, quantiles: list[float]) -> float:
+    errors = [
+        (t - p, q)
+        for t, row in zip(true, pred.reshape(len(true), -1), strict=True)
+        for p, q in zip(row, quantiles, strict=True)
+    ]
+    return sum(q * e if e > 0 else (q - 1) * e for e, q in errors) / len(errors)
+
+
 def cross_entropy(true: np.ndarray, p: np.ndarray) -> float:
     return -sum(t * math.log(q) for t, q in zip(true, p, strict=True))
 
@@ -50,6 +59,8 @@ CASES: dict[str, tuple[Loss, Callable[[Any, np.ndarray], float], str]] = {
     "mae": (losses.get("mae"), lambda t, p: sum(abs(a - b) for a, b in zip(t, p, strict=True)) / K, "numbers"),
     "huber": (losses.get("huber"), lambda t, p: sum(huber(e, 1.0) for e in p - t) / K, "numbers"),
     "huber 0.3": (losses.Huber(0.3), lambda t, p: sum(huber(e, 0.3) for e in p - t) / K, "numbers"),
+    "pinball": (losses.get("pinball"), lambda t, p: pinball(t, p, [0.5]), "numbers"),
+    "pinball 0.1": (losses.Pinball(0.1), lambda t, p: pinball(t, p, [0.1]), "numbers"),
     "categorical": (losses.get("categorical_crossentropy"), cross_entropy, "distribution"),
     "categorical logits": (
         losses.CategoricalCrossentropy(from_logits=True),
@@ -165,6 +176,42 @@ def test_one_output_takes_targets_without_its_axis(name: str) -> None:
         value, dy = loss(true, pred)
         assert value == loss(true[..., None], pred)[0]
         assert dy.shape == pred.shape
+
+
+class TestPinball:
+    """Several quantiles: more predictions than targets."""
+
+    QUANTILES = (0.05, 0.5, 0.8)
+
+    def test_quantiles_of_a_target_adjoin(self, slope: Slope) -> None:
+        loss, rng = losses.Pinball(self.QUANTILES), np.random.default_rng(3)
+        true, pred = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 2 * 3))
+        pred[~INSIDE] = np.nan
+        value, dy = loss(true, pred, lengths=LENGTHS)
+        expected = [pinball(true[b, t], pred[b, t], list(self.QUANTILES)) for b, t in np.argwhere(INSIDE)]
+        assert value == pytest.approx(np.mean(expected), rel=1e-12)
+        numeric = slope(lambda: loss(true, pred, lengths=LENGTHS)[0], pred)
+        np.testing.assert_allclose(dy[INSIDE], numeric[INSIDE], atol=1e-8)
+
+    def test_the_least_loss_is_at_the_quantile(self) -> None:
+        values = np.random.default_rng(4).exponential(size=999)
+        for quantile in self.QUANTILES:
+            loss = losses.Pinball(quantile)
+            at = [loss(values, np.full((999, 1), guess))[0] for guess in np.sort(values)]
+            assert np.sort(values)[np.argmin(at)] == np.quantile(values, quantile, method="inverted_cdf")
+
+    def test_a_hit_has_no_gradient(self) -> None:
+        value, dy = losses.Pinball(0.2)([1.0, 2.0], np.array([[1.0], [1.0]]))
+        assert (value, dy.tolist()) == (0.1, [[0.0], [-0.1]])
+
+    def test_wrong(self) -> None:
+        for wrong in (0, 1, [0.5, 1.5], []):
+            with pytest.raises(ConfigError, match="pinball: quantiles must lie between 0 and 1"):
+                losses.Pinball(wrong)
+        with pytest.raises(ShapeError, match="4 columns, expected 3 for every target"):
+            losses.Pinball(self.QUANTILES)(np.ones((B, 1)), np.ones((B, 4)))
+        with pytest.raises(ShapeError, match="y has shape"):
+            losses.Pinball(self.QUANTILES)(np.ones((B, 3)), np.ones((B, 3)))
 
 
 def test_class_ids_may_have_a_last_axis_or_be_whole_floats() -> None:

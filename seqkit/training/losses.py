@@ -26,6 +26,7 @@ from seqkit.steps import Steps
 from seqkit.training.crf import CRF
 from seqkit.training.ctc import CTC
 from seqkit.training.loss import Loss, RowLoss, class_ids, same_shape
+from seqkit.training.pinball import Pinball
 
 __all__ = [
     "CRF",
@@ -37,6 +38,7 @@ __all__ = [
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Pinball",
     "RowLoss",
     "SparseCategoricalCrossentropy",
     "class_ids",
@@ -195,6 +197,7 @@ _CLASSES = (
     MeanSquaredError,
     MeanAbsoluteError,
     Huber,
+    Pinball,
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
     BinaryCrossentropy,
