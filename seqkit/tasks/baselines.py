@@ -63,6 +63,20 @@ def seasonal_naive(values: np.ndarray, start: int, season: int, horizon: int = 1
     return persistence(values, start, season * -(-horizon // season))
 
 
+def repeated(values: np.ndarray, season: int, steps: int) -> np.ndarray:
+    """The last season of ``values[..., T]`` over and over, (..., steps): the seasonal naive forecast from one origin.
+
+    A season of 1 is persistence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> repeated(np.array([1.0, 9.0, 2.0, 8.0]), season=2, steps=3).tolist()
+    [2.0, 8.0, 2.0]
+    """
+    return values[..., values.shape[-1] - season + np.arange(steps) % season]
+
+
 def rmse(predicted: np.ndarray, true: np.ndarray) -> float:
     """Root of the mean squared error, in the units of the values."""
     return float(np.sqrt(np.mean(np.square(predicted - true))))

@@ -116,6 +116,6 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def relative(x: np.ndarray, scale: float, owner: str) -> np.ndarray:
-    """Windows (N, W) as the network sees them, (N, W, 1)."""
+def relative(x: np.ndarray, scale: np.ndarray | float, owner: str) -> np.ndarray:
+    """Windows (N, W) as the network sees them, (N, W, 1); `scale` is a number or (N, 1)."""
     return as_input((x - x[:, -1:]) / scale, owner)[:, :, None]

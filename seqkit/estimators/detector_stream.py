@@ -1,0 +1,35 @@
+"""Scores of a sequence whose steps come one at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqkit.errors import ShapeError
+from seqkit.estimators.detector_scores import Scores, ScoreStream
+from seqkit.estimators.detector_season import Usual
+from seqkit.model import Sequential
+
+
+class DetectorStream:
+    """The state of one sequence; :meth:`SequenceAnomalyDetector.stream` makes one."""
+
+    def __init__(
+        self, model: Sequential, mean: np.ndarray, deviation: np.ndarray, season: int, scores: Scores, warmup: int
+    ) -> None:
+        self._model, self._mean, self._deviation, self._warmup = model, mean, deviation, warmup
+        self._usual, self._score = Usual(season), ScoreStream(scores)
+        self._expected, self._state = model.step(np.zeros((1, len(mean))))
+        self._steps = 0
+
+    def step(self, x: np.ndarray) -> float:
+        """Score of the next step, (F,), the same as where the whole sequence is known."""
+        values = np.atleast_1d(np.asarray(x, dtype=np.float64))
+        if values.shape != self._mean.shape:
+            raise ShapeError(f"a step has shape {values.shape}, expected {self._mean.shape}, one value per feature.")
+        rest = self._usual.unusual((values - self._mean) / self._deviation)
+        self._steps += 1
+        if rest is None:
+            return 0.0
+        score = self._score(abs(rest - np.asarray(self._expected[0], dtype=np.float64)))
+        self._expected, self._state = self._model.step(rest[None], self._state)
+        return score if self._steps > self._warmup else 0.0
