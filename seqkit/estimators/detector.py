@@ -5,6 +5,7 @@ Legend: N sequences, T_i steps, F features.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -20,12 +21,13 @@ from seqkit.estimators.detector_stream import DetectorStream
 from seqkit.estimators.inputs import as_sequence_list
 from seqkit.estimators.series_network import SeriesNetwork
 from seqkit.model import Sequential
-from seqkit.options import by_name, positive_integer
+from seqkit.options import by_name, positive_integer, positive_number
 from seqkit.tasks.scaling import as_input, is_constant
 
 METHODS = MappingProxyType({"forecast": detector_forecast, "reconstruct": detector_reconstruct})
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
     """Scores of every step and of whole sequences, high where they are not like the training data.
 
@@ -82,38 +84,23 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
     >>> usual = np.sin(np.arange(600) / 5) + 0.1 * rng.normal(size=600)
     >>> detector = SequenceAnomalyDetector(units=8, epochs=10, random_state=0).fit(usual)
     >>> strange = usual.copy()
-    >>> strange[300:310] = 0.0
-    >>> [alarm[:2] for alarm in detector.alarms(strange)[0]]
-    [(300, 310)]
+    >>> strange[300:310] += 2.0
+    >>> [alarm.start for alarm in detector.alarms(strange)[0]]
+    [300]
     """
 
-    def __init__(
-        self,
-        method: str = "forecast",
-        window: int = 48,
-        season: int | str | None = None,
-        smoothing: int = 48,
-        threshold: float = 3.0,
-        contamination: float | str = "auto",
-        warmup: int = 0,
-        cell: str = "lstm",
-        units: int = 16,
-        layers: int = 1,
-        dropout: float = 0.0,
-        epochs: int = 20,
-        batch_size: int = 16,
-        learning_rate: float = 0.01,
-        random_state: Any = None,
-        verbose: str | int = 0,
-    ) -> None:
-        super().__init__(cell, units, layers, dropout, epochs, batch_size, learning_rate, random_state, verbose)
-        self.method = method
-        self.window = window
-        self.season = season
-        self.smoothing = smoothing
-        self.threshold = threshold
-        self.contamination = contamination
-        self.warmup = warmup
+    _parts = MappingProxyType({"scores_": Scores})
+
+    method: str = "forecast"
+    window: int = 48
+    season: int | str | None = None
+    smoothing: int = 48
+    threshold: float = 3.0
+    contamination: float | str = "auto"
+    warmup: int = 0
+    units: int = 16
+    epochs: int = 20
+    batch_size: int = 16
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what is normal.
@@ -139,7 +126,7 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         self.season_ = find_season(sequences) if self.season == "auto" else int(self.season or 0)
         rests = [rest for rest in self._rests(sequences) if len(rest)]
         if not rests:
-            raise DataError(f"{self._name}: every sequence is shorter than two seasons of {self.season_} steps.")
+            raise DataError(f"{self._name}: no sequence is longer than a season of {self.season_} steps.")
         self.window_ = min(self.window, min(map(len, rests)) if self.method == "reconstruct" else max(map(len, rests)))
         method = METHODS[self.method]
         settings = self._settings()
@@ -147,7 +134,7 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         self._fit_network(model, *method.examples(rests, self.window_), "mse", settings)
         self.scores_ = Scores.of(method.errors(self.model_, rests, self.window_, self._name), self.smoothing)
         self.threshold_ = float(self.threshold)
-        if self.contamination != "auto":
+        if not isinstance(self.contamination, str):
             self.threshold_ = -float(np.quantile(self.score_samples(X), self.contamination))
         self.offset_ = -self.threshold_
         return self
@@ -159,7 +146,10 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         rests = self._rests(sequences)
         known = [rest for rest in rests if len(rest)]
         errors = iter(METHODS[self.method].errors(self.model_, known, self.window_, self._name))
-        return [self._scored(next(errors), len(x)) if len(rest) else np.zeros(len(x)) for x, rest in zip(sequences, rests, strict=True)]
+        return [
+            self._scored(next(errors), len(x)) if len(rest) else np.zeros(len(x))
+            for x, rest in zip(sequences, rests, strict=True)
+        ]
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Minus the highest score of every sequence, (N,): the lower, the less normal."""
@@ -196,8 +186,12 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
             positive_integer(getattr(self, name), f"{self._name}: {name}")
         if self.season not in (None, "auto"):
             positive_integer(self.season, f"{self._name}: season")
-        if self.contamination != "auto" and not 0 < self.contamination <= 0.5:
-            raise ConfigError(f'{self._name}: contamination must be "auto" or above 0 and at most 0.5, got {self.contamination!r}.')
+        positive_number(self.threshold, f"{self._name}: threshold")
+        if self.warmup:
+            positive_integer(self.warmup, f"{self._name}: warmup")
+        share = self.contamination
+        if share != "auto" and (isinstance(share, str) or not 0 < share <= 0.5):
+            raise ConfigError(f'{self._name}: contamination must be "auto" or above 0 and at most 0.5, got {share!r}.')
 
     def _read(self, X: Any, reset: bool = False) -> list[np.ndarray]:
         """Sequences (T_i, F); one of numbers alone is a series."""
@@ -205,7 +199,7 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         return as_sequence_list([X] if one else X, self, reset=reset)
 
     def _rests(self, sequences: list[np.ndarray]) -> list[np.ndarray]:
-        """What the network sees, (T_i - s, F), in standard deviations; nothing of a sequence within its first season."""
+        """What the network sees, (T_i - s, F), in standard deviations; nothing of the first season."""
         scaled = [as_input((x - self.mean_) / self.deviation_, self._name) for x in sequences]
         return [unusual(x, self.season_) for x in scaled]
 

@@ -1,7 +1,8 @@
 """Anomalies by forecasts: what a network does not see coming is not normal.
 
-The network reads a sequence and gives at every step what it expects of it, from the steps before
-(from zeros, of the first).  The error of a step is how far it is from that.
+The network reads a sequence and gives at every step what it expects of it, from the steps before.
+The error of a step is how far it is from that; the first step, before which nothing is known, has
+none.
 
 Source: Malhotra, Vig, Shroff and Agarwal, "Long short term memory networks for anomaly detection
 in time series", ESANN 2015.
@@ -45,7 +46,10 @@ def examples(sequences: Sequence[np.ndarray], window: int) -> tuple[list[np.ndar
 def errors(model: Sequential, sequences: Sequence[np.ndarray], window: int, owner: str) -> list[np.ndarray]:
     """Absolute errors of every step, (T_i, F)."""
     expected = model.predict([before(sequence) for sequence in sequences])
-    return [abs(sequence - as_output(y, owner)) for sequence, y in zip(sequences, expected, strict=True)]
+    off = [abs(sequence - as_output(y, owner)) for sequence, y in zip(sequences, expected, strict=True)]
+    for rows in off:
+        rows[0] = 0.0
+    return off
 
 
 def before(sequence: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 Errors are averaged over the last step and over the last w steps (something that should have
 happened and has not is a small error for long).  Each mean S is then measured against the
-training data: ``(S - median) / (largest - median)``, so 1 is the worst that was normal.  The
-score is the larger of the two.
+training data: ``(S - m) / (M - m)`` with their median m and their 99th percentile M, so 1 is
+what one step of a hundred exceeds that is normal.  The score is the larger of the two.
 
 Legend: T steps, F features.
 """
@@ -17,6 +17,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+HIGH = 0.99
+"""Quantile of the training data at which the score is 1: not their largest, which is often an odd one."""
 LEAST_ERROR = 0.05
 """Errors below this share of a feature's standard deviation are none."""
 
@@ -38,28 +40,27 @@ class Scores:
     ----------
     size : ndarray, (F,)
         Usual error of each feature: its root mean square.
-    widths : tuple of int
+    widths : ndarray of int
         Numbers of steps that errors are averaged over.
-    middle, spread : tuple of float
-        Median of each mean, and how far above it the largest is.
+    middle, spread : ndarray
+        Median of each mean, and how far above it the 99th percentile is.
     """
 
     size: np.ndarray
-    widths: tuple[int, ...]
-    middle: tuple[float, ...]
-    spread: tuple[float, ...]
+    widths: np.ndarray
+    middle: np.ndarray
+    spread: np.ndarray
 
     @classmethod
     def of(cls, errors: Sequence[np.ndarray], smoothing: int) -> Self:
         """Those of the errors (T_i, F) of normal sequences."""
         steps = np.concatenate(errors)
         size = np.maximum(np.sqrt(np.mean(np.square(steps), axis=0)), LEAST_ERROR)
-        widths = tuple(sorted({1, smoothing}))
+        widths = np.unique([1, smoothing])
         means = [np.concatenate([running_mean(joint(rows, size), width) for rows in errors]) for width in widths]
-        middle = [float(np.median(mean)) for mean in means]
+        middle, high = np.quantile(means, [0.5, HIGH], axis=1)
         # A mean of w independent errors of size 1 scatters by 1 / sqrt(w): no data are more regular than that.
-        spread = [max(float(m.max()) - mid, w**-0.5) for m, mid, w in zip(means, middle, widths, strict=True)]
-        return cls(size, widths, tuple(middle), tuple(spread))
+        return cls(size, widths, middle, np.maximum(high - middle, 1 / np.sqrt(widths)))
 
     def __call__(self, errors: np.ndarray) -> np.ndarray:
         """Scores (T,) of errors (T, F)."""
@@ -76,7 +77,8 @@ class ScoreStream:
 
     def __init__(self, scores: Scores) -> None:
         self.scores = scores
-        self._last = deque([0.0] * max(scores.widths), maxlen=max(scores.widths))
+        longest = int(scores.widths.max())
+        self._last = deque([0.0] * longest, maxlen=longest)
 
     def __call__(self, error: np.ndarray) -> float:
         """Score of the next error (F,)."""

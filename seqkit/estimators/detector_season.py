@@ -13,13 +13,14 @@ import numpy as np
 SEASONS = 3
 """Seasons whose median is what is usual: one odd season is then no pattern for the next."""
 LEAST_CORRELATION = 0.5
+ALIKE = 0.85
 
 
 def find_season(sequences: Sequence[np.ndarray]) -> int:
     """The period that the longest of sequences (T_i, F) repeats itself with, or 0.
 
     It is the first peak of the autocorrelation (mean over the features) after that has been below
-    zero, if more than half of the variance repeats, and if it is within 5 % of the highest.
+    zero, of those that are at least 0.85 of the highest, if more than half of the variance repeats.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def find_season(sequences: Sequence[np.ndarray]) -> int:
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner >= correlation[:-2]) & (inner >= correlation[2:]))
     highest = correlation[peaks].max(initial=0.0)
-    return int(peaks[correlation[peaks] >= 0.95 * highest][0]) if highest > LEAST_CORRELATION else 0
+    return int(peaks[correlation[peaks] >= ALIKE * highest][0]) if highest > LEAST_CORRELATION else 0
 
 
 def unusual(x: np.ndarray, season: int) -> np.ndarray:

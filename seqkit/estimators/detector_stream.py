@@ -18,7 +18,8 @@ class DetectorStream:
     ) -> None:
         self._model, self._mean, self._deviation, self._warmup = model, mean, deviation, warmup
         self._usual, self._score = Usual(season), ScoreStream(scores)
-        self._expected, self._state = model.step(np.zeros((1, len(mean))))
+        self._expected: np.ndarray | None = None
+        _, self._state = model.step(np.zeros((1, len(mean))))
         self._steps = 0
 
     def step(self, x: np.ndarray) -> float:
@@ -30,6 +31,7 @@ class DetectorStream:
         self._steps += 1
         if rest is None:
             return 0.0
-        score = self._score(abs(rest - np.asarray(self._expected[0], dtype=np.float64)))
-        self._expected, self._state = self._model.step(rest[None], self._state)
+        score = self._score(np.zeros_like(rest) if self._expected is None else abs(rest - self._expected))
+        expected, self._state = self._model.step(rest[None], self._state)
+        self._expected = np.array(expected[0], dtype=np.float64)
         return score if self._steps > self._warmup else 0.0

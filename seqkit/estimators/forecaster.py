@@ -6,6 +6,7 @@ Legend: N series, T_i values, W window, H horizon, K columns known in advance, P
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from seqkit.options import positive_integer
 from seqkit.tasks.baselines import repeated
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SequenceForecaster(BaseForecaster):
     """Forecasts of one or many series by one recurrent network.
 
@@ -204,7 +206,9 @@ class SequenceForecaster(BaseForecaster):
         values = np.asarray(y, dtype=np.float64)
         ends = np.arange(start, len(values) - self.horizon + 1, step)
         if values.ndim != 1 or not len(ends):
-            raise ShapeError(f"{self._name}: y has shape {values.shape}, expected one series longer than start={start}.")
+            raise ShapeError(
+                f"{self._name}: y has shape {values.shape}, expected one series longer than start={start}."
+            )
         runs = [np.array([end]) for end in ends] if refit else [ends]
         intervals = [clone(self)._rolled(values, run, X, past) for run in runs]
         lower, predicted, upper = (np.concatenate(arrays) for arrays in zip(*intervals, strict=True))

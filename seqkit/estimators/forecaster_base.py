@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,38 +29,20 @@ STRATEGIES = ("direct", "recursive")
 INTERVALS = ("conformal", "quantile", None)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class BaseForecaster(SeriesNetwork):
     """Reading of series, calibration and intervals; see :class:`~seqkit.estimators.SequenceForecaster`."""
 
-    def __init__(
-        self,
-        horizon: int = 1,
-        window: int | None = None,
-        strategy: str = "direct",
-        season: int | None = None,
-        log: bool = False,
-        interval: str | None = "conformal",
-        coverage: float = 0.9,
-        calibration: float = 0.2,
-        cell: str = "lstm",
-        units: int = 32,
-        layers: int = 1,
-        dropout: float = 0.0,
-        epochs: int = 50,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        random_state: Any = None,
-        verbose: str | int = 0,
-    ) -> None:
-        super().__init__(cell, units, layers, dropout, epochs, batch_size, learning_rate, random_state, verbose)
-        self.horizon = horizon
-        self.window = window
-        self.strategy = strategy
-        self.season = season
-        self.log = log
-        self.interval = interval
-        self.coverage = coverage
-        self.calibration = calibration
+    _parts = MappingProxyType({"frame_": Frame, "past_": Past, "known_": ColumnScaling, "others_": ColumnScaling})
+
+    horizon: int = 1
+    window: int | None = None
+    strategy: str = "direct"
+    season: int | None = None
+    log: bool = False
+    interval: str | None = "conformal"
+    coverage: float = 0.9
+    calibration: float = 0.2
 
     @property
     def _quantiles(self) -> tuple[float, ...]:
@@ -89,7 +73,8 @@ class BaseForecaster(SeriesNetwork):
         window = min(season or LONGEST_DEFAULT_WINDOW, quarter) if self.window is None else self.window
         block = self.horizon if self.strategy == "direct" else 1
         self.frame_ = Frame(positive_integer(window, f"{self._name}: window"), block, season, bool(self.log))
-        self.known_ = self.others_ = None
+        for name in ("known_", "others_"):  # what scales columns is learned from them
+            vars(self).pop(name, None)
         records = self._records(y, X, past)
         cuts = [self._cut(len(record)) for record in records]
         learned = [record.until(cut) for record, cut in zip(records, cuts, strict=True)]
@@ -101,14 +86,13 @@ class BaseForecaster(SeriesNetwork):
         """Series with their columns, scaled as in training where that is known."""
         one, series = is_one(y), as_series(y, self._name)
         lengths = [len(values) for values in series]
-        known = self._columns(X, one, lengths, self.known_, "X")
-        others = self._columns(past, one, lengths, self.others_, "past")
+        known = self._columns(X, one, lengths, "known_", "X")
+        others = self._columns(past, one, lengths, "others_", "past")
         levels = [self.frame_.levels(values, self._name) for values in series]
         return [Record(*columns) for columns in zip(levels, known, others, strict=True)]
 
-    def _columns(
-        self, columns: Any, one: bool, lengths: Sequence[int], scaling: ColumnScaling | None, name: str
-    ) -> list[np.ndarray]:
+    def _columns(self, columns: Any, one: bool, lengths: Sequence[int], scaled_by: str, name: str) -> list[np.ndarray]:
+        scaling: ColumnScaling | None = vars(self).get(scaled_by)
         count = None if scaling is None else len(scaling.mean)
         arrays = as_columns(columns, one, lengths, count, f"{self._name}: {name}")
         return arrays if scaling is None else [scaling(array) for array in arrays]
@@ -138,7 +122,7 @@ class BaseForecaster(SeriesNetwork):
         """Columns known in advance for all that the network gives, (N, rows, K)."""
         rows = self.frame_.horizon * math.ceil(steps / self.frame_.horizon)
         lengths = [rows] * len(self.past_.levels)
-        return np.stack(self._columns(X, self.one_, lengths, self.known_, "X of the steps to forecast"))
+        return np.stack(self._columns(X, self.one_, lengths, "known_", "X of the steps to forecast"))
 
     def _from(self, record: Record, ends: np.ndarray, scale: float) -> tuple[Past, np.ndarray]:
         """What is known at origins inside a series, and the horizon's levels from there, (n, H, Q)."""
