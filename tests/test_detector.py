@@ -209,7 +209,9 @@ class TestKnownAnomalies:
             series[300:340] = damage(series[300:340])
             found = detector.alarms(series)[0]
             assert len(found) == 1
-            assert (300 if method == "forecast" else 300 - 32) <= found[0].start <= 340  # what stays as it is can be foreseen
+            assert (
+                (300 if method == "forecast" else 300 - 32) <= found[0].start <= 340
+            )  # what stays as it is can be foreseen
             assert found[0].end <= 340 + 32
             assert detector.predict([series, self.NORMAL[1000:]]).tolist() == [-1, 1]
 

@@ -11,7 +11,9 @@ from typing import Any
 from seqkit.errors import ConfigError
 
 _HOMES = {
+    "SequenceAnomalyDetector": "seqkit.estimators.detector",
     "SequenceClassifier": "seqkit.estimators.classifier",
+    "SequenceForecaster": "seqkit.estimators.forecaster",
     "SequenceRegressor": "seqkit.estimators.regressor",
     "SequenceScaler": "seqkit.estimators.scaler",
     "SequenceTagger": "seqkit.estimators.tagger",

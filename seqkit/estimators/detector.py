@@ -131,7 +131,8 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         method = METHODS[self.method]
         settings = self._settings()
         model = Sequential(method.layers(settings, len(self.mean_), self.window_), seed=settings.seed)
-        self._fit_network(model, *method.examples(rests, self.window_), "mse", settings)
+        x, targets = method.examples(rests, self.window_)
+        self._fit_network(model, x, targets, "mse", settings)
         self.scores_ = Scores.of(method.errors(self.model_, rests, self.window_, self._name), self.smoothing)
         self.threshold_ = float(self.threshold)
         if not isinstance(self.contamination, str):

@@ -213,5 +213,5 @@ class SequenceForecaster(BaseForecaster):
         intervals = [clone(self)._rolled(values, run, X, past) for run in runs]
         lower, predicted, upper = (np.concatenate(arrays) for arrays in zip(*intervals, strict=True))
         actual = values[ends[:, None] + np.arange(self.horizon)]
-        bounds = (None, None) if self.interval is None else (lower, upper)
-        return Backtest(values, ends, predicted, actual, *bounds, season=self.season)
+        bounds = {} if self.interval is None else {"lower": lower, "upper": upper}
+        return Backtest(values, ends, predicted, actual, season=self.season, **bounds)

@@ -74,7 +74,7 @@ class BaseForecaster(SeriesNetwork):
         block = self.horizon if self.strategy == "direct" else 1
         self.frame_ = Frame(positive_integer(window, f"{self._name}: window"), block, season, bool(self.log))
         for name in ("known_", "others_"):  # what scales columns is learned from them
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         records = self._records(y, X, past)
         cuts = [self._cut(len(record)) for record in records]
         learned = [record.until(cut) for record, cut in zip(records, cuts, strict=True)]
@@ -92,7 +92,7 @@ class BaseForecaster(SeriesNetwork):
         return [Record(*columns) for columns in zip(levels, known, others, strict=True)]
 
     def _columns(self, columns: Any, one: bool, lengths: Sequence[int], scaled_by: str, name: str) -> list[np.ndarray]:
-        scaling: ColumnScaling | None = vars(self).get(scaled_by)
+        scaling: ColumnScaling | None = self.__dict__.get(scaled_by)
         count = None if scaling is None else len(scaling.mean)
         arrays = as_columns(columns, one, lengths, count, f"{self._name}: {name}")
         return arrays if scaling is None else [scaling(array) for array in arrays]

@@ -73,8 +73,8 @@ class SeriesNetwork(Saved, BaseEstimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file of :meth:`Sequential.save`, which :func:`seqkit.load` reads, too."""
         flat = copy.copy(self)
-        for name in self._parts.keys() & vars(self).keys():
-            vars(flat).update({f"{name}{key}_": value for key, value in vars(vars(flat).pop(name)).items()})
+        for name in self._parts.keys() & self.__dict__.keys():
+            flat.__dict__.update({f"{name}{key}_": value for key, value in flat.__dict__.pop(name).__dict__.items()})
         super(SeriesNetwork, flat).save(path)
 
     @classmethod
@@ -87,7 +87,7 @@ class SeriesNetwork(Saved, BaseEstimator):
             If the file cannot be read, or holds something else.
         """
         estimator = super().load(path)
-        state = vars(estimator)
+        state = estimator.__dict__
         try:
             for name, kind in cls._parts.items():
                 state[name] = kind(**{field.name: state.pop(f"{name}{field.name}_") for field in fields(kind)})
