@@ -288,7 +288,7 @@ def test_numenta_anomaly_benchmark() -> None:
     """All labelled windows of the artificial files, no false alarm: one setting, trained on the first 15 %."""
     windows = json.loads((SHARED / "nab" / "combined_windows.json").read_text())
     for path in sorted((SHARED / "nab").glob("artificial*/*.csv")):
-        rows = list(csv.reader(path.open()))[1:]
+        rows = list(csv.reader(path.read_text().splitlines()))[1:]
         series, probation = np.array([float(row[1]) for row in rows]), int(0.15 * len(rows))
         detector = SequenceAnomalyDetector(season="auto", warmup=probation, random_state=0).fit(series[:probation])
         spans = [(rows[alarm.start][0], rows[alarm.end - 1][0]) for alarm in detector.alarms(series)[0]]

@@ -19,6 +19,7 @@ from seqkit.errors import SeqkitError
 COMMANDS = {
     "fit": "Train a model on a data file and save it.",
     "predict": "Apply a saved model to a data file.",
+    "detect": "Find what is not normal in a series.",
     "explain": "Look inside a saved model: gates, memory, saliency.",
     "convert": "Make a model file of another library's, or for another library.",
     "bench": "Measure the speed of layers.",

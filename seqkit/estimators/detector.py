@@ -166,7 +166,12 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
 
     def alarms(self, X: Any) -> list[list[Alarm]]:
         """Stretches of every sequence where scores are above the threshold: start, end, peak and its score."""
-        return [alarms(scores, self.threshold_, self.smoothing) for scores in self.score_steps(X)]
+        return [self.alarms_of(scores) for scores in self.score_steps(X)]
+
+    def alarms_of(self, scores: np.ndarray) -> list[Alarm]:
+        """The same for the scores (T,) of one sequence."""
+        check_is_fitted(self)
+        return alarms(scores, self.threshold_, self.smoothing)
 
     def stream(self) -> DetectorStream:
         """Scores for a sequence whose steps come one at a time: ``stream.step(x)``.

@@ -1,7 +1,8 @@
-"""A picture of a forecast."""
+"""Pictures of a forecast and of alarms."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,44 @@ def draw_forecast(path: Path, series: Series, forecast: np.ndarray, title: str) 
     axes.plot(range(split, size), forecast, color=FORECAST, linewidth=1.8, label="forecast")
     axes.text(split, 1, "held out →", transform=axes.get_xaxis_transform(), va="top", color=DIVIDER)
     _finish(axes, series, shown, title)
+    figure.savefig(path, dpi=150)
+
+
+def draw_alarms(
+    path: Path, series: Series, scores: np.ndarray, threshold: float, spans: Sequence[tuple[int, int]]
+) -> None:
+    """Write a PNG of a series, below it the scores of its values, and alarms shaded in both.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    series : Series
+    scores : ndarray, (T,)
+    threshold : float
+        Drawn as a line among the scores.
+    spans : sequence of (int, int)
+        First value of every alarm and the one after its last.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    above, below = figure.subplots(2, sharex=True, height_ratios=(2, 1))
+    for start, end in spans:
+        for axes in (above, below):
+            axes.axvspan(start - 0.5, end - 0.5, color=FORECAST, alpha=0.2, linewidth=0)
+    above.plot(series.values, color=TRUTH, linewidth=0.9, label="value")
+    below.plot(scores, color=FORECAST, linewidth=0.9)
+    below.axhline(threshold, color=DIVIDER, linewidth=1, linestyle=":")
+    below.set_ylabel("score")
+    _finish(above, series, 0, f"{series.column}, alarms: {len(spans)}")
+    for label in below.get_xticklabels():  # dates are long
+        label.set(rotation=20, horizontalalignment="right")
     figure.savefig(path, dpi=150)
 
 
