@@ -14,7 +14,7 @@ import pytest
 import seqkit
 from seqkit.equations import sigmoid, tanh
 from seqkit.equations.reference import run_reference
-from seqkit.errors import ConfigError, LoadError
+from seqkit.errors import ConfigError, LoadError, ShapeError
 from seqkit.explain import Tape, recording, tape
 
 
@@ -180,7 +180,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
         tape(deep(), IDS, "f")
     with pytest.raises(ConfigError, match="a Sequential model or a layer was expected, got int"):
         tape(3, IDS)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"x has shape \(2, 3\), expected \(batch, time, features\)"):
+    with pytest.raises(ShapeError, match=r"x has shape \(2, 3\), expected \(batch, time, features\)"):
         tape(seqkit.GRU(2).build(3), np.ones((2, 3)))
     with pytest.raises(ConfigError, match=r"no value named '3\.forward\.q'"):
         tape(deep(), IDS, ["h"])["3.forward.q"]

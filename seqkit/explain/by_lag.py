@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.explain.batch import Batch
 from seqkit.explain.chosen import Chosen
-from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.subject import Subject
 from seqkit.layer import Layer
 from seqkit.model import Sequential
 

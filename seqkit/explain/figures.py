@@ -13,10 +13,11 @@ import numpy as np
 
 from seqkit.errors import ConfigError
 from seqkit.explain.attribution import integrated_gradients
+from seqkit.explain.batch import Batch
 from seqkit.explain.by_lag import Lags
 from seqkit.explain.findings import Summary
 from seqkit.explain.recording import tape
-from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.subject import Subject
 from seqkit.explain.summaries import default_names, summary
 from seqkit.layer import Layer
 from seqkit.model import Sequential
@@ -78,15 +79,15 @@ def figure(
     batch = Batch.of(subject.model, x, lengths)
     one = batch.select([sequence])
     labels = list(features) if features is not None else default_names(batch)
-    known = summary(model, batch.x, lengths=batch.lengths, features=labels, lags=False) if found is None else found
+    known = summary(model, batch, features=labels, lags=False) if found is None else found
     told = next((each for each in known.layers if layer in (None, each.layer)), None)
     if told is None:
         layers = ", ".join(each.layer for each in known.layers)
         raise ConfigError(f"figure: there is no recurrent layer {layer!r}; there are {layers or 'none'}.")
     chosen = None if names is None else [f"{told.layer}.{name}" for name in names]
-    values = tape(model, one.x, chosen, lengths=one.lengths).of_layer(told.layer)
-    importance = integrated_gradients(model, one.x, target, lengths=one.lengths).by_step[0]
-    shown = None if one.x.ndim == 2 else np.asarray(one.x[0] if inputs is None else inputs)
+    values = tape(model, one, chosen).of_layer(told.layer)
+    importance = integrated_gradients(model, one, target).by_step[0]
+    shown = None if one.ids else np.asarray(one.x[0] if inputs is None else inputs)
     heights = [1.1] * (shown is not None) + [0.25] + [1.0] * len(values)
     drawn = Figure(figsize=(9, 0.6 + 0.95 * sum(heights)), layout="constrained")
     grid = drawn.subplots(len(heights), 2, gridspec_kw={"height_ratios": heights, "width_ratios": (60, 1)})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqkit._core import matmul
-from seqkit.explain.subject import Batch
+from seqkit.explain.batch import Batch
 
 LEAST = 8
 """Steps, or sequences, below which a correlation says nothing."""
@@ -120,7 +120,7 @@ def explanations(
         Whether the states are those of a direction that reads from the end: what it has read comes after.
     """
     rows = [row[:length] for row, length in zip(batch.x, batch.lengths, strict=True)]
-    inputs = [np.eye(len(names))[row] if batch.x.ndim == 2 else row for row in rows]
+    inputs = [np.eye(len(names))[row] if batch.ids else row for row in rows]
     for lag in LAGS:
         counts = [max(0, len(row) - lag) for row in rows]
         early, late = ([row[:count] for row, count in zip(inputs, counts, strict=True)], [row[lag:] for row in inputs])

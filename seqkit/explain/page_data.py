@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from seqkit.explain.attribution import integrated_gradients, saliency
+from seqkit.explain.batch import Batch
 from seqkit.explain.chosen import Attribution
 from seqkit.explain.findings import LayerSummary, Summary
-from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.subject import Subject
 from seqkit.explain.tapes import Tape
 from seqkit.layer import Layer
 from seqkit.model import Sequential
@@ -82,12 +83,11 @@ def importance(model: Sequential | Layer, one: Batch, target: int | None, method
     time = int(one.lengths[0])
     explain = METHODS[method]
     if not _per_step(y, time) or time > EVERY_STEP:
-        return explain(model, one.x, target, lengths=one.lengths).by_step.T
+        return explain(model, one, target).by_step.T
     rows = []
     for steps in np.array_split(np.arange(time), -(-time // AT_ONCE)):
-        repeated = np.repeat(one.x, len(steps), axis=0)
-        lengths = np.full(len(steps), time)
-        rows.append(explain(model, repeated, target, step=steps, lengths=lengths).by_step)
+        repeated = one.ending(np.full(len(steps), time))
+        rows.append(explain(model, repeated, target, step=steps).by_step)
     return np.concatenate(rows)
 
 
@@ -100,8 +100,7 @@ def outputs_by_step(subject: Subject, one: Batch, y: np.ndarray, shown: int) -> 
         return None
     rows = []
     for ends in np.array_split(np.arange(1, time + 1), -(-time // AT_ONCE)):
-        repeated = np.repeat(one.x[:, : ends[-1]], len(ends), axis=0)
-        rows.append(subject.output(Batch(repeated, ends)))
+        rows.append(subject.output(one.ending(ends)))
     return {"title": "output so far", **table(np.concatenate(rows))}
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.errors import ConfigError
+from seqkit.explain.batch import Batch
 from seqkit.explain.findings import Summary
 from seqkit.explain.page_data import (
     METHODS,
@@ -32,7 +33,7 @@ from seqkit.explain.page_data import (
     table,
 )
 from seqkit.explain.recording import tape
-from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.subject import Subject
 from seqkit.explain.summaries import default_names, summary
 from seqkit.layer import Layer
 from seqkit.model import Sequential
@@ -102,8 +103,8 @@ def page(
         raise ConfigError(f"page: method is {method!r}, expected one of {', '.join(METHODS)}.")
     one = batch.select([sequence])
     names = list(features) if features is not None else default_names(batch)
-    known = summary(model, batch.x, lengths=batch.lengths, features=names, lags=False) if found is None else found
-    record = tape(model, one.x, lengths=one.lengths)
+    known = summary(model, batch, features=names, lags=False) if found is None else found
+    record = tape(model, one)
     named = [str(name) for name in outputs or default_output_names(record.output)]
     shown = min(int(one.lengths[0]), MOST_STEPS)
     layers, notes = layers_shown(known, record, int(one.lengths[0]), shown)
@@ -127,7 +128,7 @@ def _input(
     one: Batch, text: Sequence[str] | None, names: list[str], inputs: np.ndarray | None, shown: int
 ) -> dict[str, Any]:
     """What is read at each step: text, or numbers."""
-    ids = one.x.ndim == 2
+    ids = one.ids
     given = one.x[0] if ids and text is None else text
     values = np.asarray(one.x[0] if inputs is None else inputs)
     return {

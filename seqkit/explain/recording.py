@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from seqkit.errors import ConfigError
-from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.batch import Batch
+from seqkit.explain.subject import Subject
 from seqkit.explain.tapes import INDEX, Tape, made_folder, make_room
 from seqkit.layer import Layer, State
 from seqkit.model import Sequential

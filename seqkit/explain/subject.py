@@ -7,61 +7,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from seqkit.arrays import as_array
 from seqkit.errors import ConfigError
+from seqkit.explain.batch import Batch
+from seqkit.inputs import first
 from seqkit.layer import Layer, State
 from seqkit.layers.bidirectional import Bidirectional
 from seqkit.model import Sequential
 from seqkit.parameters import JoinedParameters
 from seqkit.recurrent import Recurrent
-from seqkit.sequences import as_lengths, is_ragged, pad
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Sequences, padded on the right, and their true lengths.
-
-    Attributes
-    ----------
-    x : ndarray, (B, T, F) or ids (B, T)
-    lengths : ndarray of int64, (B,)
-    """
-
-    x: np.ndarray
-    lengths: np.ndarray
-
-    @classmethod
-    def of(cls, model: Sequential, x: Any, lengths: Any = None) -> Self:
-        """An array, an array with lengths, or a list of sequences.
-
-        Raises
-        ------
-        ShapeError
-            If there is not one length for each sequence.
-        """
-        if is_ragged(x, ndim=1 if model.accepts_ids else 2):
-            return cls(*pad(x, model.name))
-        array = as_array(x, model.name)
-        if array.ndim != (2 if model.accepts_ids else 3):
-            expected = "ids (batch, time)" if model.accepts_ids else "(batch, time, features)"
-            raise ConfigError(f"{model.name}: x has shape {array.shape}, expected {expected} or a list of sequences.")
-        given = as_lengths(lengths, array.shape[0], array.shape[1], model.name)
-        return cls(array, np.full(len(array), array.shape[1], np.int64) if given is None else given)
-
-    @property
-    def valid(self) -> np.ndarray:
-        """Which steps are inside their sequences, (B, T)."""
-        return np.arange(self.x.shape[1]) < self.lengths[:, None]
-
-    def select(self, rows: Any) -> Batch:
-        """Some of the sequences, without the padding that none of them needs."""
-        lengths = self.lengths[rows]
-        return Batch(self.x[rows, : lengths.max(initial=0)], lengths)
 
 
 class Subject:
@@ -93,45 +50,50 @@ class Subject:
         self.model: Sequential = copied
         self.model.require_built()
         self.recurrent: dict[str, Recurrent] = {}
-        self.entry: Entry | None = None
+        self._entries: list[Entry] = []
+        self._entry: Entry | None = None
         for place, layer in layers_of(self.model):
             if isinstance(layer, Recurrent):
                 self.recurrent[f"{place}.{'backward' if layer.go_backwards else 'forward'}"] = layer
                 layer._training, layer._counter = layer.execution, None  # the tape of a pass without masks
             elif layer.training_only:
                 layer.forward, layer.backward = _pass, _pass_back  # type: ignore[method-assign]
-            elif layer.accepts_ids and not layer.inner() and self.entry is None:
-                self.entry = Entry(layer)
+            elif layer.accepts_ids and not layer.inner():
+                self._entries.append(Entry(layer))
 
     def features(self, batch: Batch) -> np.ndarray:
         """What the model computes with, (B, T, F): the input, or the vectors of its ids."""
-        if self.entry is None:
+        if not batch.ids:
             return np.asarray(batch.x, self.model.dtype)
-        self.entry.given = None
+        for entry in self._entries:
+            entry.given = None
         self.output(batch)
-        return self.entry.features
+        self._entry = next((entry for entry in self._entries if np.array_equal(entry.ids, batch.x)), None)
+        if self._entry is None:
+            raise ConfigError("explain: no Embedding reads the ids of the model as they are, so they have no gradient.")
+        return self._entry.features
 
     def output(self, batch: Batch) -> np.ndarray:
         """What `predict` gives, (B, K) or (B, T, K)."""
-        y, _ = self.model.forward(batch.x, batch.lengths, training=False)
+        y, _ = self.model.forward(*batch.given, training=False)
         return y
 
     def output_lengths(self, batch: Batch, y: np.ndarray) -> np.ndarray:
         """Lengths of what came out, where it is sequences; a model may give others than it was given."""
-        after = self.model.output_lengths(batch.lengths)
+        after = self.model.output_lengths(batch.given[1])
         return np.full(len(y), y.shape[1], np.int64) if after is None else after
 
     def run(self, batch: Batch, features: np.ndarray) -> tuple[np.ndarray, list[Any]]:
-        """The output for other features in place of those of the batch, and what :meth:`gradient` needs, once."""
-        if self.entry is None:
-            return self.model.forward(features, batch.lengths, training=True)
-        self.entry.given = features
-        return self.model.forward(batch.x, batch.lengths, training=True)
+        """The output for other :meth:`features`, which were asked for, and what :meth:`gradient` needs, once."""
+        if self._entry is None:
+            return self.model.forward(*batch.with_x(features).given, training=True)
+        self._entry.given = features
+        return self.model.forward(*batch.given, training=True)
 
     def gradient(self, dy: np.ndarray, caches: list[Any]) -> np.ndarray:
         """Gradient of the features, (B, T, F)."""
-        dx = self.model.backward(dy, caches, input_grad=self.entry is None)
-        found = dx if self.entry is None else self.entry.gradient
+        dx = first(self.model.backward(dy, caches, input_grad=self._entry is None))
+        found = dx if self._entry is None else self._entry.gradient
         assert found is not None
         return found
 
@@ -141,6 +103,7 @@ class Entry:
 
     def __init__(self, layer: Layer) -> None:
         self.given: np.ndarray | None = None
+        self.ids: np.ndarray = np.empty(0, np.int64)
         self.features: np.ndarray = np.empty(0)
         self.gradient: np.ndarray | None = None
         self._look_up = layer.forward
@@ -150,6 +113,7 @@ class Entry:
         self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
     ) -> tuple[np.ndarray, Any]:
         looked_up, cache = self._look_up(x, lengths, state, training)
+        self.ids = np.asarray(x)
         self.features = looked_up if self.given is None else self.given.astype(looked_up.dtype)
         return self.features, cache
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.explain.batch import Batch
 from seqkit.explain.by_lag import gradient_by_lag
 from seqkit.explain.findings import LEFT, RIGHT, LayerSummary, Summary
 from seqkit.explain.following import Explanation, Following, explanations, following
 from seqkit.explain.memory import Retention, half_life, memory_state, retention
 from seqkit.explain.recording import tape
-from seqkit.explain.subject import Batch, Subject
+from seqkit.explain.subject import Subject
 from seqkit.explain.tapes import Tape
 from seqkit.layer import Layer
 from seqkit.model import Sequential
@@ -71,7 +72,7 @@ def summary(
     """
     subject = Subject(model)
     batch = Batch.of(subject.model, x, lengths)
-    record = tape(model, batch.x, lengths=batch.lengths) if recorded is None else recorded
+    record = tape(model, batch) if recorded is None else recorded
     layers = []
     for name, layer in subject.recurrent.items():
         if name not in record.layers:
@@ -79,7 +80,7 @@ def summary(
         candidates = _candidates(batch, record, name, target, features, target_names)
         gate = gates.get(name) if isinstance(gates, Mapping) else gates
         layers.append(_summarize(name, layer, record, retention(layer, gate), candidates))
-    return Summary(layers, gradient_by_lag(model, batch.x, lengths=batch.lengths) if lags else None)
+    return Summary(layers, gradient_by_lag(model, batch) if lags else None)
 
 
 def _candidates(
@@ -100,7 +101,7 @@ def _candidates(
 
 def default_names(batch: Batch) -> list[str]:
     """Names of features or ids that have none."""
-    if batch.x.ndim == 2:
+    if batch.ids:
         return [f"id {number}" for number in range(int(batch.x[batch.valid].max(initial=0)) + 1)]
     return [f"feature {number}" for number in range(batch.x.shape[2])]
 
