@@ -2,13 +2,10 @@
 
 A frame, a quarter note, is a set of the 88 notes of a piano; each is predicted from the frames
 before, the first frame of a chorale from nothing: all 4,725 frames of the 77 chorales of the test
-set are scored.  The weights are those of the epoch that is best on the validation set.  Needs the
-file jsb-chorales-quarter.json in the folder jsb of SEQKIT_DATA.
+set are scored.  The weights are those of the epoch that is best on the validation set.
 """
 
 from __future__ import annotations
-
-import json
 
 import common
 import numpy as np
@@ -17,21 +14,11 @@ import seqkit
 from seqkit.training.losses import BinaryCrossentropy
 from seqkit.training.optimizers import Adam
 
-LOWEST, NOTES = 21, 88
+NOTES = 88
 
 
-def roll(chorale: list[list[int]]) -> np.ndarray:
-    """Which notes sound in each frame, (frames, 88)."""
-    notes = np.zeros((len(chorale), NOTES), dtype=np.float32)
-    for frame, pitches in enumerate(chorale):
-        notes[frame, np.asarray(pitches, dtype=int) - LOWEST] = 1
-    return notes
-
-
-def read(part: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Inputs, each frame's predecessor, and targets of the chorales of a part."""
-    chorales = json.loads((common.data_folder("jsb") / "jsb-chorales-quarter.json").read_text())[part]
-    rolls = [roll(chorale) for chorale in chorales]
+def predecessors(rolls: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Inputs, each frame's predecessor, and targets."""
     return [np.concatenate([np.zeros_like(notes[:1]), notes[:-1]]) for notes in rolls], rolls
 
 
@@ -47,7 +34,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--patience", type=int, default=30)
     options = parser.parse_args()
-    train, validation, test = (read(part) for part in ("train", "valid", "test"))
+    data = common.load("jsb")
+    train, validation, test = (predecessors(part.x) for part in (data.train, data.validation, data.test))
     if options.quick:
         options.units, options.epochs = 16, 1
     lstm = seqkit.LSTM(options.units, dropout=0.2, recurrent_dropout=0.2, return_sequences=True)

@@ -1,4 +1,4 @@
-"""What the examples share: their command line, the place of the data, training on a stream of new samples."""
+"""What the examples share: their command line, data sets, training on a stream of new samples."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,12 +25,15 @@ def parser(text: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def data_folder(name: str) -> Path:
-    """The folder of a data set; ends the program, saying so, where it is missing."""
-    root = Path(os.environ.get("SEQKIT_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    if not (root / name).exists():
-        sys.exit(f"skipped: {root / name} is not here; set SEQKIT_DATA to the folder that holds {name}.")
-    return root / name
+def load(name: str) -> Any:
+    """A data set of seqkit.datasets; ends the program, saying so, where it cannot be had."""
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    if beside.exists():
+        os.environ.setdefault("SEQKIT_DATA", str(beside))
+    try:
+        return seqkit.datasets.load(name)
+    except seqkit.SeqkitError as error:
+        sys.exit(f"skipped: {error}")
 
 
 def train_on_stream(

@@ -3,7 +3,6 @@
 The first 90 % of the text train, the last 10 % are measured, once, after training: in pieces of
 1,000 characters, each read from nothing, and in one piece.  The settings were chosen with
 ``--choose``, which trains without ten pieces from all over the first 90 % and measures on these.
-Needs the file input.txt in the folder tinyshakespeare of SEQKIT_DATA.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import common
 import numpy as np
 
 import seqkit
+from seqkit.data.text import Vocabulary
 from seqkit.training.losses import SparseCategoricalCrossentropy
 from seqkit.training.optimizers import Adam
 
@@ -25,10 +25,9 @@ EVERY = 20  # of the stretches one is held out
 
 def read() -> tuple[np.ndarray, np.ndarray, int]:
     """Ids of the characters to train on and of those to measure, and the number of symbols."""
-    text = (common.data_folder("tinyshakespeare") / "input.txt").read_text()
-    symbols, ids = np.unique(list(text), return_inverse=True)
-    cut = len(ids) * 9 // 10
-    return ids[:cut], ids[cut:], len(symbols)
+    text = common.load("tinyshakespeare")
+    symbols = Vocabulary.fit([text.train, text.test], "characters", unknown=False)
+    return symbols.encode(text.train), symbols.encode(text.test), len(symbols)
 
 
 def hold_out(ids: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

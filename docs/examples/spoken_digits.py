@@ -2,19 +2,17 @@
 
 Three speakers said every digit 50 times; recordings 0 to 4 of each are tested, 5 to 49 train.
 Frames of 25 ms, every 10 ms, become 40 logarithms of mel energies, normalised by the mean and
-deviation of the training frames.  Needs SciPy, and the folder fsdd of SEQKIT_DATA.
+deviation of the training frames.  Needs SciPy.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import common
 import numpy as np
-from scipy.io import wavfile
 from scipy.signal import ShortTimeFFT
 
 import seqkit
+from seqkit.data.dataset import Sequences
 from seqkit.training.optimizers import Adam
 
 RATE, WINDOW, HOP, FFT, BANDS = 8000, 200, 80, 256, 40
@@ -30,19 +28,11 @@ def mel_filters() -> np.ndarray:
     return np.maximum(np.minimum(rising, falling), 0)
 
 
-def log_mel(path: Path, transform: ShortTimeFFT, filters: np.ndarray) -> np.ndarray:
-    """Frames of a recording, (frames, bands)."""
-    _, signal = wavfile.read(path)
-    power = transform.spectrogram(signal / 32768)
-    return np.log(filters @ power + 1e-6).T.astype(np.float32)
-
-
-def read() -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Frames, digit and number of every recording."""
-    transform = ShortTimeFFT(np.hanning(WINDOW), HOP, RATE, mfft=FFT)
-    filters, files = mel_filters(), sorted(common.data_folder("fsdd").glob("*.wav"))
-    names = np.array([[int(part) for part in path.stem.split("_")[::2]] for path in files])
-    return [log_mel(path, transform, filters) for path in files], names[:, 0], names[:, 1]
+def log_mel(data: Sequences) -> tuple[list[np.ndarray], np.ndarray]:
+    """Frames of recordings, (frames, bands) each, and their digits."""
+    transform, filters = ShortTimeFFT(np.hanning(WINDOW), HOP, RATE, mfft=FFT), mel_filters()
+    power = [transform.spectrogram(signal[:, 0]) for signal in data.x]
+    return [np.log(filters @ row + 1e-6).T.astype(np.float32) for row in power], np.array(data.labels, dtype=int)
 
 
 def main() -> None:
@@ -51,12 +41,12 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=96)
     parser.add_argument("--epochs", type=int, default=25)
     options = parser.parse_args()
-    frames, digits, numbers = read()
-    kept = np.concatenate([row for row, number in zip(frames, numbers, strict=True) if number >= 5])
-    x = [(row - kept.mean(axis=0)) / kept.std(axis=0) for row in frames]
-    train, test = np.flatnonzero(numbers >= 5), np.flatnonzero(numbers < 5)
+    data = common.load("fsdd")
+    (x, digits), (test, true) = log_mel(data.train), log_mel(data.test)
     if options.quick:
-        train, options.units, options.epochs = train[::20], 16, 1
+        x, digits, options.units, options.epochs = x[::20], digits[::20], 16, 1
+    kept = np.concatenate(x)
+    x, test = ([(row - kept.mean(axis=0)) / kept.std(axis=0) for row in rows] for rows in (x, test))
     layers = [
         seqkit.Bidirectional(seqkit.LSTM(options.units, dropout=0.2)),
         seqkit.Dropout(0.3),
@@ -66,9 +56,9 @@ def main() -> None:
     model.compile(Adam(0.002, global_clipnorm=1.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
     for epoch in range(options.epochs):
         model.optimizer.learning_rate = 0.001 * (1 + np.cos(np.pi * epoch / options.epochs))
-        history = model.fit([x[n] for n in train], digits[train], batch_size=32).history
+        history = model.fit(x, digits, batch_size=32).history
         print(f"epoch {epoch + 1}: training accuracy {history['accuracy'][0]:.3f}", flush=True)
-    accuracy = model.evaluate([x[n] for n in test], digits[test])[1]
+    accuracy = model.evaluate(test, true)[1]
     print(f"test accuracy: {accuracy:.4f} ({round(accuracy * len(test))} of {len(test)})")
 
 

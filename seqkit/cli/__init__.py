@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Apply a saved model to a data file.",
     "detect": "Find what is not normal in a series.",
     "explain": "Look inside a saved model: gates, memory, saliency.",
+    "datasets": "List, describe or download public data sets.",
     "convert": "Make a model file of another library's, or for another library.",
     "bench": "Measure the speed of layers.",
     "layers": "List the layers, or print the equations of one.",

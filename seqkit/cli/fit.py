@@ -12,9 +12,10 @@ import numpy as np
 
 from seqkit._core import threads as using_threads
 from seqkit.cli.console import Console, print_json, print_table
+from seqkit.cli.named import dataset, training_file
 from seqkit.cli.options import check_usage, data_options, network_options, output_options, writable
 from seqkit.data.dataset import Series
-from seqkit.data.files import EMBEDDED, Columns, companion, is_table, locate, read_sequences, read_series
+from seqkit.data.files import Columns, companion, is_table, locate, read_sequences, read_series
 from seqkit.model import Sequential
 from seqkit.tasks import classify, forecast, regress
 from seqkit.tasks.picture import draw_forecast
@@ -34,13 +35,13 @@ def fit(data: str, **options: Any) -> None:
     """Train a model on DATA and save it.
 
     \b
-    DATA is the name of an embedded data set (sunspots) or a file:
+    DATA is the name of a data set (sunspots, or another of `seqkit datasets`) or a file:
       .csv .tsv .txt  a table: forecast a column, or, with --id and --label or
                       --target, learn from sequences of rows
       .npz            arrays x, y, lengths, and x_test and so on
       .ts             the format of the UCR/UEA archive
     """
-    path, console = locate(data), Console(options["as_json"], options["quiet"])
+    path, console = training_file(data), Console(options["as_json"], options["quiet"])
     check_usage(path, options)
     out = writable(options["out"] or f"{Path(data).stem}.safetensors")
     forecasting = is_table(path) and options["id_column"] is None
@@ -59,7 +60,7 @@ def fit_forecast(data: str, path: Path, options: Options, console: Console) -> t
     """Forecast a column of a table."""
     plot = writable(options["plot"] or f"{Path(data).stem}.png")
     series = read_series(path, options["target"])
-    usual = EMBEDDED.get(data)
+    usual = dataset(data)
     season = options["season"] or (usual.season if usual else None)
     holdout = options["holdout"] or (usual.holdout if usual else None)
     plan = forecast.Plan.of(series, options["window"], options["horizon"] or 1, holdout, season)

@@ -10,8 +10,8 @@ from typing import IO, Any
 import click
 
 from seqkit._core import threads as using_threads
+from seqkit.cli.named import measured_file
 from seqkit.cli.options import THREADS
-from seqkit.data.files import locate
 from seqkit.errors import LoadError
 from seqkit.importing import load_plugin
 from seqkit.model import Sequential
@@ -53,7 +53,7 @@ def predict(
     if precision:
         loaded = loaded.quantize(precision)
     with using_threads(threads):
-        (write_json if as_json else write_csv)(out, ROWS[task](loaded, locate(data)))
+        (write_json if as_json else write_csv)(out, ROWS[task](loaded, measured_file(data)))
 
 
 def write_csv(out: IO[str], rows: Iterable[dict[str, Any]]) -> None:
