@@ -193,8 +193,11 @@ def torch_heads(torch: Any, layer: Any, dtype: str) -> Any:
         8, 2, batch_first=True, add_bias_kv=False, dtype=getattr(torch, dtype), dropout=0.0
     )
     p = layer.params
-    names = ("query", "key", "value")
-    arrays = {f"in_proj_{what}": np.concatenate([p[f"{what}_{name}"] for name in names]) for what in ("weight", "bias")}
+    idle = np.random.default_rng(9).standard_normal(8).astype(dtype)  # a bias of the keys changes nothing
+    arrays = {
+        "in_proj_weight": np.concatenate([p[f"weight_{name}"] for name in ("query", "key", "value")]),
+        "in_proj_bias": np.concatenate([p["bias_query"], idle, p["bias_value"]]),
+    }
     arrays |= {"out_proj.weight": p["weight_output"], "out_proj.bias": p["bias_output"]}
     other.load_state_dict({key: torch.tensor(np.asarray(value)) for key, value in arrays.items()})
     return other
@@ -207,7 +210,7 @@ def test_heads_against_pytorch(dtype: str, tolerance: float, causal: bool) -> No
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(4)
     layer = seqkit.MultiHeadAttention(2, 4, causal=causal).build((8, 8), seed=5, dtype=dtype)
-    for key in ("bias_query", "bias_key", "bias_value", "bias_output"):
+    for key in ("bias_query", "bias_value", "bias_output"):
         layer.params[key] = rng.standard_normal(8)
     other = torch_heads(torch, layer, dtype)
     query, memory = (rng.standard_normal((3, t, 8)).astype(dtype) for t in (5, 7))
@@ -222,10 +225,10 @@ def test_heads_against_pytorch(dtype: str, tolerance: float, causal: bool) -> No
     dquery, dmemory = layer.backward(dy, cache)[0]
     g = layer.grads
     pairs = [(y, expected.detach()), (dquery, tq.grad), (dmemory, tm.grad)]
-    for what in ("weight", "bias"):
-        joined = np.concatenate([g[f"{what}_{name}"] for name in ("query", "key", "value")])
-        pairs.append((joined, getattr(other, f"in_proj_{what}").grad))
-        pairs.append((g[f"{what}_output"], getattr(other.out_proj, what).grad))
+    joined = np.concatenate([g[f"weight_{name}"] for name in ("query", "key", "value")])
+    pairs += [(joined, other.in_proj_weight.grad), (g["weight_output"], other.out_proj.weight.grad)]
+    pairs += [(g["bias_query"], other.in_proj_bias.grad[:8]), (g["bias_value"], other.in_proj_bias.grad[16:])]
+    pairs.append((g["bias_output"], other.out_proj.bias.grad))
     compare(pairs, tolerance)
 
 

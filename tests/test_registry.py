@@ -64,6 +64,9 @@ def test_configurations_come_back(name: str) -> None:
         "attention": ["sqrt"],
         "multi_head_attention": [2, 3],
         "masked": [[inner], -1.0],
+        "residual": [seqkit.Dense(2)],
+        "time_distributed": [seqkit.Dense(2)],
+        "layer_norm": [1e-4],
         "prelu": [],
     }
     layer = registry.create(name, *arguments.get(name, [3]))

@@ -24,8 +24,9 @@ class MultiHeadAttention(AttentionLayer):
         h_i = \sum_{u < n} a^i_{tu} v^i_u, \quad
         a^i_t = \operatorname{softmax}_u \Bigl(\frac{q^i_t \cdot k^i_u}{\sqrt K}\Bigr)
 
-    where :math:`q^i, k^i, v^i` are rows :math:`i K` to :math:`(i + 1) K` of :math:`W_q q + b_q`, :math:`W_k m + b_k`
-    and :math:`W_v m + b_v`.  The inputs are (query, memory); one array alone reads itself.  Steps past the end of a
+    where :math:`q^i, k^i, v^i` are rows :math:`i K` to :math:`(i + 1) K` of :math:`W_q q + b_q`, :math:`W_k m` and
+    :math:`W_v m + b_v`.  (A bias of the keys would add the same to all scores of a query, which changes no weight.)
+    The inputs are (query, memory); one array alone reads itself.  Steps past the end of a
     memory are not read, and in an empty memory all heads find 0, so that y is b_o.  The output has the steps and the
     number of features of the query.
 
@@ -44,9 +45,9 @@ class MultiHeadAttention(AttentionLayer):
     ----------
     params : Parameters
         ``weight_query`` (H K, F), ``weight_key`` and ``weight_value`` (H K, M), ``weight_output`` (F, H K) and, with
-        biases, ``bias_query``, ``bias_key``, ``bias_value`` (H K,) and ``bias_output`` (F,).  PyTorch's
-        ``in_proj_weight`` and ``in_proj_bias`` are those of query, key and value one below the other, its
-        ``out_proj`` is that of the output; Keras' kernels are their transposes, split by heads.
+        biases, ``bias_query`` and ``bias_value`` (H K,) and ``bias_output`` (F,).  PyTorch's ``in_proj_weight`` is
+        those of query, key and value one below the other, as is its ``in_proj_bias``, whose second third has no
+        effect; its ``out_proj`` is the output.  Keras' kernels are the transposes, split by heads.
 
     Raises
     ------
@@ -101,7 +102,7 @@ class MultiHeadAttention(AttentionLayer):
         for name, shape in shapes.items():
             initializers.require_room(shape, self.name)
             arrays[f"weight_{name}"] = self._initialize_weight(shape, rng)
-            if self.use_bias:
+            if self.use_bias and name != "key":
                 arrays[f"bias_{name}"] = self._initialize_bias(shape[:1], rng)
         return arrays
 
@@ -114,7 +115,7 @@ class MultiHeadAttention(AttentionLayer):
         """Gradient of its input; adds to `grads`."""
         dz = dz.reshape(len(rows), self.params[f"weight_{name}"].shape[0])
         matmul(dz.T, rows, out=self.grads[f"weight_{name}"])
-        if self.use_bias:
+        if f"bias_{name}" in self.grads:
             add_column_sums(self.grads[f"bias_{name}"], dz)
         return matmul(dz, self.params.reading()[f"weight_{name}"])
 

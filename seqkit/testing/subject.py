@@ -147,6 +147,8 @@ def example(target: type[Layer], name: str, kind: str, units: int) -> Any:
         return units
     if kind == "float":
         return 0.5
+    if kind == "VectorLayer":
+        return registry.create("dense", units)
     if kind.endswith(("Layer", "Recurrent")):
         return registry.create("gru", units, return_sequences=True)
     if kind == "Sequence[Layer]":
