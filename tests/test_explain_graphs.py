@@ -128,6 +128,26 @@ def test_of_several_inputs_the_first_is_looked_at(tmp_path: Path) -> None:
     assert "read other steps than those of the input: 0.series.forward" in text
 
 
+def test_of_two_embeddings_it_is_that_of_the_first_input() -> None:
+    graph = seqkit.Graph(
+        {
+            "there": (seqkit.Embedding(6, 3), "target"),
+            "here": (seqkit.Embedding(6, 4), "source"),
+            "read": (seqkit.GRU(4), "here"),
+            "joined": (seqkit.Multiply(), "read", "written"),
+            "written": (seqkit.GRU(4), "there"),
+        },
+        inputs=("source", "target"),
+        output="joined",
+    )
+    model = seqkit.Sequential([graph], seed=0, dtype="float64").build((1, 1))
+    found = explain.integrated_gradients(model, (IDS, IDS[:, ::-1]), 2)
+    assert found.values.shape == (3, 8, 4)
+    nodes = graph.nodes
+    nothing = nodes["read"].layer(np.zeros((3, 8, 4))) * nodes["written"].layer(nodes["there"].layer(IDS[:, ::-1]))
+    assert_allclose(found.values.sum(axis=(1, 2)), model.predict((IDS, IDS[:, ::-1]))[:, 2] - nothing[:, 2], atol=1e-9)
+
+
 def test_wrong_inputs() -> None:
     with pytest.raises(ShapeError, match="x is a tuple of 3 arrays, expected 2, for words, values"):
         explain.tape(two_inputs(), (IDS, X, X))

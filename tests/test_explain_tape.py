@@ -125,7 +125,7 @@ def test_each_layer_reads_what_the_one_below_gives() -> None:
 
 def test_stretches_of_time_have_the_bits_of_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = tape(deep(), IDS)
-    for size in (1, 1000):
+    for size in (1, 2000, 3500):  # stretches of one step, of two or so, of some
         monkeypatch.setattr(recording, "STRETCH_BYTES", size)
         folder = tmp_path / str(size)
         written = tape(deep(), IDS, path=folder)
