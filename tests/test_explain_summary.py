@@ -128,7 +128,7 @@ def test_what_units_follow() -> None:
     before = seqkit.SimpleRNN(3, activation="linear", return_sequences=True).build(2, seed=0, dtype="float64")
     before.params.update(weight_ih=now, weight_hh=np.array([[0, 0, 0], [0, 0, 0], [0, 1.0, 0]]), bias=[0, 0, 0])
     told = summary(before, x, lengths=lengths, features=["load", "speed"], lags=False).layers[0].follows
-    assert [str(found[0]) for found in told] == ["load (+1.00)", "speed (+1.00)", "speed 1 step before (+1.00)"]
+    assert [str(found[0]) for found in told] == ["load (+1.00)", "speed (+1.00)", "speed (1 step before, +1.00)"]
     both = seqkit.SimpleRNN(2, activation="linear").build(2, seed=0, dtype="float64")
     both.params.update(weight_ih=[[1.0, 0], [0, 0]], weight_hh=[[1.0, 0], [0, 1.0]], bias=[0, 0.1])
     sums = np.array([row[:length, 0].sum() for row, length in zip(x, lengths, strict=True)])
@@ -149,8 +149,8 @@ def test_what_follows_ids_and_what_comes_after() -> None:
     for direction in (layer.forward_layer, layer.backward_layer):
         direction.params.update(weight_ih=[[0, 1.0, 0], [0, 0, 0]], weight_hh=[[0, 0], [1.0, 0]], bias=[0, 0])
     forward, backward = summary(model, ids, features=["a", "b", "c"], lags=False).layers
-    assert [str(found[0]) for found in forward.follows] == ["b (+1.00)", "b 1 step before (+1.00)"]
-    assert [str(found[0]) for found in backward.follows] == ["b (+1.00)", "b 1 step after (+1.00)"]
+    assert [str(found[0]) for found in forward.follows] == ["b (+1.00)", "b (1 step before, +1.00)"]
+    assert [str(found[0]) for found in backward.follows] == ["b (+1.00)", "b (1 step after, +1.00)"]
 
 
 def test_correlations_are_those_of_numpy() -> None:

@@ -42,10 +42,10 @@ class Following:
     correlation: float
 
     def __str__(self) -> str:
-        steps = f"{abs(self.lag)} step{'s' if abs(self.lag) > 1 else ''} {'before' if self.lag > 0 else 'after'}"
-        return (
-            f"{self.what} {steps} ({self.correlation:+.2f})" if self.lag else f"{self.what} ({self.correlation:+.2f})"
-        )
+        if not self.lag:
+            return f"{self.what} ({self.correlation:+.2f})"
+        steps = "1 step" if abs(self.lag) == 1 else f"{abs(self.lag)} steps"
+        return f"{self.what} ({steps} {'before' if self.lag > 0 else 'after'}, {self.correlation:+.2f})"
 
 
 @dataclass(frozen=True)

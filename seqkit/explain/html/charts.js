@@ -23,19 +23,25 @@ function paint(chart) {
   pen.scale(ratio, ratio);
   chart.draw(pen, width, chart.height);
 }
+/** A picture of a table with a pixel for each number, made again only when another part or order is in view. */
 function heatMap(table, places, low, high, kind) {
+  let key, picture;
   return (pen, width, height) => {
-    const [first, count] = view(), rows = places(), image = new ImageData(count, Math.max(1, rows.length));
-    rows.forEach((column, row) => {
-      for (let k = 0; k < count; k++) {
-        image.data.set([...colour(at(table, first + k, column), low, high, kind), 255], 4 * (row * count + k));
-      }
-    });
-    const small = new OffscreenCanvas(image.width, image.height);
-    small.getContext("2d").putImageData(image, 0, 0);
+    const [first, count] = view(), rows = places(), now = [first, count, rows, ramps.page].join();
+    if (now !== key) [key, picture] = [now, pixels(table, rows, first, count, low, high, kind)];
     pen.imageSmoothingEnabled = count > width || rows.length > height;
-    pen.drawImage(small, 0, 0, width, height);
+    pen.drawImage(picture, 0, 0, width, height);
   };
+}
+function pixels(table, rows, first, count, low, high, kind) {
+  const image = new ImageData(count, Math.max(1, rows.length)), picture = new OffscreenCanvas(image.width, image.height);
+  rows.forEach((column, row) => {
+    for (let k = 0; k < count; k++) {
+      image.data.set([...colour(at(table, first + k, column), low, high, kind), 255], 4 * (row * count + k));
+    }
+  });
+  picture.getContext("2d").putImageData(image, 0, 0);
+  return picture;
 }
 /** Lines, each {table, column, colour}; the numbers of the scale stand at its left. */
 function lines(each, low, high) {
@@ -95,7 +101,7 @@ function axis(pen, width, height) {
   for (let step = Math.ceil(first / gap) * gap; step < first + count; step += gap) {
     const x = ((step - first + 0.5) / count) * width;
     pen.fillRect(x, 0, 1, 4);
-    pen.fillText(step, Math.max(8, Math.min(width - 12, x)), height - 2);
+    pen.fillText(step, Math.max(16, Math.min(width - 16, x)), height - 2);
   }
 }
 

@@ -122,6 +122,8 @@ $("step").max = T - 1;
 $("layer").replaceChildren(...data.layers.map((one, k) => new Option(`${one.name} (${one.cell})`, k)));
 const spans = [T, 1000, 300, 100, 30].filter((span, k) => k === 0 || span < T);
 $("span").replaceChildren(...spans.map((span) => new Option(span === T ? "all steps" : `${span} steps`, span)));
+state.span = spans.find((span) => span <= 1000) ?? T;
+$("span").value = state.span;
 addText();
 changeLayer(0);
 readAddress();
