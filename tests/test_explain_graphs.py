@@ -148,6 +148,37 @@ def test_of_two_embeddings_it_is_that_of_the_first_input() -> None:
     assert_allclose(found.values.sum(axis=(1, 2)), model.predict((IDS, IDS[:, ::-1]))[:, 2] - nothing[:, 2], atol=1e-9)
 
 
+def test_weights_of_attention_are_those_of_the_layers() -> None:
+    layers = [
+        seqkit.GRU(4, return_sequences=True),
+        seqkit.Branch([seqkit.Attention(), seqkit.MultiHeadAttention(2, 3)]),
+        seqkit.MeanPool(),
+    ]
+    model = seqkit.Sequential(layers, seed=0, dtype="float64").build(2)
+    found = explain.attention_weights(model, X, lengths=LENGTHS)
+    below = layers[0](X, LENGTHS)
+    for (place, weights), inner in zip(found.items(), layers[1].inner()[:2], strict=True):
+        assert place.startswith("1.")
+        np.testing.assert_array_equal(weights, inner.weights(below, LENGTHS))
+    h = below[1, :3]
+    scores = np.exp(h @ h.T)
+    assert_allclose(next(iter(found.values()))[1, 0, :3, :3], scores / scores.sum(axis=1, keepdims=True))
+
+
+def test_an_encoder_decoder_with_attention_is_looked_into() -> None:
+    encoder = [seqkit.Embedding(6, 3), seqkit.GRU(4, return_sequences=True)]
+    decoder = [seqkit.Embedding(6, 3), seqkit.GRU(4, return_sequences=True)]
+    model = seqkit.Seq2Seq(encoder, decoder, seqkit.Attention(), seed=0)
+    given, lengths = (IDS, IDS[:, :5]), (LENGTHS, np.array([5, 2, 4]))
+    weights = explain.attention_weights(model, given, lengths=lengths)["0.decoder.attention"]
+    assert weights.shape == (3, 1, 5, 8)
+    assert_allclose(weights[1, 0, :2].sum(axis=1), 1, rtol=1e-6)
+    assert not weights[1, 0, :, 3:].any()  # the source ended
+    found = explain.integrated_gradients(model, given, 3, lengths=lengths, step=1)
+    assert_allclose(found.gap, 0, atol=1e-4)
+    assert np.abs(found.by_step[1, :3]).min() > 0
+
+
 def test_wrong_inputs() -> None:
     with pytest.raises(ShapeError, match="x is a tuple of 3 arrays, expected 2, for words, values"):
         explain.tape(two_inputs(), (IDS, X, X))

@@ -5,6 +5,7 @@
 writes one HTML file to look around in.
 """
 
+from seqkit.explain.attending import attention_weights
 from seqkit.explain.attribution import integrated_gradients, saliency
 from seqkit.explain.by_lag import Lags, gradient_by_lag
 from seqkit.explain.chosen import Attribution
@@ -23,6 +24,7 @@ __all__ = [
     "Retention",
     "Summary",
     "Tape",
+    "attention_weights",
     "figure",
     "figure_of_half_lives",
     "figure_of_lags",
