@@ -215,7 +215,7 @@ class Seq2Seq(Sequential):
         Returns
         -------
         ndarray, (T + 1, S)
-            Row t belongs to the id t of the target, the last one to its end; each sums to 1.
+            Row t belongs to the id t of the target, the last one to its end; each sums to 1. The mean over heads.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class Seq2Seq(Sequential):
         read = np.concatenate([[self.start], self._target(target, 0)])
         outputs = network.outputs((as_array(source, self.name)[None], read[None]))
         node = network.decoder.nodes["attention"]
-        return node.layer.weights(node.of(outputs))[0]
+        return node.layer.weights(node.of(outputs))[0].mean(axis=0)
 
     # ---- files ---------------------------------------------------------------------------------------
 

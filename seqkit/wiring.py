@@ -48,9 +48,9 @@ class Wiring(NamedTuple):
         known = [*inputs, *nodes]
         for name, node in nodes.items():
             for source in node.sources:
-                _check_known(source, known, f"{owner}: node {name!r} reads", owner)
+                _check_known(source, known, f"{owner}: node {name!r} reads")
         output = known[-1] if output is None else output
-        _check_known(output, known, f"{owner}: output is", owner)
+        _check_known(output, known, f"{owner}: output is")
         order = _order(nodes, owner)
         _check_used(known, nodes, order, output, owner)
         return cls(nodes, order, output, tuple(_is_ids(name, nodes, owner) for name in inputs))
@@ -84,11 +84,11 @@ def _nodes(given: Mapping[str, Any], inputs: Sequence[str], owner: str) -> dict[
     return nodes
 
 
-def _check_known(name: str, known: Sequence[str], what: str, owner: str) -> None:
+def _check_known(name: str, known: Sequence[str], what: str) -> None:
     if name not in known:
         close = difflib.get_close_matches(str(name), known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(f"{what} {name!r}, which is neither an input nor a node; {hint}There are {', '.join(known)}.")
+        raise ConfigError(f"{what} {name!r}, which is neither an input nor a node; {hint}there are {', '.join(known)}.")
 
 
 def _order(nodes: Mapping[str, Node], owner: str) -> list[str]:

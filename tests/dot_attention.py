@@ -25,6 +25,10 @@ class Dot(seqkit.Layer):
         return True
 
     def weights(self, x: Any, lengths: Any = None) -> np.ndarray:
+        """(B, one head, T, S)."""
+        return self._weights(x, lengths)[:, None]
+
+    def _weights(self, x: Any, lengths: Any) -> np.ndarray:
         given = Inputs.of(x, lengths, self.inputs, self.name)
         query, memory = given.arrays
         a = np.zeros((*query.shape[:2], memory.shape[1]), query.dtype)
@@ -40,7 +44,7 @@ class Dot(seqkit.Layer):
 
     def forward(self, x: Any, lengths: Any = None, state: Any = None, training: bool = True) -> tuple[np.ndarray, Any]:
         given = Inputs.of(x, lengths, self.inputs, self.name)
-        a, (query, memory) = self.weights(x, lengths), given.arrays
+        a, (query, memory) = self._weights(x, lengths), given.arrays
         y = np.zeros((*query.shape[:2], memory.shape[2]), query.dtype)
         for n, t in np.ndindex(*query.shape[:2]):
             for s in np.flatnonzero(a[n, t]):

@@ -11,18 +11,27 @@ import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 SHARED = Path(os.environ.get("SEQKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
-NEEDS = {"chorales": "jsb", "shakespeare": "tinyshakespeare", "spoken_digits": "fsdd"}
+NEEDS = {
+    "chorales": "jsb",
+    "generate_text": "tinyshakespeare",
+    "shakespeare": "tinyshakespeare",
+    "spoken_digits": "fsdd",
+}
 SAYS = {
     "adding_problem": "not solved - wrong:",
+    "autoencoder": "of the variance is written again",
     "chorales": "nats per frame",
     "embedded_reber": "512 strings  wrong in training",
+    "generate_text": "--- temperature 0.8",
     "inside_the_gates": "the two most important numbers are the marked ones in",
+    "lstm_attention": "LSTM and attention: test accuracy",
     "periodic_functions": "PeepholeLSTM",
     "shakespeare": "bits per character",
     "spike_intervals": "not solved - wrong:",
     "spoken_digits": "test accuracy:",
     "temporal_order": "not solved - wrong:",
     "timed_spikes": "PeepholeLSTM",
+    "translation": "of 50 unseen dates are exactly right",
 }
 
 

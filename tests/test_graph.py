@@ -259,7 +259,7 @@ def test_branch(merge: str) -> None:
     ("nodes", "options", "message"),
     [
         ({"a": (gru(), "b"), "b": (gru(), "a")}, {}, "a circle: (a -> b -> a|b -> a -> b)"),
-        ({"a": (gru(), "X")}, {}, "node 'a' reads 'X', which is neither an input nor a node; There are x, a"),
+        ({"a": (gru(), "X")}, {}, "node 'a' reads 'X', which is neither an input nor a node; there are x, a"),
         ({"left": gru(), "y": (gru(), "lift")}, {}, "did you mean 'left'"),
         ({"a": gru(), "b": (gru(), "x")}, {}, "nothing that leads to the output 'b' reads 'a'"),
         ({"a": gru()}, {"inputs": ("x", "z")}, "reads 'z'"),
