@@ -1,4 +1,8 @@
-"""The adding problem (Hochreiter and Schmidhuber 1997, section 5.4).
+"""
+The adding problem
+==================
+
+The adding problem (Hochreiter and Schmidhuber 1997, section 5.4).
 
 Two numbers of a sequence are marked; their sum is asked for at its end.  A sequence is processed
 correctly if the error is below 0.04.  Solved, by the paper's criterion: the last 2,000 training

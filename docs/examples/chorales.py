@@ -1,4 +1,8 @@
-"""Negative log-likelihood of a frame of the JSB chorales (Boulanger-Lewandowski and others 2012).
+"""
+Music: the JSB chorales
+=======================
+
+Negative log-likelihood of a frame of the JSB chorales (Boulanger-Lewandowski and others 2012).
 
 A frame, a quarter note, is a set of the 88 notes of a piano; each is predicted from the frames
 before, the first frame of a chorale from nothing: all 4,725 frames of the 77 chorales of the test

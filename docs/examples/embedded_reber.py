@@ -1,4 +1,8 @@
-"""The embedded Reber grammar (Hochreiter and Schmidhuber 1997, section 5.1).
+"""
+The embedded Reber grammar
+==========================
+
+The embedded Reber grammar (Hochreiter and Schmidhuber 1997, section 5.1).
 
 At every step of a string the symbols that may come next are asked for; for the last but one, the
 second symbol must have been remembered.  256 distinct strings to train on, 256 others to test.

@@ -1,4 +1,8 @@
-"""Generating a periodic function out of nothing (Gers, Schraudolph and Schmidhuber 2002), with peepholes and without.
+"""
+Periodic functions out of nothing
+=================================
+
+Generating a periodic function out of nothing (Gers, Schraudolph and Schmidhuber 2002), with peepholes and without.
 
 One memory cell whose input and output are not squashed, a linear output, no input at all: from a
 state of zeros the output must follow a triangle (or a cosine) of ten steps a period.  Solved, as

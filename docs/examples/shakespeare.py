@@ -1,4 +1,8 @@
-"""Bits per character of tinyshakespeare: the next character from all before it.
+"""
+A language model of characters
+==============================
+
+Bits per character of tinyshakespeare: the next character from all before it.
 
 The first 90 % of the text train, the last 10 % are measured, once, after training: in pieces of
 1,000 characters, each read from nothing, and in one piece.  The settings were chosen with

@@ -1,4 +1,8 @@
-"""Measuring time (Gers, Schraudolph and Schmidhuber 2002), with peepholes and without.
+"""
+Measuring time
+==============
+
+Measuring time (Gers, Schraudolph and Schmidhuber 2002), with peepholes and without.
 
 Three spikes are 49 or 50 steps apart; which, is asked for at the last one.  Solved: the last
 2,000 training sequences were all answered within 0.3 of 0 or 1.  Then 2,560 new ones are counted.

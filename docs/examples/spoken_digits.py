@@ -1,4 +1,8 @@
-"""Spoken digits (the Free Spoken Digit Dataset): which of ten was said, from 8 kHz recordings.
+"""
+Spoken digits
+=============
+
+Spoken digits (the Free Spoken Digit Dataset): which of ten was said, from 8 kHz recordings.
 
 Three speakers said every digit 50 times; recordings 0 to 4 of each are tested, 5 to 49 train.
 Frames of 25 ms, every 10 ms, become 40 logarithms of mel energies, normalised by the mean and

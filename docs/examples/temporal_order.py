@@ -1,4 +1,8 @@
-"""Temporal order, tasks 6a and 6b (Hochreiter and Schmidhuber 1997, section 5.6).
+"""
+Temporal order
+==============
+
+Temporal order, tasks 6a and 6b (Hochreiter and Schmidhuber 1997, section 5.6).
 
 The class of a sequence of some 105 symbols is the order of 2 (6a) or 3 (6b) of them.  A sequence
 is classified correctly if all outputs are within 0.3 of their targets, 0 or 1.  Solved, by the

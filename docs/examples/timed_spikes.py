@@ -1,4 +1,8 @@
-"""Generating timed spikes (Gers, Schraudolph and Schmidhuber 2002), with peepholes and without.
+"""
+Timed spikes
+============
+
+Generating timed spikes (Gers, Schraudolph and Schmidhuber 2002), with peepholes and without.
 
 Four units, no input but a constant: the output must spike (1, else 0) every tenth step.  Solved:
 over 10,000 steps, of which training never saw more than the first 55, every output is on the

@@ -2,11 +2,24 @@
 #include "kernels.h"
 #include <stddef.h>
 #include <string.h>
+#ifdef SK_X86
+#include <cpuid.h>
+#endif
 
 typedef struct {
     const char *name, *feature; /* what the processor must have beside the instruction set, or "" */
     const sk_kernels *kernels;
 } sk_choice;
+
+#ifdef SK_X86
+enum { AVXVNNI = 1 << 4, AVX512BF16 = 1 << 5 }; /* EAX of leaf 7, subleaf 1; not all compilers know their names */
+
+static int leaf7_has(unsigned feature)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & feature) != 0;
+}
+#endif
 
 static int supported(const char *name)
 {
@@ -16,10 +29,10 @@ static int supported(const char *name)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (!strcmp(name, "avx2")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (!strcmp(name, "avx512bf16")) return __builtin_cpu_supports("avx512bf16");
+    if (!strcmp(name, "avx512bf16")) return supported("avx512") && leaf7_has(AVX512BF16);
     if (!strcmp(name, "avx512vnni")) return __builtin_cpu_supports("avx512vnni");
 #ifdef SK_AVX_VNNI
-    if (!strcmp(name, "avxvnni")) return __builtin_cpu_supports("avxvnni");
+    if (!strcmp(name, "avxvnni")) return supported("avx2") && leaf7_has(AVXVNNI);
 #endif
 #endif
     return !strcmp(name, "base") || !*name;
