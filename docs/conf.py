@@ -24,12 +24,14 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "commands",
     "outside",
 ]
 root_doc = "index"
 exclude_patterns = ["_*", "examples/*"]
+default_role = "literal"  # names in docstrings
+smartquotes = False  # two dashes begin an option
 templates_path = ["_templates"]
-suppress_warnings = ["config.cache"]  # the gallery's order is a function, which no cache holds
 
 # Markdown
 myst_enable_extensions = ["dollarmath", "fieldlist"]
@@ -51,6 +53,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"^$",
     "ignore_pattern": r"(__init__|common)\.py",
     "plot_gallery": False,
+    "within_subsection_order": "ExampleTitleSortKey",
     "download_all_examples": False,
     "show_signature": False,
     "remove_config_comments": True,

@@ -15,6 +15,7 @@ from typing import Any
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
 COPIES = DOCS / "outside"
+LAST = re.compile(r"\n\n(```+)$", re.MULTILINE)  # an empty line ends an example for doctest, and is not for readers
 FENCE = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -53,7 +54,7 @@ def for_the_site(text: str, source: Path, place: Path) -> str:
 
     parts, end = [], 0
     for fence in FENCE.finditer(text):
-        parts += [LINK.sub(link, text[end : fence.start()]), fence[0]]
+        parts += [LINK.sub(link, text[end : fence.start()]), LAST.sub(r"\n\1", fence[0])]
         end = fence.end()
     return "".join([*parts, LINK.sub(link, text[end:])])
 

@@ -11,7 +11,7 @@ SLOTS: dict[str, int]
 OPERANDS: dict[str, int]
 LIMITS: dict[str, int]
 
-Place = tuple[np.ndarray, np.ndarray, int]
+_Place = tuple[np.ndarray, np.ndarray, int]
 
 class Program:
     tables: dict[str, Any]
@@ -39,8 +39,8 @@ class Call:
         reverse: bool = ...,
         reverse_output: bool = ...,
         last_only: bool = ...,
-        x: Place | None = ...,
-        y: Place | None = ...,
+        x: _Place | None = ...,
+        y: _Place | None = ...,
         initial: Sequence[np.ndarray | None] = ...,
         final: Sequence[np.ndarray] = ...,
         weights: Sequence[np.ndarray] = ...,

@@ -1,13 +1,13 @@
 import numpy as np
 
-from seqkit._core.calls import Place
+from seqkit._core.calls import _Place
 from seqkit._core.noise import Noise
 
 def drop(
     noise: Noise,
     first_row: int,
-    x: Place,
-    y: Place,
+    x: _Place,
+    y: _Place,
     lengths: np.ndarray,
     time: int,
     features: int,

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqkit._core.calls import Call, Place
+from seqkit._core.calls import Call, _Place
 from seqkit._core.machine import Arena
 
 def input_gradient(
@@ -12,7 +12,7 @@ def input_gradient(
     products: Sequence[tuple[int, int, int, int]],
     columns: Sequence[tuple[int, int, int]],
     weights: Sequence[np.ndarray],
-    dx: Place,
+    dx: _Place,
     threads: int,
     arena: Arena,
 ) -> None: ...

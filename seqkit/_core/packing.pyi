@@ -1,9 +1,11 @@
 from collections.abc import Mapping
+from typing import final
 
 import numpy as np
 
 from seqkit._core.calls import Program
 
+@final
 class Weights:
     version: int
     runs: list[np.ndarray]
@@ -11,6 +13,7 @@ class Weights:
     bias: np.ndarray
     parameters: np.ndarray
 
+@final
 class Packing:
     def __init__(
         self, program: Program, runs: list[list[tuple[str, int]]], places: np.ndarray, rows: list[tuple[str, int, int]]

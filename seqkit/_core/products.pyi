@@ -1,3 +1,5 @@
+from typing import final
+
 import numpy as np
 
 def matmul(
@@ -5,6 +7,7 @@ def matmul(
 ) -> np.ndarray: ...
 def add_column_sums(sums: np.ndarray, rows: np.ndarray) -> None: ...
 
+@final
 class Product:
     version: int
     def __init__(self, weight: np.ndarray, bias: np.ndarray | None, version: int) -> None: ...

@@ -1,9 +1,11 @@
 from collections.abc import Sequence
+from typing import final
 
 import numpy as np
 
 from seqkit._core.calls import Program
 
+@final
 class Stepper:
     version: int
     def __init__(

@@ -1,10 +1,12 @@
 from collections.abc import Mapping, Sequence
+from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 RULES: dict[str, int]
 
+@final
 class Update:
     def __init__(
         self,

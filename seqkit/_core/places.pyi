@@ -1,0 +1,1 @@
+"""For other compiled modules: where values lie."""

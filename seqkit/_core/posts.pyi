@@ -1,0 +1,1 @@
+"""For other compiled modules: products of the backward pass."""

@@ -1,0 +1,1 @@
+"""For other compiled modules: one step of a task."""
