@@ -18,16 +18,24 @@ from seqkit.equations import Parameter as Parameter
 from seqkit.equations import matrix as matrix
 from seqkit.equations import vector as vector
 from seqkit.errors import SeqkitError as SeqkitError
+from seqkit.graph import Graph as Graph
 from seqkit.importing import load_plugin as load_plugin
 from seqkit.interop.native import load as load
 from seqkit.layer import Layer as Layer
 from seqkit.layers.activation import Activation as Activation
+from seqkit.layers.add import Add as Add
+from seqkit.layers.average import Average as Average
 from seqkit.layers.bidirectional import Bidirectional as Bidirectional
+from seqkit.layers.branch import Branch as Branch
+from seqkit.layers.concatenate import Concatenate as Concatenate
 from seqkit.layers.dense import Dense as Dense
 from seqkit.layers.dropout import Dropout as Dropout
 from seqkit.layers.embedding import Embedding as Embedding
 from seqkit.layers.last_step import LastStep as LastStep
 from seqkit.layers.masked import Masked as Masked
+from seqkit.layers.max_pool import MaxPool as MaxPool
+from seqkit.layers.mean_pool import MeanPool as MeanPool
+from seqkit.layers.multiply import Multiply as Multiply
 from seqkit.layers.prelu import PReLU as PReLU
 from seqkit.layers.repeat_vector import RepeatVector as RepeatVector
 from seqkit.model import Sequential as Sequential
@@ -66,19 +74,27 @@ __all__ = [
     "Activation",
     "Adam",
     "AdamW",
+    "Add",
+    "Average",
     "Bidirectional",
+    "Branch",
     "CSVLogger",
     "Callback",
     "Cell",
     "Checkpoint",
+    "Concatenate",
     "Dense",
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "Graph",
     "LastStep",
     "Layer",
     "LearningRateScheduler",
     "Masked",
+    "MaxPool",
+    "MeanPool",
+    "Multiply",
     "PReLU",
     "Parameter",
     "PeepholeLSTM",

@@ -25,17 +25,36 @@ static inline int sk_openmp(void)
 
 typedef void (*sk_work)(void *context, int64_t thread, int64_t threads);
 
+/* The control word of floating-point arithmetic, and its bits that flush subnormals to zero, those read and written. */
+#if defined __SSE2__
+enum { SK_FLUSH = 0x8040 };
+static inline uint64_t sk_control(void) { return _mm_getcsr(); }
+static inline void sk_set_control(uint64_t control) { _mm_setcsr((unsigned)control); }
+static inline void sk_pause(void) { _mm_pause(); }
+#elif defined __aarch64__
+enum { SK_FLUSH = 1 << 24 };
+static inline uint64_t sk_control(void)
+{
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    return control;
+}
+static inline void sk_set_control(uint64_t control) { __asm__ volatile("msr fpcr, %0" : : "r"(control)); }
+static inline void sk_pause(void) { __asm__ volatile("yield"); }
+#else
+enum { SK_FLUSH = 0 };
+static inline uint64_t sk_control(void) { return 0; }
+static inline void sk_set_control(uint64_t control) { (void)control; }
+static inline void sk_pause(void) {}
+#endif
+
 /* Runs work with subnormals flushed to zero on this thread, restored afterwards. */
 static inline void sk_work_flushing(sk_work work, void *context, int64_t thread, int64_t threads)
 {
-#ifdef __SSE2__
-    unsigned int control = _mm_getcsr();
-    _mm_setcsr(control | 0x8040); /* FTZ and DAZ */
+    uint64_t control = sk_control();
+    sk_set_control(control | SK_FLUSH);
     work(context, thread, threads);
-    _mm_setcsr((_mm_getcsr() & ~0x8040u) | (control & 0x8040u));
-#else
-    work(context, thread, threads);
-#endif
+    sk_set_control((sk_control() & ~(uint64_t)SK_FLUSH) | (control & SK_FLUSH));
 }
 
 /* The pool of an OpenMP runtime does not survive fork: a child of a process that has used it
@@ -73,9 +92,7 @@ static inline int sk_await(sk_progress *team, int64_t members, int64_t count, co
         for (int spins = 0; __atomic_load_n(&team[member].count, __ATOMIC_ACQUIRE) < count; spins++) {
             if (__atomic_load_n(stopped, __ATOMIC_RELAXED)) return 0;
             if (spins > SPINS) sched_yield();
-#ifdef __SSE2__
-            else _mm_pause();
-#endif
+            else sk_pause();
         }
     return 1;
 }
