@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: ``python -m sphinx -W --keep-going docs build/site``."""
+"""How Sphinx builds the site: ``sphinx-build -W --keep-going docs build/site``."""
 
 from __future__ import annotations
 
