@@ -26,6 +26,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "commands",
     "outside",
+    "own_members",
 ]
 root_doc = "index"
 exclude_patterns = ["_*", "examples/*"]

@@ -1,6 +1,7 @@
 from seqkit import datasets as datasets
 from seqkit import estimators as estimators
 from seqkit import explain as explain
+from seqkit import generation as generation
 from seqkit import interop as interop
 from seqkit._core import isa as isa
 from seqkit._core import num_threads as num_threads
@@ -24,17 +25,22 @@ from seqkit.interop.native import load as load
 from seqkit.layer import Layer as Layer
 from seqkit.layers.activation import Activation as Activation
 from seqkit.layers.add import Add as Add
+from seqkit.layers.additive_attention import AdditiveAttention as AdditiveAttention
+from seqkit.layers.attention import Attention as Attention
 from seqkit.layers.average import Average as Average
 from seqkit.layers.bidirectional import Bidirectional as Bidirectional
 from seqkit.layers.branch import Branch as Branch
 from seqkit.layers.concatenate import Concatenate as Concatenate
+from seqkit.layers.conv1d import Conv1D as Conv1D
 from seqkit.layers.dense import Dense as Dense
 from seqkit.layers.dropout import Dropout as Dropout
 from seqkit.layers.embedding import Embedding as Embedding
+from seqkit.layers.encoder_decoder import EncoderDecoder as EncoderDecoder
 from seqkit.layers.last_step import LastStep as LastStep
 from seqkit.layers.masked import Masked as Masked
 from seqkit.layers.max_pool import MaxPool as MaxPool
 from seqkit.layers.mean_pool import MeanPool as MeanPool
+from seqkit.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from seqkit.layers.multiply import Multiply as Multiply
 from seqkit.layers.prelu import PReLU as PReLU
 from seqkit.layers.repeat_vector import RepeatVector as RepeatVector
@@ -44,6 +50,7 @@ from seqkit.precision import precision_report as precision_report
 from seqkit.recurrent import Recurrent as Recurrent
 from seqkit.registry import create as create
 from seqkit.registry import register as register
+from seqkit.seq2seq import Seq2Seq as Seq2Seq
 from seqkit.training.callbacks.base import Callback as Callback
 from seqkit.training.callbacks.checkpoint import Checkpoint as Checkpoint
 from seqkit.training.callbacks.csv_logger import CSVLogger as CSVLogger
@@ -75,6 +82,8 @@ __all__ = [
     "Adam",
     "AdamW",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "Bidirectional",
     "Branch",
@@ -83,10 +92,12 @@ __all__ = [
     "Cell",
     "Checkpoint",
     "Concatenate",
+    "Conv1D",
     "Dense",
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "EncoderDecoder",
     "Graph",
     "LastStep",
     "Layer",
@@ -94,6 +105,7 @@ __all__ = [
     "Masked",
     "MaxPool",
     "MeanPool",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Parameter",
@@ -104,6 +116,7 @@ __all__ = [
     "Recurrent",
     "ReduceLROnPlateau",
     "RepeatVector",
+    "Seq2Seq",
     "SeqkitError",
     "Sequential",
     "SimpleRNN",
@@ -117,6 +130,7 @@ __all__ = [
     "estimators",
     "explain",
     "find_learning_rate",
+    "generation",
     "interop",
     "isa",
     "label_error_rate",

@@ -16,7 +16,10 @@ TREE = re.compile(r"^```\{toctree\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(
     r"^\.\. (?:currentmodule:: (\S+)|autosummary::\n(?: +:.*\n)+\n((?: +[\w.]+\n)+)|automodule:: (\S+))", re.MULTILINE
 )
-PUBLIC = ["seqkit", *(f"seqkit.{name}" for name in ("equations", "estimators", "explain", "datasets", "interop"))]
+PUBLIC = [
+    "seqkit",
+    *(f"seqkit.{name}" for name in ("equations", "estimators", "explain", "datasets", "generation", "interop")),
+]
 PUBLIC += [f"seqkit.{name}" for name in ("testing", "build", "training.callbacks")]
 
 
