@@ -81,8 +81,8 @@ class Page(HTMLParser):
 
 def test_no_link_is_dead(site: Path) -> None:
     pages = {path.resolve(): Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
-    dead = [f"{path.relative_to(site)}: {link}" for path, page in pages.items() for link in page.links
-            if not alive(path, link, pages)]  # fmt: skip
+    ours = {path: page for path, page in pages.items() if "_modules" not in path.parts}  # those are Sphinx's own
+    dead = [(path.name, link) for path, page in ours.items() for link in page.links if not alive(path, link, pages)]
     assert dead == []
     assert len(pages) > 100
 
