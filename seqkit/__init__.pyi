@@ -37,6 +37,7 @@ from seqkit.layers.dropout import Dropout as Dropout
 from seqkit.layers.embedding import Embedding as Embedding
 from seqkit.layers.encoder_decoder import EncoderDecoder as EncoderDecoder
 from seqkit.layers.last_step import LastStep as LastStep
+from seqkit.layers.layer_norm import LayerNorm as LayerNorm
 from seqkit.layers.masked import Masked as Masked
 from seqkit.layers.max_pool import MaxPool as MaxPool
 from seqkit.layers.mean_pool import MeanPool as MeanPool
@@ -44,6 +45,8 @@ from seqkit.layers.multi_head_attention import MultiHeadAttention as MultiHeadAt
 from seqkit.layers.multiply import Multiply as Multiply
 from seqkit.layers.prelu import PReLU as PReLU
 from seqkit.layers.repeat_vector import RepeatVector as RepeatVector
+from seqkit.layers.residual import Residual as Residual
+from seqkit.layers.time_distributed import TimeDistributed as TimeDistributed
 from seqkit.model import Sequential as Sequential
 from seqkit.precision import PrecisionReport as PrecisionReport
 from seqkit.precision import precision_report as precision_report
@@ -101,6 +104,7 @@ __all__ = [
     "Graph",
     "LastStep",
     "Layer",
+    "LayerNorm",
     "LearningRateScheduler",
     "Masked",
     "MaxPool",
@@ -116,11 +120,13 @@ __all__ = [
     "Recurrent",
     "ReduceLROnPlateau",
     "RepeatVector",
+    "Residual",
     "Seq2Seq",
     "SeqkitError",
     "Sequential",
     "SimpleRNN",
     "TensorBoard",
+    "TimeDistributed",
     "Wrapper",
     "create",
     "ctc_beam",
