@@ -100,11 +100,11 @@ class Builder:
         """With one more axis of one."""
         return self.op("Unsqueeze", x, self.ints(axis))
 
-    def largest(self, x: str) -> str:
-        """The largest of the last axis, which stays as an axis of one."""
+    def largest(self, x: str, axis: int = -1, keep: bool = True) -> str:
+        """The largest of an axis, which stays as an axis of one if it is to be kept."""
         if self.opset < 18:
-            return self.op("ReduceMax", x, axes=[-1], keepdims=1)
-        return self.op("ReduceMax", x, self.ints(-1), keepdims=1)
+            return self.op("ReduceMax", x, axes=[axis], keepdims=int(keep))
+        return self.op("ReduceMax", x, self.ints(axis), keepdims=int(keep))
 
     def graph(self, name: str, inputs: list[Value], outputs: list[Value]) -> Graph:
         """The graph that has been written; constants belong to the outermost one."""

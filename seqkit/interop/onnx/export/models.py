@@ -14,19 +14,27 @@ from pathlib import Path
 import numpy as np
 
 from seqkit import checkpoint
+from seqkit.attention import AttentionLayer
 from seqkit.errors import ConvertError
+from seqkit.interop.onnx.export.attention import write_additive, write_attention, write_heads
 from seqkit.interop.onnx.export.graph import ModelGraph
 from seqkit.interop.onnx.export.graphs import MERGED, write_encoder_decoder, write_graph, write_merge
 from seqkit.interop.onnx.export.layers import write, write_layer
 from seqkit.interop.onnx.export.masked import write_masked
+from seqkit.interop.onnx.export.steps import write_layer_norm, write_residual, write_time_distributed
+from seqkit.interop.onnx.export.windows import write_conv1d, write_max_pool, write_mean_pool
 from seqkit.interop.onnx.graph_model import GraphModel
 from seqkit.interop.onnx.messages import Model, encode
 from seqkit.layer import Layer
 from seqkit.layers.bidirectional import Bidirectional
+from seqkit.layers.conv1d import Conv1D
 from seqkit.layers.embedding import Embedding
 from seqkit.layers.last_step import LastStep
 from seqkit.layers.masked import Masked
+from seqkit.layers.max_pool import MaxPool
+from seqkit.layers.mean_pool import MeanPool
 from seqkit.layers.repeat_vector import RepeatVector
+from seqkit.layers.time_distributed import TimeDistributed
 from seqkit.recurrent import Recurrent
 from seqkit.stack import Stack
 
@@ -34,11 +42,19 @@ OPSET = 17
 IR_VERSIONS = {14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11}
 """The format of the file that came with a version of the operators, oldest readers first."""
 
-for writer in (write_masked, write_graph, write_encoder_decoder):
+for writer in (
+    *(write_masked, write_graph, write_encoder_decoder),
+    *(write_conv1d, write_mean_pool, write_max_pool),
+    *(write_attention, write_additive, write_heads),
+    *(write_layer_norm, write_residual, write_time_distributed),
+):
     write.register(writer)
 for merge in MERGED:
     write.register(merge, write_merge)
-READ_TIME = (Recurrent, Bidirectional, Embedding, LastStep, Masked)
+READ_TIME = (
+    *(Recurrent, Bidirectional, Embedding, LastStep, Masked),
+    *(AttentionLayer, Conv1D, MaxPool, MeanPool, TimeDistributed),
+)
 
 
 def to_onnx(
