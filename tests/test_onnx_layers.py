@@ -39,12 +39,12 @@ def test_onnx_runtime(name: str, dtype: str) -> None:
 
 def test_zeros_on_both_sides_of_strides_need_equal_lengths() -> None:
     layers = [seqkit.Conv1D(4, 4, 3, "same"), seqkit.MaxPool()]
-    made = seqkit.Sequential(layers, seed=0, dtype="float64").build(3)
+    made = seqkit.Sequential(layers, seed=0).build(3)
     with pytest.raises(ConvertError, match="zeros in front depend on the length of each sequence"):
         export(made)
-    x = np.random.default_rng(0).standard_normal((2, 11, 3))
+    x = np.random.default_rng(0).standard_normal((2, 11, 3), dtype=np.float32)
     graph = GraphModel(decode(encode(export(made, lengths=False))))
-    np.testing.assert_allclose(graph.predict(x), made.predict(x), rtol=1e-12)
+    np.testing.assert_allclose(graph.predict(x), made.predict(x), atol=1e-6)
 
 
 def test_steps_before_a_call_are_not_written() -> None:

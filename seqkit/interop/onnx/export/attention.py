@@ -18,8 +18,8 @@ from seqkit.layers.multi_head_attention import MultiHeadAttention
 def write_attention(layer: Attention, graph: ModelGraph, flow: Flow, number: str) -> Flow:
     """Write attention by products."""
     x, times = _turned(layer, graph, flow)
-    scores = graph.op("MatMul", x, graph.op("Transpose", x, perm=[0, 2, 1]))
-    scores = graph.op("Mul", scores, graph.number(float(layer._factor)))
+    query = x if layer.scale == "none" else _scaled(layer, graph, x, flow.features)
+    scores = graph.op("MatMul", query, graph.op("Transpose", x, perm=[0, 2, 1]))
     y = graph.op("MatMul", _weights(layer, graph, times, scores), x)
     return Flow((graph.op("Transpose", y, perm=[1, 0, 2]),), flow.features, times)
 
@@ -52,7 +52,7 @@ def write_heads(layer: MultiHeadAttention, graph: ModelGraph, flow: Flow, number
         return graph.op("Transpose", parts, perm=perm)
 
     query, key, value = heads("query", [0, 2, 1, 3]), heads("key", [0, 2, 3, 1]), heads("value", [0, 2, 1, 3])
-    scores = graph.op("MatMul", graph.op("Mul", query, graph.number(float(layer._factor))), key)  # (B, H, T, T)
+    scores = graph.op("MatMul", _scaled(layer, graph, query, layer.key_dim), key)  # (B, H, T, T)
     read = graph.op("MatMul", _weights(layer, graph, times, scores, heads=True), value)
     flat = graph.op(
         "Reshape",
@@ -69,6 +69,12 @@ def _turned(layer: Attending, graph: ModelGraph, flow: Flow) -> tuple[str, Times
     """Sequences (B, T, F), 0 past their end."""
     x, times = sequences(layer, flow)
     return graph.op("Transpose", times.zeroed(x), perm=[1, 0, 2]), times
+
+
+def _scaled(layer: Attention | MultiHeadAttention, graph: ModelGraph, query: str, size: int) -> str:
+    """Queries times their factor, once for every feature: ONNX Runtime fuses a single number with the product behind
+    it, and rounds it to float32 then."""
+    return graph.op("Mul", query, graph.parameter(np.full(size, layer._factor), f"{layer.name}.factor"))
 
 
 def _weights(layer: Attending, graph: ModelGraph, times: Times, scores: str, heads: bool = False) -> str:

@@ -5,11 +5,16 @@ Legend: B batch, T time, F features, U filters, K taps of the kernel.
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
 from seqkit.errors import ConvertError
 from seqkit.interop.onnx.export.functions import activation
 from seqkit.interop.onnx.export.graph import Flow, ModelGraph
 from seqkit.interop.onnx.export.layers import sequences
-from seqkit.interop.onnx.export.times import Times
+from seqkit.interop.onnx.export.times import ENDLESS, Times
 from seqkit.interop.onnx.schema import number_of
 from seqkit.layers.conv1d import Conv1D
 from seqkit.layers.max_pool import MaxPool
@@ -17,37 +22,62 @@ from seqkit.layers.mean_pool import MeanPool
 
 
 def write_conv1d(layer: Conv1D, graph: ModelGraph, flow: Flow, number: str) -> Flow:
-    """Write a convolution as Conv, on (B, F, T)."""
+    """Write a convolution: as Conv or, in float64, which ONNX Runtime's Conv has not, as a product for each tap."""
     x, times = sequences(layer, flow)
     if graph.states and layer.history:
         raise ConvertError(f"{layer.name}: the steps before a call are not written as states; export without states.")
-    if layer.padding == "same" and layer.strides > 1 and times.ragged:
+    apart = layer.padding == "same" and layer.strides > 1  # how many zeros are in front depends on the length
+    single = graph.dtype == np.float32
+    if apart and (times.ragged or not single):
         raise ConvertError(
             f"{layer.name}: with padding='same' and strides of {layer.strides} the zeros in front depend on the "
-            f"length of each sequence, which ONNX cannot be told; export with lengths=False."
+            f"length of each sequence, which ONNX cannot be told; export a model of float32 with lengths=False."
         )
-    params, scope = layer.params.reading(), f"{number}.{layer.name}" if number else layer.name
-    inputs = [graph.op("Transpose", times.zeroed(x), perm=[1, 2, 0])]
-    inputs.append(graph.parameter(params["weight"].transpose(0, 2, 1), f"{scope}.weight"))
+    scope = f"{number}.{layer.name}" if number else layer.name
+    y = (_conv if single else _products)(layer, graph, times.zeroed(x), scope)
     if layer.use_bias:
-        inputs.append(graph.parameter(params["bias"], f"{scope}.bias"))
-    shape = {"kernel_shape": [layer.kernel_size], "strides": [layer.strides], "dilations": [layer.dilation_rate]}
-    z = graph.op("Conv", *inputs, **shape, **_padding(layer))
-    y = activation(graph, layer.activation, graph.op("Transpose", z, perm=[2, 0, 1]), layer.name)
+        y = graph.op("Add", y, graph.parameter(layer.params["bias"], f"{scope}.bias"))
     kept = layer.strides == 1 and layer.padding != "valid"
-    return Flow((y,), layer.filters, times if kept else _times_after(layer, graph, times, z))
+    times = times if kept else _times_after(layer, graph, times, y)
+    return Flow((activation(graph, layer.activation, y, layer.name),), layer.filters, times)
 
 
-def _padding(layer: Conv1D) -> dict[str, object]:
-    if layer.padding == "same" and layer.strides > 1:
-        return {"auto_pad": "SAME_UPPER"}
+def _zeros(layer: Conv1D) -> list[int]:
+    """Zeros in front and behind."""
     before = {"valid": 0, "causal": layer.span, "same": layer.span // 2}[layer.padding]
-    return {"pads": [before, 0 if layer.padding == "valid" else layer.span - before]}
+    return [before, 0 if layer.padding == "valid" else layer.span - before]
 
 
-def _times_after(layer: Conv1D, graph: ModelGraph, times: Times, z: str) -> Times:
-    """The times of the windows, of which z (B, U, T) has as many as there may be."""
-    shape = graph.op("Gather", graph.op("Shape", z), graph.ints(0, 2))
+def _conv(layer: Conv1D, graph: ModelGraph, x: str, scope: str) -> str:
+    """The sums (T, B, U) by the operator, which has (B, F, T)."""
+    weight = graph.parameter(layer.params["weight"].transpose(0, 2, 1), f"{scope}.weight")
+    form: dict[str, Any] = {"kernel_shape": [layer.kernel_size], "dilations": [layer.dilation_rate]}
+    if layer.padding == "same" and layer.strides > 1:
+        form["auto_pad"] = "SAME_UPPER"
+    else:
+        form["pads"] = _zeros(layer)
+    z = graph.op("Conv", graph.op("Transpose", x, perm=[1, 2, 0]), weight, strides=[layer.strides], **form)
+    return graph.op("Transpose", z, perm=[2, 0, 1])
+
+
+def _products(layer: Conv1D, graph: ModelGraph, x: str, scope: str) -> str:
+    """The sums (T, B, U), tap by tap."""
+    before, behind = _zeros(layer)
+    if layer.padding != "valid":
+        x = graph.op("Pad", x, graph.ints(before, 0, 0, behind, 0, 0), graph.number(0.0))
+    parts = []
+    for tap in range(layer.kernel_size):
+        first = tap * layer.dilation_rate
+        stop = first - layer.span or ENDLESS  # as many as there are windows
+        steps = graph.slice(x, 0, first, stop, layer.strides)
+        weight = graph.parameter(layer.params["weight"][:, tap].T, f"{scope}.weight_{tap}")
+        parts.append(graph.op("MatMul", steps, weight))
+    return reduce(lambda a, b: graph.op("Add", a, b), parts)
+
+
+def _times_after(layer: Conv1D, graph: ModelGraph, times: Times, y: str) -> Times:
+    """The times of the windows, of which y (T, B, U) has as many as there may be."""
+    shape = graph.op("Gather", graph.op("Shape", y), graph.ints(1, 0))
     if not times.ragged:
         return Times(graph, shape)
     covered = times.lengths
