@@ -41,8 +41,8 @@ def fill(layer: Any, seed: int = 0) -> Any:
 class Data:
     """One batch: input, lengths, initial state, and gradients of output and final state."""
 
-    x: np.ndarray
-    lengths: Any  # (B,) of int64, or None: all are full
+    x: Any  # an array, or of several inputs a tuple
+    lengths: Any  # (B,) of int64, or None: all are full; of several inputs a tuple
     state: tuple[np.ndarray, ...]
     dy: np.ndarray
     dstate: tuple[np.ndarray, ...]

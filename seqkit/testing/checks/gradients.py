@@ -209,3 +209,31 @@ def check_without_input_gradient(make: Make) -> None:
     found = backward(layer, data, forward(layer, data)[1], input_grad=False) | grads_of(layer)
     assert "dx" not in found, "dx is computed all the same"
     assert_same_bits(found, part_of(expected, "dinitial", "grad"), "input_grad=False")
+
+
+def check_several_inputs(make: Make) -> None:
+    """Each of several inputs has an exact gradient of its own, and one array is the same as giving it for all of them.
+
+    Usual causes: gradients in another order than the inputs, lengths of one input used for another.
+    """
+    layer = make("float64")
+    needs(len(layer.inputs) > 1, "it has one input")
+    needs(not any(layer.ids_of_inputs), "an input is ids")
+    one = replace(Data.draw(layer), state=(), dstate=())
+    count = len(layer.inputs)
+    arrays = tuple(Data.draw(layer, seed=seed).x for seed in range(count))
+    data = replace(one, x=arrays, lengths=(one.lengths,) * count)
+    parts, _ = layer.backward(data.dy, forward(layer, data)[1])
+    for place, name in enumerate(layer.inputs):
+
+        def losses(value: np.ndarray, place: int = place) -> np.ndarray:
+            return _losses(layer, replace(data, x=(*arrays[:place], value, *arrays[place + 1 :])))[:1]
+
+        for direction in _directions(arrays[place]):
+            (error,) = _errors([parts[place]], losses, arrays[place], direction)
+            assert error < TOLERANCE, f"gradient of {name}: relative error {error:.1e}"
+    same = replace(data, x=(one.x,) * count)
+    (y, cache), (alone, kept) = forward(layer, same), forward(layer, one)
+    assert_same_bits({"y": alone}, {"y": y}, "one array for all inputs")
+    total, own = sum(layer.backward(one.dy, cache)[0]), layer.backward(one.dy, kept)[0]
+    assert_close(own, total, 1e-14, "gradient of one array for all inputs")

@@ -212,3 +212,30 @@ class OldPrecision(seqkit.GRU):
         if precision:
             layer.params = seqkit.layer.Parameters({name: v.copy() for name, v in self.params.items()}, self.name)
         return layer
+
+
+# ---- several inputs ------------------------------------------------------------------------------
+
+
+@breaks("check_several_inputs")
+class SwapsGradients(seqkit.MultiHeadAttention):
+    """The gradient of the memory for the query, and the other way round."""
+
+    def __init__(self, num_heads: int = 2, key_dim: int = 3) -> None:
+        super().__init__(num_heads, key_dim)
+
+    def backward(self, *arguments: Any, **options: Any) -> Any:
+        dx, dstate = super().backward(*arguments, **options)
+        return (dx[::-1] if isinstance(dx, tuple) else dx), dstate
+
+
+@breaks("check_several_inputs")
+class ReadsItself(seqkit.Attention):
+    """One array is taken twice for the query alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, x: Any, *arguments: Any, **options: Any) -> Any:
+        y, cache = super().forward(x, *arguments, **options)
+        return (y if isinstance(x, tuple) else y * 1.0000001), cache
