@@ -15,6 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from seqkit.data.records import irregular_records
 from seqkit.data.synthetic import (
     Synthetic,
     adding_problem,
@@ -40,6 +41,7 @@ __all__ = [
     "fetch",
     "find",
     "info",
+    "irregular_records",
     "load",
     "names",
     "spike_intervals",
