@@ -113,7 +113,8 @@ def main() -> None:
         table(options.csv, options.text, options.label, options.seed) if options.csv else shakespeare(options.of)
     )
     if options.quick:
-        train, options.units, options.epochs, options.seeds = train[::16], 8, 1, 1
+        train, test, options.units = train[::16], test[::8], 8
+        options.epochs = options.seeds = 1
     words = Vocabulary.fit((text for text, _ in train), lower=True, least=options.least)
     classes = sorted({label for _, label in train})
     test = [(text, label) for text, label in test if label in classes]
