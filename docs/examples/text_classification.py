@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--text", default="text", help="its column with the texts (default text)")
     parser.add_argument("--label", default="label", help="its column with the classes (default label)")
     parser.add_argument("--units", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--least", type=int, default=2, help="how often a word must occur to be known (default 2)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--save", metavar="FILE")
