@@ -24,7 +24,7 @@ def test_gaps_and_values_carried_forward_by_their_definitions() -> None:
 
 
 def test_what_is_drawn() -> None:
-    data = irregular_records(4000, informative=0.0, seed=2)
+    data = irregular_records(1500, informative=0.0, seed=2)
     inside = np.arange(data.x.shape[1]) < data.lengths[:, None]
     mask = data.x[..., 6:12][inside]
     assert np.allclose(mask.mean(axis=0), RATES, atol=0.01)
@@ -43,7 +43,7 @@ def test_what_is_drawn() -> None:
 
 
 def test_missingness_is_informative() -> None:
-    data = irregular_records(1000, informative=1.0, seed=3)
+    data = irregular_records(400, informative=1.0, seed=3)
     sick = data.y[:, 0] == 1
     assert data.lengths[sick].mean() > 1.4 * data.lengths[~sick].mean()
     measured = data.x[..., 6:12].sum(axis=(1, 2)) / data.lengths / 6
