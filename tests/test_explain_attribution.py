@@ -124,6 +124,7 @@ def test_of_a_linear_model_all_is_known() -> None:
     lags = gradient_by_lag(net, x, lengths=LENGTHS)
     assert_allclose(lags.norm, 3.0 * np.hypot(0.5, 2.0) * 0.8 ** np.arange(9), atol=1e-12)
     assert lags.count.tolist() == [3, 3, 3, 2, 2, 2, 1, 1, 1]
+    assert lags.outputs == 1
 
 
 def test_lags_are_the_norms_of_jacobians() -> None:

@@ -11,6 +11,7 @@ import pytest
 import seqkit
 from seqkit import explain
 from seqkit.data.files import locate
+from seqkit.data.text import Vocabulary
 from seqkit.tasks.samples import samples
 
 
@@ -88,6 +89,33 @@ def test_files(run, groups: str) -> None:
     found = samples(seqkit.load(groups), locate("groups.csv"), 200)
     expected = explain.tape(seqkit.load(groups), found.x, ["z"])
     np.testing.assert_array_equal(recorded["0.backward.z"], expected["0.backward.z"])
+
+
+@pytest.mark.parametrize("unit", ["characters", "words"])
+def test_text(run, unit: str) -> None:
+    lines = ["the cat sat on the mat", "a dog ran", "", "the dog sat"] * 40
+    Path("text.txt").write_text("\n".join(lines))
+    vocabulary = Vocabulary.fit(lines, unit, unknown=unit == "words", least=1)
+    if unit == "characters":
+        vocabulary = Vocabulary.fit(["\n".join(lines)], unit, unknown=False)
+    layers = [seqkit.Embedding(len(vocabulary), 4), seqkit.GRU(5, return_sequences=True), seqkit.Dense(len(vocabulary))]
+    model = seqkit.Sequential(layers, seed=0).build()
+    model.metadata = {"vocabulary": vocabulary.facts()}
+    model.save("text.safetensors")
+    found = samples(model, Path("text.txt"), 3)
+    assert len(found.x) == 3
+    if unit == "words":
+        assert found.texts == [["the", "cat", "sat", "on", "the", "mat"], ["a", "dog", "ran"], ["the", "dog", "sat"]]
+    else:
+        assert "".join(map("".join, found.texts)) == "\n".join(lines)[:600]
+    run("explain", "text.safetensors", "text.txt", "--most", "3", "--sequence", "1", "--out", "p.html")
+    assert json.dumps(found.texts[1])[1:-1] in Path("p.html").read_text()
+    facts = json.loads(run("explain", "text.safetensors", "text.txt", "--most", "3", "--json", "--target", "a").stdout)
+    assert facts["sequence"]["target"] == "'a'"
+    why = explain.integrated_gradients(model, found.x[:1], vocabulary.ids["a"])
+    assert facts["sequence"]["saliency"] == why.by_step[0].tolist()
+    symbols = {one["what"] for unit in facts["layers"][0]["follows"] for one in unit}
+    assert symbols & set(map(repr, vocabulary.symbols))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import seqkit
+from seqkit import explain
 from seqkit.equations import sigmoid, tanh
 from seqkit.errors import ConfigError
 from seqkit.explain import half_life, retention, summary, tape
@@ -161,13 +162,26 @@ def test_correlations_are_those_of_numpy() -> None:
     assert not correlations(a[:3], b[:3]).any()  # three points are no evidence
 
 
+def test_of_many_outputs_the_largest_have_their_gradients() -> None:
+    model = seqkit.Sequential([seqkit.GRU(5), seqkit.Dense(40)], seed=0).build(3)
+    x = RNG.standard_normal((4, 9, 3))
+    largest = np.argsort(model.predict(x).mean(axis=0))[-16:]
+    expected = explain.gradient_by_lag(model, x, targets=largest)
+    found = summary(model, x).lags
+    assert found.outputs == 16
+    assert_allclose(found.norm, expected.norm, rtol=1e-5)
+    both = explain.gradient_by_lag(model, x[:1], targets=[3, 4]).norm ** 2
+    each = [explain.gradient_by_lag(model, x[:1], targets=[k]).norm ** 2 for k in (3, 4)]
+    assert_allclose(both, sum(each), rtol=1e-5)
+
+
 def test_the_whole_as_text_and_json() -> None:
     model = seqkit.Sequential([seqkit.Bidirectional(seqkit.LSTM(10)), seqkit.Dense(2)], seed=0).build(3)
     found = summary(model, [RNG.standard_normal((n, 3)) for n in (12, 5, 1)])
     text = str(found)
     assert text.count("10 units") == 2
     assert "and 2 more units" in text
-    assert "gradient by lag: half of it within" in text
+    assert "gradient of 2 outputs by lag: half of it within" in text
     document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert [layer["layer"] for layer in document["layers"]] == ["0.forward", "0.backward"]
     assert_allclose(document["layers"][1]["half_life"], found.layers[1].half_life)

@@ -9,9 +9,9 @@ import click
 
 from seqkit._core import threads as using_threads
 from seqkit.cli.console import print_json
+from seqkit.cli.named import measured_file
 from seqkit.cli.options import POSITIVE, THREADS, writable
 from seqkit.data.dataset import shortened
-from seqkit.data.files import locate
 from seqkit.errors import ConfigError
 from seqkit.explain.chosen import Attribution
 from seqkit.explain.figures import figure
@@ -54,7 +54,8 @@ def explain(model: str, data: str, plugins: Sequence[str], threads: int | None, 
 
     \b
     MODEL is a file saved by `seqkit fit`, DATA a file like the one it was
-    trained on.  Printed are, for every recurrent layer, how long its units
+    trained on; or MODEL is one of text that has its vocabulary in its
+    metadata, and DATA a text.  Printed are, for every recurrent layer, how long its units
     remember, how its gates are used and what its units follow; how far back
     the model looks; and the steps that the output of one sequence depends on,
     which is the first one or, of a forecast, the window at the end of DATA.
@@ -64,7 +65,7 @@ def explain(model: str, data: str, plugins: Sequence[str], threads: int | None, 
     for name in ("out", "plot"):
         if options[name]:
             writable(options[name])
-    loaded, path = Sequential.load(model), locate(data)
+    loaded, path = Sequential.load(model), measured_file(data)
     with using_threads(threads):
         found = samples(loaded, path, options["most"])
         row, target = _row(found, options["sequence"], loaded), _target(found, options["target"])
@@ -81,7 +82,7 @@ def explain(model: str, data: str, plugins: Sequence[str], threads: int | None, 
 def _row(found: Samples, name: str | None, model: Sequential) -> int:
     """The number of the sequence that is looked at."""
     if name is None:
-        return len(found.x) - 1 if model.metadata["task"] == "forecast" else 0
+        return len(found.x) - 1 if model.metadata.get("task") == "forecast" else 0
     if name in found.ids:
         return found.ids.index(name)
     if name.isdigit() and int(name) < len(found.x):
@@ -95,8 +96,9 @@ def _target(found: Samples, name: str | None) -> int | None:
     """The number of the output that is explained."""
     if name is None:
         return None
-    if name in found.outputs:
-        return found.outputs.index(name)
+    for shown in (name, repr(name)):  # symbols of texts stand in quotes
+        if shown in found.outputs:
+            return found.outputs.index(shown)
     if name.isdigit() and int(name) < len(found.outputs):
         return int(name)
     raise ConfigError(f"--target {name}: no such output; there are {shortened(found.outputs)}.")
@@ -110,7 +112,8 @@ def _write(
     shown: dict[str, Any] = {
         "sequence": row,
         "features": found.features,
-        "inputs": found.values[row],
+        "inputs": found.values[row] if found.values else None,
+        "text": found.texts[row] if found.texts else None,
         "target": target,
         "found": told,
     }

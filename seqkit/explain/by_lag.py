@@ -27,10 +27,13 @@ class Lags:
         Mean over the sequences that are long enough.
     count : ndarray of int, (L,)
         Number of those sequences.
+    outputs : int
+        Number of the outputs that were looked at.
     """
 
     norm: np.ndarray
     count: np.ndarray
+    outputs: int
 
     def reach(self, share: float = 0.9) -> int:
         """The least lag up to which a share of the sum of all norms lies."""
@@ -76,19 +79,19 @@ def gradient_by_lag(model: Sequential | Layer, x: Any, *, lengths: Any = None, t
     batch = Batch.of(subject.model, x, lengths)
     features = subject.features(batch)
     squares = np.zeros(batch.valid.shape)
-    outputs = range(subject.model.layers[-1].output_size) if targets is None else targets
+    outputs = range(subject.model.layers[-1].output_size) if targets is None else list(targets)
     for target in outputs:
         y, caches = subject.run(batch, features)
         dy = Chosen.of(y, subject.output_lengths(batch, y), target, None).one_hot(y)
         squares += np.square(subject.gradient(dy, caches), dtype=np.float64).sum(axis=2)
-    return _by_lag(np.sqrt(squares), batch.lengths)
+    return _by_lag(np.sqrt(squares), batch.lengths, len(outputs))
 
 
-def _by_lag(norms: np.ndarray, lengths: np.ndarray) -> Lags:
+def _by_lag(norms: np.ndarray, lengths: np.ndarray, outputs: int) -> Lags:
     """Means over sequences of norms (B, T), counted from the last step."""
     total, count = np.zeros(norms.shape[1]), np.zeros(norms.shape[1], np.int64)
     for row, length in zip(norms, lengths, strict=True):
         total[:length] += row[:length][::-1]
         count[:length] += 1
     longest = int(lengths.max(initial=0))
-    return Lags(total[:longest] / count[:longest], count[:longest])
+    return Lags(total[:longest] / count[:longest], count[:longest], outputs)

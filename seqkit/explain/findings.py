@@ -124,6 +124,7 @@ class Summary:
             "norm": self.lags.norm.tolist(),
             "count": self.lags.count.tolist(),
             "reach_90": self.lags.reach(0.9),
+            "outputs": self.lags.outputs,
         }
         return {"layers": [layer.to_dict() for layer in self.layers], "gradient_by_lag": lags}
 
@@ -131,5 +132,6 @@ class Summary:
         parts = [str(layer) for layer in self.layers]
         if self.lags is not None and len(self.lags.norm):
             half, most = self.lags.reach(0.5), self.lags.reach(0.9)
-            parts.append(f"gradient by lag: half of it within {half} steps of the end, 90 % within {most}")
+            of = f"{self.lags.outputs} outputs" if self.lags.outputs > 1 else "the output"
+            parts.append(f"gradient of {of} by lag: half of it within {half} steps of the end, 90 % within {most}")
         return "\n".join(parts)

@@ -22,6 +22,8 @@ from seqkit.layer import Layer
 from seqkit.model import Sequential
 from seqkit.recurrent import Recurrent
 
+MOST_OUTPUTS = 16
+
 
 def summary(
     model: Sequential | Layer,
@@ -51,7 +53,7 @@ def summary(
         The value that multiplies the state at a step, as "f" or "1 - f", of all layers or by "place.direction"; read
         from the equations by default, where they have one.
     lags : bool
-        Whether to compute gradients by lag.
+        Whether to compute gradients by lag, of the 16 outputs that are largest on average if there are more.
     recorded : Tape, optional
         What :func:`~seqkit.explain.tape` gave for the same data, where it is there already.
 
@@ -80,7 +82,14 @@ def summary(
         candidates = _candidates(batch, record, name, target, features, target_names)
         gate = gates.get(name) if isinstance(gates, Mapping) else gates
         layers.append(_summarize(name, layer, record, retention(layer, gate), candidates))
-    return Summary(layers, gradient_by_lag(model, batch) if lags else None)
+    return Summary(layers, gradient_by_lag(model, batch, targets=_largest(record.output)) if lags else None)
+
+
+def _largest(y: np.ndarray) -> list[int]:
+    """The outputs whose gradients are computed: those that are largest on average, if there are many."""
+    outputs = y.shape[-1]
+    mean = y.reshape(-1, outputs).mean(axis=0) if y.size else np.zeros(outputs)
+    return sorted(np.argsort(-mean, kind="stable")[:MOST_OUTPUTS].tolist())
 
 
 def _candidates(

@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from seqkit.data.dataset import read_bytes
 from seqkit.data.files import read_series
+from seqkit.data.text import Vocabulary, pieces
 from seqkit.errors import DataError, LoadError
 from seqkit.model import Sequential
 from seqkit.tasks.forecast import relative
 from seqkit.tasks.sequences import chunks, scaled
 
+STRETCH = 200
+"""Characters of a sequence, where a text is one of characters."""
 MOST_CLASSES = 12
 """Above that no unit is asked whether it follows one of them."""
 
@@ -40,6 +44,8 @@ class Samples:
         What is true, where the file says it: numbers, or 1 for the class and 0 for others; NaN is unknown.
     target_names : tuple of str
         What the K numbers are called.
+    texts : list of list of str, optional
+        The characters or words of every sequence, where `x` is their ids (T_i,).
     """
 
     x: list[np.ndarray]
@@ -47,17 +53,19 @@ class Samples:
     ids: list[str]
     features: tuple[str, ...]
     outputs: tuple[str, ...]
-    targets: np.ndarray | None
-    target_names: tuple[str, ...]
+    targets: np.ndarray | None = None
+    target_names: tuple[str, ...] = ()
+    texts: list[list[str]] | None = None
 
 
 def samples(model: Sequential, path: Path, most: int) -> Samples:
-    """The first sequences of a file, or the last windows of a series.
+    """The first sequences of a file, the last windows of a series, or the first lines of a text.
 
     Parameters
     ----------
     model : Sequential
-        What ``seqkit fit`` saved; its metadata say how data are read and scaled.
+        What ``seqkit fit`` saved; its metadata say how data are read and scaled.  Or a model of text whose metadata
+        have a "vocabulary", :meth:`seqkit.data.text.Vocabulary.facts` and, if it classifies, names of its "classes".
     path : Path
     most : int
         How many at most.
@@ -69,12 +77,13 @@ def samples(model: Sequential, path: Path, most: int) -> Samples:
     DataError
         If the file cannot be read, or holds too little.
     """
-    readers: dict[Any, Any] = {"forecast": _windows, "classify": _sequences, "regress": _sequences}
-    task = model.metadata.get("task")
-    if task not in readers:
-        raise LoadError("the model was not made by `seqkit fit`, so it does not say how to read data.")
-    found: Samples = readers[task](model, path, most)
-    return found
+    readers = {"forecast": _windows, "classify": _sequences, "regress": _sequences}
+    reader = _texts if "vocabulary" in model.metadata else readers.get(model.metadata.get("task", ""))
+    if reader is None:
+        raise LoadError(
+            "the model was not made by `seqkit fit` and has no vocabulary, so it does not say how to read data."
+        )
+    return reader(model, path, most)
 
 
 def _windows(model: Sequential, path: Path, most: int) -> Samples:
@@ -114,3 +123,25 @@ def _sequences(model: Sequential, path: Path, most: int) -> Samples:
         targets = (np.array(data.labels)[:, None] == np.array(outputs)).astype(np.float64)
     named = tuple(f"{'class' if 'classes' in facts else 'target'} {name}" for name in outputs)
     return Samples(x, list(data.x), list(data.ids), tuple(data.features), outputs, targets, named)
+
+
+def _texts(model: Sequential, path: Path, most: int) -> Samples:
+    """The first lines of a text as ids; where ids are of characters, stretches of it."""
+    facts = model.metadata
+    vocabulary = Vocabulary.of(facts["vocabulary"])
+    text = read_bytes(path).decode("utf-8", errors="replace")
+    if vocabulary.unit == "characters":
+        parts = [text[first : first + STRETCH] for first in range(0, min(len(text), most * STRETCH), STRETCH)]
+    else:
+        parts = [line for line in text.splitlines() if pieces(line, vocabulary.unit)][:most]
+    size = model.layers[-1].output_size
+    symbols = tuple(map(repr, vocabulary.symbols))
+    names = facts.get("classes") or (symbols if size == len(vocabulary) else range(size))
+    return Samples(
+        x=[vocabulary.encode(part) for part in parts],
+        values=[],
+        ids=[str(number) for number in range(len(parts))],
+        features=symbols,
+        outputs=tuple(map(str, names)),
+        texts=[pieces(part, vocabulary.unit) for part in parts],
+    )
