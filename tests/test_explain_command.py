@@ -72,7 +72,7 @@ def test_sequences(run, groups: str) -> None:
     true = rows["s3"]["probability"] if rows["s3"]["predicted"] == "up" else 1 - rows["s3"]["probability"]
     assert (facts["sequence"]["id"], facts["sequence"]["target"]) == ("s3", "up")
     assert facts["sequence"]["output"] == pytest.approx(true, abs=1e-6)
-    assert f"output 'up' is {facts['sequence']['output']:.4g}" in result.stdout
+    assert f"output up is {facts['sequence']['output']:.4g}" in result.stdout
     followed = {one["what"] for layer in facts["layers"] for unit in layer["follows"] for one in unit}
     assert followed <= {"a", "b", "position", "class up", "class down"}
     assert len(json.loads(run("explain", groups, "groups.csv", "--most", "3", "--json").stdout)["layers"]) == 2

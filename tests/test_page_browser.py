@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -185,6 +186,13 @@ def test_texts_and_names_are_text(open_page: Look, tmp_path: Path) -> None:
         span.get_attribute("textContent") for span in browser.find_elements(By.CSS_SELECTOR, "#characters span")
     ] == text
     assert len(browser.find_elements(By.TAG_NAME, "script")) == 2
+    recorded = explain.tape(model, ids, ["h"])["1.forward.h"][0, :, unit_of(browser)]
+    browser.find_element(By.CSS_SELECTOR, "#paint option:last-child").click()
+    spans = browser.find_elements(By.CSS_SELECTOR, "#characters span")
+    colours = [span.value_of_css_property("background-color") for span in spans]
+    strongest = np.abs(recorded).argsort()[-3:]  # red or blue, as the state's sign
+    signs = [re.findall(r"[\d.]+", colours[step]) for step in strongest]
+    assert [float(r) < float(b) for r, _, b, *_ in signs] == (recorded[strongest] > 0).tolist()
     shown = {head.text for head in browser.find_elements(By.CSS_SELECTOR, "#now th")}
     assert {name.strip() for name in names} <= shown
 

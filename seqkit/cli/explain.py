@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -118,7 +119,7 @@ def _write(
         "found": told,
     }
     if options["out"]:
-        title = f"{options['model']}: {found.ids[row]}"
+        title = f"{Path(options['model']).name}: {found.ids[row]}"
         page(model, found.x, options["out"], outputs=found.outputs, method=options["method"], title=title, **shown)
     if options["plot"]:
         figure(model, found.x, options["plot"], layer=options["layer"], names=names, **shown)
@@ -145,6 +146,6 @@ def _words(sequence: dict[str, Any]) -> str:
     largest = ", ".join(f"{one['step']} ({one['saliency']:+.3g})" for one in sequence["largest"])
     name, steps = sequence["id"], sequence["steps"]
     return (
-        f"sequence {name}, {steps} steps: output {sequence['target']!r} is {sequence['output']:.4g}\n"
+        f"sequence {name}, {steps} steps: output {sequence['target']} is {sequence['output']:.4g}\n"
         f"  depends most on steps {largest}"
     )

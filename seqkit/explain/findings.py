@@ -133,5 +133,5 @@ class Summary:
         if self.lags is not None and len(self.lags.norm):
             half, most = self.lags.reach(0.5), self.lags.reach(0.9)
             of = f"{self.lags.outputs} outputs" if self.lags.outputs > 1 else "the output"
-            parts.append(f"gradient of {of} by lag: half of it within {half} steps of the end, 90 % within {most}")
+            parts.append(f"gradient of {of} by lag: half of it within {half} and 90 % within {most} steps of the end")
         return "\n".join(parts)

@@ -122,16 +122,17 @@ function addTable(title, table, names, remark) {
 /** Saliency as it is for the output of one step, or for every step's own. */
 const importance = (step) => (data.saliency.columns === 1 ? at(data.saliency, step, 0) : at(data.saliency, state.step, step));
 function drawSaliency(pen, width, height) {
-  const [first, count] = view(), most = mostImportant();
+  const [first, count] = view(), most = largest(importance);
   for (let k = 0; k < count; k++) {
     const [r, g, b] = colour(importance(first + k), -most, most, "signed");
     pen.fillStyle = `rgb(${r} ${g} ${b})`;
     pen.fillRect((k / count) * width, 0, width / count + 0.5, height);
   }
 }
-function mostImportant() {
+/** The largest magnitude of a number that every step has. */
+function largest(value) {
   let most = 0;
-  for (let step = 0; step < T; step++) most = Math.max(most, Math.abs(importance(step)));
+  for (let step = 0; step < T; step++) most = Math.max(most, Math.abs(value(step)));
   return most || 1;
 }
 function build() {

@@ -89,6 +89,7 @@ $("play").addEventListener("click", () => {
 });
 $("layer").addEventListener("change", () => { changeLayer(Number($("layer").value)); show(); });
 $("order").addEventListener("change", () => { state.order = $("order").value; tellUnits(); show(); });
+$("paint").addEventListener("change", () => { state.paint = $("paint").value; show(); });
 $("span").addEventListener("change", () => { state.span = Number($("span").value); show(); });
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input")) return;

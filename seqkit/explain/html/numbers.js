@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const T = data.steps;
-const state = { step: T - 1, unit: 0, layer: 0, order: "", span: T, playing: 0 };
+const state = { step: T - 1, unit: 0, layer: 0, order: "", span: T, paint: "saliency", playing: 0 };
 
 const decoded = new Map();
 /** The numbers of a table {data, columns}: float32, base64, row after row. */

@@ -3,7 +3,8 @@
 function addText() {
   if (!data.text) return;
   const words = data.text.some((token) => [...token].length > 1);
-  $("characters").hidden = false;
+  $("characters").hidden = $("paints").hidden = false;
+  $("paint").replaceChildren(...["saliency", "memory of the unit"].map((name) => new Option(name, name)));
   $("characters").replaceChildren(...data.text.map((token, step) => {
     const span = document.createElement("span");
     span.textContent = token === "\n" ? "\u21b5\n" : token;
@@ -17,10 +18,12 @@ function addText() {
 }
 function colourText() {
   if (!data.text) return;
-  const most = mostImportant();
+  const l = layer(), memory = l.values[l.memory], remembered = (step) => at(memory, step, state.unit);
+  const told = state.paint === "saliency" ? importance : remembered;
+  const most = largest(told);
   let place = 0;
   for (const span of $("characters").children) {
-    const value = importance(place), [r, g, b] = colour(value, -most, most, "signed");
+    const value = told(place), [r, g, b] = colour(value, -most, most, "signed");
     span.style.backgroundColor = Math.abs(value) > 0.03 * most ? `rgb(${r} ${g} ${b} / .75)` : "";
     span.classList.toggle("here", place === state.step);
     place += 1;
