@@ -43,6 +43,11 @@ def regressor(**options: Any) -> SequenceRegressor:
     return SequenceRegressor(**SMALL | options).fit(X, VALUES)
 
 
+def fitted_there() -> np.ndarray:
+    """What another process calls."""
+    return classifier().predict_proba(X)
+
+
 # what is predicted
 
 
@@ -92,8 +97,8 @@ def test_losses_have_their_centers(loss: str, center: Callable[[np.ndarray], flo
 
 def test_what_is_learned() -> None:
     """Loss, not accuracy: it has to know how sure to be."""
-    options: dict[str, Any] = {"units": 8, "epochs": 40, "random_state": 0}
-    train, test = ragged(120, seed=2), ragged(60, seed=3)
+    options: dict[str, Any] = {"units": 8, "filters": 8, "epochs": 30, "random_state": 0}
+    train, test = ragged(100, seed=2), ragged(60, seed=3)
     center = float(np.median(means(train)))
     truth = [np.where(means(rows) > center, "high", "low") for rows in (train, test)]
     sure = SequenceClassifier(**options).fit(train, truth[0]).predict_proba(test)
@@ -159,7 +164,9 @@ def test_training_stops_early_with_the_best_weights() -> None:
     estimator = SequenceClassifier(**SMALL | {"epochs": 200, "patience": 4, "validation_fraction": 0.25, "units": 16})
     history = estimator.fit(X, noise).history_.history["val_loss"]
     assert len(history) == int(np.argmin(history)) + 1 + 4
-    held = estimator._split(estimator._begin(X, noise, None, new=False)[0], int(np.random.RandomState(0).randint(2**31 - 1)))[1]
+    held = estimator._split(
+        estimator._begin(X, noise, None, new=False)[0], int(np.random.RandomState(0).randint(2**31 - 1))
+    )[1]
     assert np.bincount(held.y).tolist() == [5, 5]  # both classes have their share
     assert estimator.model_.evaluate(held.x, held.y) == pytest.approx(min(history), rel=1e-5)
 
@@ -173,8 +180,6 @@ def test_weights_are_repetitions(kind: Any, targets: np.ndarray) -> None:
     weights = np.random.default_rng(0).integers(0, 4, size=40)
     repeated = np.repeat(np.arange(40), weights)
     weighted = kind(**WHOLE).fit(X, targets, sample_weight=0.7 * weights)
-    if kind is SequenceRegressor:  # targets are scaled without weights
-        weighted.target_mean_, weighted.target_scale_ = np.zeros(1), np.ones(1)
     plain = kind(**WHOLE).fit([X[row] for row in repeated], targets[repeated])
     of = "predict_proba" if kind is SequenceClassifier else "predict"
     assert np.allclose(getattr(weighted, of)(X), getattr(plain, of)(X), atol=1e-4)
@@ -271,11 +276,10 @@ def test_copies_predict_the_same_bits() -> None:
     assert not hasattr(clone(estimator), "model_")
 
 
-def test_other_processes_fit_the_same_bits() -> None:
+def test_another_process_fits_the_same_bits() -> None:
     with joblib.parallel_config(backend="loky", n_jobs=2):
-        there = cross_val_predict(SequenceClassifier(**SMALL), X, LABELS, cv=2, method="predict_proba", n_jobs=2)
-    here = cross_val_predict(SequenceClassifier(**SMALL), X, LABELS, cv=2, method="predict_proba")
-    assert np.array_equal(there, here)
+        there = joblib.Parallel()([joblib.delayed(fitted_there)()])
+    assert np.array_equal(there[0], classifier().predict_proba(X))
 
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,5 +293,5 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = "other"
     with pytest.raises(ModuleNotFoundError):
         _ = seqkit.estimators.SequenceClassifier
-    with pytest.raises(AttributeError, match="it has SequenceAnomalyDetector|it has SequenceClassifier"):
+    with pytest.raises(AttributeError, match="has no attribute 'Oracle'; it has"):
         _ = seqkit.estimators.Oracle

@@ -120,8 +120,8 @@ class SequenceEstimator(Saved, ABC):
     units: int = 64
     layers: int = 1
     bidirectional: bool = True
-    filters: int = 0
-    kernel_size: int = 7
+    filters: int = 64
+    kernel_size: int = 9
     pooling: str | None = "last"
     dropout: float = 0.0
     scale: bool = True
@@ -135,7 +135,7 @@ class SequenceEstimator(Saved, ABC):
     verbose: str | int = 0
 
     @abstractmethod
-    def _targets(self, y: Any, sequences: list[np.ndarray], reset: bool) -> Any:
+    def _targets(self, y: Any, sequences: list[np.ndarray], weights: np.ndarray | None, reset: bool) -> Any:
         """Checked targets as the network learns them; with `reset` what they say of the task is kept."""
 
     @abstractmethod
@@ -203,8 +203,8 @@ class SequenceEstimator(Saved, ABC):
         if y is None:
             raise DataError(f"{self._name} requires y to be passed, but the target y is None.")
         sequences = as_sequence_list(X, self, reset=new)
-        targets = self._targets(y, sequences, new)
         weights = as_weights(sample_weight, len(sequences), self)
+        targets = self._targets(y, sequences, weights, new)
         seed = int(check_random_state(self.random_state).randint(LARGEST_SEED))
         if new:
             self.scaler_ = SequenceScaler().fit(sequences, sample_weight=weights) if self.scale else None

@@ -83,7 +83,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         """Logarithms of :meth:`predict_proba`."""
         return np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
 
-    def _targets(self, y: Any, sequences: list[np.ndarray], reset: bool) -> np.ndarray:
+    def _targets(self, y: Any, sequences: list[np.ndarray], weights: np.ndarray | None, reset: bool) -> np.ndarray:
         labels = column_or_1d(y, warn=True)
         check_consistent_length(sequences, labels)
         if reset:

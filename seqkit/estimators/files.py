@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,9 @@ from seqkit.training.history import History
 
 NOTE = "estimator"
 """Key of the metadata."""
+PLAIN = (bool, int, float, str)
+KINDS = "biufUO"
+"""What arrays may hold: numbers, texts, and objects that are one or the other."""
 
 
 class Saved(BaseEstimator):
@@ -34,7 +38,7 @@ class Saved(BaseEstimator):
         check_is_fitted(self)
         model = self.model_
         state = {name: encode(value, name) for name, value in vars(self).items() if _is_learned(name)}
-        options = {name: _option(value) for name, value in self.get_params(deep=False).items()}
+        options = {name: encode(value, name) for name, value in self.get_params(deep=False).items()}
         model.metadata[NOTE] = {"class": type(self).__name__, "options": options, "state": state}
         model.save(path)
 
@@ -55,8 +59,10 @@ class Saved(BaseEstimator):
                 f"{path}: not a {cls.__name__} but {kind!s:.80}; load it with its own class or seqkit.load."
             )
         try:
-            estimator = cls(**note["options"])
+            estimator = cls(**{name: decode(value) for name, value in note["options"].items()})
             for name, value in note["state"].items():
+                if not _is_learned(name):
+                    raise ValueError(f"{name!r:.40} is nothing that an estimator learns")
                 setattr(estimator, name, decode(value))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise LoadError(f"{path}: the estimator cannot be rebuilt: {error!s:.200}") from error
@@ -68,14 +74,14 @@ def _is_learned(name: str) -> bool:
     return name.endswith("_") and not name.startswith("_") and name != "model_"
 
 
-def _option(value: Any) -> Any:
-    """An option as JSON holds it; a generator of random numbers is forgotten."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, (np.random.RandomState, np.random.Generator)) else value
+def _is_plain(array: np.ndarray | np.generic) -> bool:
+    return array.dtype.kind in KINDS and all(isinstance(item, PLAIN) for item in array.ravel().tolist())
 
 
 def encode(value: Any, name: str) -> Any:
-    """What an estimator has learned as values that JSON can hold; :func:`decode` takes them back.
+    """What an estimator was told or has learned as values that JSON can hold; :func:`decode` takes them back.
+
+    A generator of random numbers is forgotten.
 
     Examples
     --------
@@ -84,14 +90,14 @@ def encode(value: Any, name: str) -> Any:
     >>> decode({"array": [0.5], "dtype": "<f8"})
     array([0.5])
     """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, (np.ndarray, np.generic)) and _is_plain(value):
+        return {"array": value.tolist(), "dtype": value.dtype.str}
+    if isinstance(value, PLAIN) or value is None:
         return value
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufUO":
-        items = [encode(item, name) for item in value.ravel().tolist()]
-        if all(isinstance(item, (bool, int, float, str)) for item in items):
-            return {"array": value.tolist(), "dtype": value.dtype.str}
+    if isinstance(value, np.random.RandomState):
+        return None
+    if isinstance(value, Mapping):
+        return {"items": [[encode(key, name), encode(item, name)] for key, item in value.items()]}
     if isinstance(value, History):
         return {"history": value.history, "epoch": value.epoch}
     if isinstance(value, SequenceScaler):
@@ -105,9 +111,11 @@ def decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "array" in value:
-        if value["dtype"][1:2] not in "biufUO":
+        if value["dtype"][1:2] not in KINDS:
             raise ValueError(f"arrays of {value['dtype']!r:.20} are not known")
-        return np.array(value["array"], dtype=value["dtype"])
+        return np.array(value["array"], dtype=value["dtype"])[()]
+    if "items" in value:
+        return {decode(key): decode(item) for key, item in value["items"]}
     if "history" in value:
         return History(value["epoch"], value["history"])
     scaler = SequenceScaler(value["method"])

@@ -63,12 +63,12 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         values = outputs * self.target_scale_ + self.target_mean_
         return values if self.target_columns_ else values[:, 0]
 
-    def _targets(self, y: Any, sequences: list[np.ndarray], reset: bool) -> np.ndarray:
+    def _targets(self, y: Any, sequences: list[np.ndarray], weights: np.ndarray | None, reset: bool) -> np.ndarray:
         values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         check_consistent_length(sequences, values)
         columns = values.reshape(len(values), -1)
         if reset:
-            scaler = StandardScaler().fit(columns)
+            scaler = StandardScaler().fit(columns, sample_weight=weights)
             self.target_mean_, self.target_scale_ = scaler.mean_, scaler.scale_
             self.target_columns_ = values.ndim > 1
         if columns.shape[1] != len(self.target_mean_):

@@ -87,7 +87,9 @@ class SequenceTagger(SequenceEstimator):
                 )
         return tags
 
-    def _targets(self, y: Any, sequences: list[np.ndarray], reset: bool) -> list[np.ndarray]:
+    def _targets(
+        self, y: Any, sequences: list[np.ndarray], weights: np.ndarray | None, reset: bool
+    ) -> list[np.ndarray]:
         tags = self._tags(y, [len(row) for row in sequences])
         if reset:
             self.classes_ = known_classes(np.concatenate(tags), self._name)
