@@ -20,6 +20,7 @@ SHARED = Path(os.environ.get("SEQKIT_DATA", Path(__file__).parents[2] / "shared"
 NEEDS = {
     "activity": "BasicMotions",
     "chorales": "jsb",
+    "classification": "JapaneseVowels",
     "generate_text": "tinyshakespeare",
     "shakespeare": "tinyshakespeare",
     "spoken_digits": "fsdd",
@@ -32,6 +33,7 @@ SAYS = {
     "adding_problem": "not solved - wrong:",
     "autoencoder": "of the variance is written again",
     "chorales": "nats per frame",
+    "classification": "mean accuracy of 1 networks:",
     "embedded_reber": "512 strings  wrong in training",
     "generate_text": "--- temperature 0.8",
     "health_records": "GRU-D                        AUC",

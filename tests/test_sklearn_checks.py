@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -57,3 +58,12 @@ def expected(estimator: Any) -> dict[str, str]:
 @parametrize_with_checks(list(ESTIMATORS), expected_failed_checks=expected)
 def test_check(estimator: Any, check: Any) -> None:
     check(estimator)
+
+
+@pytest.mark.skipif(not sklearn.__version__.startswith("1.9."), reason="other versions have other checks")
+def test_the_page_tells_what_was_checked() -> None:
+    """How many checks there are, and every exception, as docs/estimators.md has them."""
+    page = (Path(__file__).parent.parent / "docs" / "estimators.md").read_text()
+    (cases,) = (mark.args[1] for mark in test_check.pytestmark if mark.name == "parametrize")
+    assert f"of {len(cases)} checks" in page
+    assert all(f"`{name}`" in page for name in EXPECTED)

@@ -116,13 +116,13 @@ class SequenceEstimator(Saved, ABC):
         Names of the columns, where sequences came as a data frame.
     """
 
-    cell: str = "lstm"
+    cell: str = "gru"
     units: int = 64
     layers: int = 1
     bidirectional: bool = True
-    filters: int = 64
-    kernel_size: int = 9
-    pooling: str | None = "last"
+    filters: int = 32
+    kernel_size: int = 7
+    pooling: str | None = "max"
     dropout: float = 0.0
     scale: bool = True
     epochs: int = 100

@@ -46,7 +46,6 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     (True, True)
     """
 
-    pooling: str = "max"
     dropout: float = 0.5
     class_weight: Any = None
 
