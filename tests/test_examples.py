@@ -19,9 +19,11 @@ EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 SHARED = Path(os.environ.get("SEQKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 NEEDS = {
     "activity": "BasicMotions",
+    "airline": "Airline",
     "chorales": "jsb",
     "classification": "JapaneseVowels",
     "generate_text": "tinyshakespeare",
+    "sensor_anomalies": "nab",
     "shakespeare": "tinyshakespeare",
     "spoken_digits": "fsdd",
     "tagging": "tinyshakespeare",
@@ -31,6 +33,7 @@ ZOO = Path(__file__).parent.parent / "plugins" / "seqkit-zoo"
 SAYS = {
     "activity": "test accuracy:",
     "adding_problem": "not solved - wrong:",
+    "airline": "seasonal naive RMSE 73.6",
     "autoencoder": "of the variance is written again",
     "chorales": "nats per frame",
     "classification": "mean accuracy of 1 networks:",
@@ -40,6 +43,7 @@ SAYS = {
     "inside_the_gates": "the two most important numbers are the marked ones in",
     "lstm_attention": "LSTM and attention: test accuracy",
     "periodic_functions": "PeepholeLSTM",
+    "sensor_anomalies": "false alarms",
     "shakespeare": "bits per character",
     "spike_intervals": "not solved - wrong:",
     "spoken_digits": "test accuracy:",
@@ -66,6 +70,8 @@ def test_all_are_run() -> None:
 def test_quick(name: str) -> None:
     if name in NEEDS and not (SHARED / NEEDS[name]).exists():
         pytest.skip("the data is not here; set SEQKIT_DATA")
+    if name in ("airline", "sensor_anomalies"):
+        pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     if name == "spoken_digits":
         pytest.importorskip("scipy", reason="SciPy is not installed")
     done = run(name, "--quick", "--seed", "3")
