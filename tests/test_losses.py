@@ -204,6 +204,20 @@ class TestPinball:
         value, dy = losses.Pinball(0.2)([1.0, 2.0], np.array([[1.0], [1.0]]))
         assert (value, dy.tolist()) == (0.1, [[0.0], [-0.1]])
 
+    @pytest.mark.peers
+    def test_gradient_is_that_of_pytorch(self) -> None:
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        loss, rng = losses.Pinball(self.QUANTILES), np.random.default_rng(5)
+        true, pred = rng.normal(size=(B, 2)), rng.normal(size=(B, 6))
+        theirs = torch.tensor(pred, requires_grad=True)
+        error = torch.tensor(true)[:, :, None] - theirs.reshape(B, 2, 3)
+        q = torch.tensor(self.QUANTILES)
+        expected = torch.maximum(q * error, (q - 1) * error).mean()
+        expected.backward()
+        value, dy = loss(true, pred)
+        assert value == pytest.approx(expected.item(), rel=1e-12)
+        np.testing.assert_allclose(dy, theirs.grad.numpy(), rtol=1e-12)
+
     def test_wrong(self) -> None:
         for wrong in (0, 1, [0.5, 1.5], []):
             with pytest.raises(ConfigError, match="pinball: quantiles must lie between 0 and 1"):

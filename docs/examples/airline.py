@@ -51,7 +51,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="networks to train (default 3)")
     options = parser.parse_args()
-    began, epochs = time.perf_counter(), 2 if options.quick else 100
+    began, epochs = time.perf_counter(), 2 if options.quick else 50
     seeds = list(range(options.seed, options.seed + options.seeds))
     months = read_series(common.data_folder("Airline") / "Airline.csv", "Passengers").values
     known, true = months[:-HELD_OUT], months[-HELD_OUT:]

@@ -25,6 +25,8 @@ from seqkit.options import by_name, positive_integer, positive_number
 from seqkit.tasks.scaling import as_input, is_constant
 
 METHODS = MappingProxyType({"forecast": detector_forecast, "reconstruct": detector_reconstruct})
+HELD_OUT = 0.2
+"""Share of the windows, the last ones, that choose the epoch whose weights are kept."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -132,7 +134,9 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         settings = self._settings()
         model = Sequential(method.layers(settings, len(self.mean_), self.window_), seed=settings.seed)
         x, targets = method.examples(rests, self.window_)
-        self._fit_network(model, x, targets, "mse", settings)
+        # What the network has learned by heart would make the errors of new data look large.
+        held_out = HELD_OUT if len(x) * HELD_OUT >= 1 else 0.0
+        self._fit_network(model, x, targets, "mse", settings, held_out)
         self.scores_ = Scores.of(method.errors(self.model_, rests, self.window_, self._name), self.smoothing)
         self.threshold_ = float(self.threshold)
         if not isinstance(self.contamination, str):

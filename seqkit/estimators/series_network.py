@@ -16,7 +16,7 @@ from seqkit.errors import LoadError
 from seqkit.estimators.files import Saved
 from seqkit.model import Sequential
 from seqkit.tasks.settings import Settings, optimizer
-from seqkit.training.callbacks import LearningRateScheduler
+from seqkit.training.callbacks import Callback, EarlyStopping, LearningRateScheduler
 from seqkit.training.history import History
 from seqkit.training.losses import Loss
 from seqkit.training.schedules import CosineDecay
@@ -104,11 +104,22 @@ class SeriesNetwork(Saved, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(LARGEST_SEED))
         return Settings(**{name: getattr(self, name) for name in names}, seed=seed)
 
-    def _fit_network(self, model: Sequential, x: Any, targets: Any, loss: str | Loss, settings: Settings) -> None:
-        """Train while the learning rate falls to 0."""
-        decay = LearningRateScheduler(CosineDecay(settings.learning_rate, settings.epochs))
+    def _fit_network(
+        self, model: Sequential, x: Any, targets: Any, loss: str | Loss, settings: Settings, held_out: float = 0.0
+    ) -> None:
+        """Train while the learning rate falls to 0; keep the weights that are best for the share held out, if any."""
+        callbacks: list[Callback] = [LearningRateScheduler(CosineDecay(settings.learning_rate, settings.epochs))]
+        if held_out:
+            callbacks.append(EarlyStopping(patience=settings.epochs))
         model.compile(optimizer(settings), loss=loss)
         self.history_: History = model.fit(
-            x, targets, settings.batch_size, settings.epochs, self.verbose, decay, seed=settings.seed
+            x,
+            targets,
+            settings.batch_size,
+            settings.epochs,
+            self.verbose,
+            callbacks,
+            validation_split=held_out,
+            seed=settings.seed,
         )
         self.model_ = model
