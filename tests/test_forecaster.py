@@ -20,6 +20,8 @@ from sklearn.base import clone
 from seqkit.errors import ConfigError, DataError, ShapeError
 from seqkit.estimators import SequenceForecaster
 from seqkit.estimators.forecaster_frame import Frame
+from seqkit.estimators.forecaster_past import Past
+from seqkit.estimators.forecaster_series import Record
 from seqkit.estimators.intervals import conformal_radius
 
 QUICK: dict[str, Any] = {"units": 4, "epochs": 2, "random_state": 3}
@@ -105,6 +107,25 @@ def test_frame_changes_add_up_to_levels() -> None:
         frame = Frame(window=2, horizon=1, season=season)
         changes = frame.changes(levels)[:, 20 - season :]
         np.testing.assert_allclose(frame.sums(changes, levels[:, :20]), levels[:, 20:], rtol=1e-12)
+
+
+def test_it_is_trained_on_what_it_will_see() -> None:
+    """Inputs of training are those of a forecast from there, and targets what comes next."""
+    rng = np.random.default_rng(0)
+    for season, horizon in ((0, 1), (4, 3)):
+        frame = Frame(window=5, horizon=horizon, season=season)
+        record = Record(rng.normal(size=40), rng.normal(size=(40, 2)), rng.normal(size=(40, 3)))
+        x, targets = frame.examples(record, 2.5, "test")
+        ends = np.arange(frame.context, 40 - horizon + 1)
+        past = Past.at(record, ends, 2.5, frame)
+        known = np.concatenate([past.known[:, 1:], record.known[ends[:, None] + np.arange(horizon)]], axis=1)
+        window = frame.changes(past.levels)
+        np.testing.assert_array_equal(x, frame.inputs(window, past.scale, known, past.others, "test"))
+        for row, end in zip(targets, ends, strict=True):
+            change = [
+                record.levels[t] - (record.levels[t - season] if season else 0) for t in range(end - 1, end + horizon)
+            ]
+            np.testing.assert_allclose(row, (np.array(change[1:]) - change[0]) / 2.5, rtol=1e-9, atol=1e-12)
 
 
 class TestSeveralSeries:

@@ -211,7 +211,7 @@ class TestPinball:
         true, pred = rng.normal(size=(B, 2)), rng.normal(size=(B, 6))
         theirs = torch.tensor(pred, requires_grad=True)
         error = torch.tensor(true)[:, :, None] - theirs.reshape(B, 2, 3)
-        q = torch.tensor(self.QUANTILES)
+        q = torch.tensor(self.QUANTILES, dtype=torch.float64)
         expected = torch.maximum(q * error, (q - 1) * error).mean()
         expected.backward()
         value, dy = loss(true, pred)
