@@ -81,6 +81,7 @@ class TestSeason:
             (np.sin(2 * np.pi * t / 25) + noise, 25),
             ((t % 80 < 30) * 5.0 + noise, 80),
             (spikes, 50),
+            (np.sin(2 * np.pi * t / 80) + 0.3 * np.sin(2 * np.pi * t / 5), 80),
             (noise, 0),
             (t * 1.0, 0),
             (np.ones(400), 0),
@@ -178,7 +179,9 @@ class TestSteps:
             assert again.get_params() == detector.get_params()
 
 
-@pytest.mark.parametrize(("season", "features", "warmup"), [(None, 2, 0), (6, 2, 0), (6, 1, 20), (30, 3, 0)])
+@pytest.mark.parametrize(
+    ("season", "features", "warmup"), [(None, 2, 0), (6, 2, 0), (6, 1, 20), (None, 2, 21), (30, 3, 0)]
+)
 def test_streams_give_what_whole_sequences_give(season: int | None, features: int, warmup: int) -> None:
     X = sensors(features=features)
     detector = SequenceAnomalyDetector(season=season, smoothing=7, warmup=warmup, **QUICK).fit(X)
@@ -246,6 +249,19 @@ class TestKnownAnomalies:
         np.testing.assert_allclose(detector.offset_, np.quantile(detector.score_samples(X), 0.05))
         assert detector.threshold_ == -detector.offset_
         np.testing.assert_array_equal(detector.decision_function(X), detector.score_samples(X) - detector.offset_)
+
+
+def test_the_weights_are_those_that_are_best_for_windows_held_out() -> None:
+    noise = np.random.default_rng(0).normal(size=200)
+    detector = SequenceAnomalyDetector(epochs=15, random_state=0).fit(noise)
+    losses = detector.history_.history["val_loss"]
+    assert np.argmin(losses) < 14
+    scaled = ((noise - noise.mean()) / noise.std())[:, None]
+    starts = range(0, 200 - 48 + 1, 12)
+    held = list(starts)[-round(len(starts) * 0.2) :]
+    read = np.concatenate([np.zeros((1, 1)), scaled[:-1]])
+    x, y = (np.stack([rows[start : start + 48] for start in held]) for rows in (read, scaled))
+    assert detector.model_.evaluate(x, y) == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_forms_of_input() -> None:

@@ -19,8 +19,9 @@ ALIKE = 0.85
 def find_season(sequences: Sequence[np.ndarray]) -> int:
     """The period that the longest of sequences (T_i, F) repeats itself with, or 0.
 
-    It is the first peak of the autocorrelation (mean over the features) after that has been below
-    zero, of those that are at least 0.85 of the highest, if more than half of the variance repeats.
+    It is a peak of the autocorrelation (mean over the features) after that has been below zero, if
+    more than half of the variance repeats: the highest up to 1.5 times the lag of the first that is
+    at least 0.85 of the highest of all, as multiples of a period are peaks, too.
 
     Examples
     --------
@@ -46,7 +47,11 @@ def find_season(sequences: Sequence[np.ndarray]) -> int:
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner >= correlation[:-2]) & (inner >= correlation[2:]))
     highest = correlation[peaks].max(initial=0.0)
-    return int(peaks[correlation[peaks] >= ALIKE * highest][0]) if highest > LEAST_CORRELATION else 0
+    if highest <= LEAST_CORRELATION:
+        return 0
+    first = peaks[correlation[peaks] >= ALIKE * highest][0]
+    near = peaks[(peaks >= first) & (peaks <= 1.5 * first)]
+    return int(near[correlation[near].argmax()])
 
 
 def unusual(x: np.ndarray, season: int) -> np.ndarray:
