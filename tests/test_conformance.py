@@ -30,6 +30,22 @@ OPTIONS = (
     seqkit.Activation("exact_gelu"),
     seqkit.Masked([seqkit.LSTM(5, return_sequences=True), seqkit.Dense(4), seqkit.GRU(3)]),
     seqkit.Masked([seqkit.Bidirectional(seqkit.GRU(3, return_sequences=True), "sum"), seqkit.Dropout(0.3)]),
+    seqkit.Graph(
+        {
+            "vectors": seqkit.Embedding(7, 4),
+            "both": seqkit.Bidirectional(seqkit.GRU(2, return_sequences=True)),
+            "read": seqkit.Attention(),
+            "sum": (seqkit.Add(), "read", "vectors"),
+            "gate": (seqkit.Multiply(), "sum", "both"),
+            "y": seqkit.LSTM(3, return_sequences=True, dropout=0.2),
+        }
+    ),
+    seqkit.Branch([seqkit.GRU(4), seqkit.LSTM(4, return_sequences=False)], "mul"),
+    seqkit.EncoderDecoder(
+        [seqkit.Embedding(9, 3), seqkit.Bidirectional(seqkit.LSTM(3, return_sequences=True))],
+        [seqkit.Embedding(9, 3), seqkit.GRU(4, return_sequences=True)],
+        seqkit.AdditiveAttention(5),
+    ),
     seqkit.Masked([seqkit.Embedding(5, 3), seqkit.LSTM(4, return_sequences=True, go_backwards=True)]),
 )
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dot_attention import Dot
 
 import seqkit
 from seqkit.errors import ConfigError, DTypeError, ShapeError
@@ -34,7 +33,7 @@ def attending(dtype: str = "float32") -> seqkit.Seq2Seq:
     """Two directions of numbers, a bridge to two layers of another size, attention."""
     encoder = [seqkit.Bidirectional(lstm(3))]
     decoder = [seqkit.Embedding(6, 4), seqkit.GRU(4, return_sequences=True), lstm(6)]
-    return stirred(seqkit.Seq2Seq(encoder, decoder, Dot(), start=0, end=1, seed=1, dtype=dtype), 3)
+    return stirred(seqkit.Seq2Seq(encoder, decoder, seqkit.Attention(), start=0, end=1, seed=1, dtype=dtype), 3)
 
 
 def stirred(model: seqkit.Seq2Seq, *size: int) -> seqkit.Seq2Seq:
@@ -218,7 +217,7 @@ def test_what_is_wrong_is_told() -> None:
     with pytest.raises(ConfigError, match="leave stateful out"):
         seqkit.EncoderDecoder([gru], [lstm(3, stateful=True)])
     with pytest.raises(ConfigError, match="must end with a recurrent layer"):
-        seqkit.EncoderDecoder([gru], [seqkit.Dropout(0.1)], Dot())
+        seqkit.EncoderDecoder([gru], [seqkit.Dropout(0.1)], seqkit.Attention())
     with pytest.raises(ConfigError, match="encoder must be a sequence of layers"):
         seqkit.EncoderDecoder([], [gru])
     with pytest.raises(DTypeError, match="target 0 must hold integer ids"):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dot_attention import Dot
 
 import seqkit
 
@@ -91,7 +90,7 @@ class Twin:
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("attends", [False, True])
 def test_loss_and_gradients(attends: bool, directions: int) -> None:
-    model = seqkit_model(Dot() if attends else None, directions)
+    model = seqkit_model(seqkit.Attention() if attends else None, directions)
     batch = model._samples(SOURCES, TARGETS, None, None).take(np.arange(5))
     y, caches = model.forward(batch.x, batch.lengths)
     value, dy = model.loss(batch.y, y, None, batch.lengths[1])
@@ -107,7 +106,7 @@ def test_loss_and_gradients(attends: bool, directions: int) -> None:
 
 
 def test_greedy_search_finds_what_pytorch_finds() -> None:
-    model = seqkit_model(Dot(), 2)
+    model = seqkit_model(seqkit.Attention(), 2)
     twin = Twin(model)
     for source, ids in zip(SOURCES, model.generate(SOURCES, max_length=8), strict=True):
         text: list[int] = []
