@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,16 @@ def test_merging_what_does_not_fit() -> None:
         seqkit.Add()((numbers(2, 4, 3), numbers(2, 4, 3)), ([1, 2], None))
 
 
+def test_what_comes_out_are_sequences_where_all_on_the_way_give_them() -> None:
+    assert diamond().returns_sequences
+    assert not two_inputs().returns_sequences
+    assert not seqkit.Graph({"h": gru(), "last": seqkit.LSTM(2), "y": seqkit.Dense(1)}).returns_sequences
+    beside = {"last": seqkit.LSTM(3), "again": seqkit.RepeatVector(6), "h": (gru(), "x")}
+    graph = built(seqkit.Graph(beside | {"y": (seqkit.Add(), "h", "again")}), 3)
+    assert graph.returns_sequences  # the first one that is read says so
+    assert graph.output_lengths(LENGTHS) is LENGTHS
+
+
 def test_a_state_is_carried_and_its_gradient_comes_back() -> None:
     """Two halves are the whole, and the initial state of a layer inside has its gradient."""
     graph, x = built(diamond(), 3), numbers(4, 6, 3)
@@ -168,14 +179,31 @@ def test_a_state_is_carried_and_its_gradient_comes_back() -> None:
     assert (loss[0] - loss[1]) / 2e-6 == pytest.approx(dinitial[0].sum(), rel=1e-6)
 
 
+class RunningSum(seqkit.Layer):
+    """A layer in NumPy with a state, which nothing but its cache tells."""
+
+    name = "running_sum"
+
+    def forward(self, x: Any, lengths: Any = None, state: Any = None, training: bool = True) -> tuple[np.ndarray, Any]:
+        y = x.cumsum(axis=1) + (0 if state is None else state[0][:, None])
+        return y, SimpleNamespace(state=(y[:, -1],))
+
+    def backward(self, dy: np.ndarray, cache: Any, dstate: Any = None, input_grad: bool = True) -> tuple[Any, Any]:
+        raise NotImplementedError
+
+
 def test_a_new_graph_takes_a_state() -> None:
     """How many states a layer has is found out, by a run of the first row, where it is not known."""
-    state = final_state(built(diamond(), 3).forward(numbers(4, 6, 3))[1])
-    fresh = built(diamond(), 3)
-    expected = built(diamond(), 3)
-    expected(numbers(4, 2, 3))
-    assert np.array_equal(fresh(numbers(4, 6, 3), state=state), expected(numbers(4, 6, 3), state=state))
-    assert np.array_equal(built(diamond(), 3).step(numbers(4, 3), state)[0], fresh.step(numbers(4, 3), state)[0])
+
+    def made() -> Any:
+        return built(seqkit.Graph({"sum": RunningSum(), "h": gru(), "again": RunningSum(), "y": seqkit.Dense(2)}), 3)
+
+    x = numbers(4, 6, 3)
+    whole = made()(x)
+    _, state = made()(x[:, :4], return_state=True)
+    assert len(state) == 3
+    np.testing.assert_allclose(made()(x[:, 4:], state=state), whole[:, 4:], rtol=1e-12)
+    np.testing.assert_allclose(made().step(x[:, 4], state)[0], whole[:, 4], rtol=1e-12)
 
 
 def test_streams_give_what_a_call_gives() -> None:
@@ -221,6 +249,15 @@ def test_a_memory_budget_cuts_the_tapes_inside() -> None:
     load = Load(8, 4000)
     free = planned(model, 2**40, load)
     assert [tape.layer.units for tape in free] == [256, 4]
+    small = seqkit.Sequential([seqkit.Graph({"a": seqkit.LSTM(4, return_sequences=True), "b": seqkit.LSTM(4)})])
+    small.build(8)
+    outputs = 4 * 8 * 4000 * (256 - 4)  # float32 numbers that the tapes do not hold
+    with pytest.raises(ConfigError) as large:
+        planned(model, 1, load)
+    with pytest.raises(ConfigError) as little:
+        planned(small, 1, load)
+    least = [2**20 * int(str(error.value).split("least ")[1].split("MiB")[0]) for error in (large, little)]
+    assert least[0] - least[1] > outputs
     assert planned(model, 2 * sum(tape.nbytes for tape in free) // 3, load)[0].steps < free[0].steps
 
 
@@ -231,6 +268,7 @@ def test_low_precision_reaches_the_layers() -> None:
     assert 0 < np.abs(low(x) - graph(x)).max() < 0.05
     graph.params["y.bias"] = graph.params["y.bias"] + 1
     assert np.array_equal(low.params["y.bias"], graph.params["y.bias"])
+    assert low.grads["h.bias"] is not graph.grads["h.bias"]
 
 
 def test_outputs_of_all_nodes() -> None:

@@ -174,13 +174,20 @@ def _fixed_bytes(model: Stack, load: Load) -> int:
         before = steps * layer.input_size * itemsize if number else 0  # the input needs no gradient
         steps = steps if layer.returns_sequences else load.batch
         after = steps * layer.output_size * itemsize
-        total += after + _worked_bytes(layer, load.batch, before + after)
+        total += after + _worked_bytes(layer, load, before + after)
         largest = max(largest, after + before * (layer.directions if isinstance(layer, SequenceLayer) else 1))
     return total + largest + LOSS_ARRAYS * after
 
 
-def _worked_bytes(layer: Layer, batch: int, nbytes: int) -> int:
+def _worked_bytes(layer: Layer, load: Load, nbytes: int) -> int:
     """What a layer with inputs and outputs of `nbytes` works with."""
     if isinstance(layer, SequenceLayer):
-        return layer.tape_bytes(batch).fixed
-    return nbytes + sum(_worked_bytes(part, batch, nbytes) for part in layer.inner())
+        return layer.tape_bytes(load.batch).fixed
+    return nbytes + sum(_inner_bytes(part, load) for part in layer.inner())
+
+
+def _inner_bytes(layer: Layer, load: Load) -> int:
+    """What a layer that another one runs takes: its output, and what it works with."""
+    number = load.batch * load.time * layer.dtype.itemsize
+    output = number * layer.output_size
+    return output + _worked_bytes(layer, load, number * sum(layer.input_sizes) + output)
