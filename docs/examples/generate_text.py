@@ -6,7 +6,7 @@ A character model is trained for a minute on tinyshakespeare, or on any text fil
 letter is drawn from what the model says comes next, and read by it.  The temperature, the number of letters that may
 be drawn and the probability that they have together decide how bold it is, see :func:`seqkit.generation.generate`.
 
-Needs the file input.txt in the folder tinyshakespeare of SEQKIT_DATA, or ``--text FILE``.
+Needs the data set tinyshakespeare (``seqkit datasets fetch tinyshakespeare``), or ``--text FILE``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import common
 import numpy as np
 
 import seqkit
+from seqkit.data.text import Vocabulary
 from seqkit.generation import generate
 from seqkit.training.losses import SparseCategoricalCrossentropy
 
@@ -57,19 +58,20 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=192)
     parser.add_argument("--epochs", type=int, default=5)
     options = parser.parse_args()
-    text = (options.text or common.data_folder("tinyshakespeare") / "input.txt").read_text()
+    text = common.load("tinyshakespeare").train if options.text is None else options.text.read_text()
     if options.quick:
         text, options.units, options.epochs, options.length = text[:20_000], 16, 1, 40
-    letters, ids = np.unique(list(text), return_inverse=True)
-    model = trained(ids, len(letters), options, options.seed)
-    prompt = np.searchsorted(letters, [letter for letter in options.prompt if letter in letters])
+    letters = Vocabulary.fit([text, options.prompt], "characters", unknown=False)
+    model = trained(letters.encode(text), len(letters), options, options.seed)
+    model.metadata["vocabulary"] = letters.facts()  # what its ids mean, for whoever loads it
+    prompt = letters.encode(options.prompt)
     filters = {"top_k": options.top_k, "top_p": options.top_p}
     for temperature in (0.0, options.temperature):
         began = time.perf_counter()
         found = generate(model, prompt, options.length, temperature=temperature, seed=options.seed, **filters)
         seconds = time.perf_counter() - began
         print(f"\n--- temperature {temperature:g}: {options.length / seconds:.0f} letters a second")
-        print(options.prompt + "".join(letters[found]))
+        print(options.prompt + letters.decode(found))
 
 
 if __name__ == "__main__":
