@@ -16,3 +16,9 @@ SHAPES = {
     "step": ["B1 T1 H128", "B32 T1 H128"],
 }
 """Sizes by mode; what is called in a mode, and with what data, is for `seqkit bench` to say."""
+ACTIVATIONS = ["tanh", "sigmoid"]
+CALLS = ["infer B32 T20 H32", "train B32 T20 H32", "step B1 T1 H32"]
+"""What is counted: small, since a machine that is made of instructions takes fifty times as long."""
+DATA_FILES = ["csv", "npz", "ts"]
+MODEL_FILES = {"native": "safetensors", "torch": "safetensors", "onnx": "onnx", "rtneural": "json"}
+ESTIMATORS = ["SequenceClassifier", "SequenceRegressor"]
