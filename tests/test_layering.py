@@ -50,7 +50,7 @@ FLOORS = (
     ("model",),
     ("seq2seq",),
     ("bench", "build", "datasets", "tasks", "precision", "scaffold", "testing", "interop", "explain"),
-    ("estimators",),
+    ("estimators", "doctor"),
     ("cli",),
     ("__main__",),
 )

@@ -1,7 +1,4 @@
-"""How exact results are: float32 against the same equations in float64.  A faster kernel must not raise these.
-
-Legend: B batch, T time, I input features, H units.
-"""
+"""How exact results are: float32 against the same equations in float64.  A faster kernel must not raise these."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import numpy as np
 
 from .common import ACTIVATIONS, CELLS
 
-B, T, I, H = 2, 6, 2, 3
+BATCH, TIME, FEATURES, UNITS = 2, 6, 2, 3
 STEP = 1e-5
 """Of the differences that gradients are compared with: their error, of some 1e-10, is far below float32's."""
 SPREAD = 8.0
@@ -29,11 +26,11 @@ class Cells:
         from seqkit import registry
 
         rng = np.random.default_rng(0)
-        self.layer = registry.create(cell, H, return_sequences=True).build(I, 0, "float32")
+        self.layer = registry.create(cell, UNITS, return_sequences=True).build(FEATURES, 0, "float32")
         with self.layer.params.editing() as arrays:
             for name in sorted(arrays):
                 arrays[name][...] = rng.normal(0, 0.5, arrays[name].shape)
-        self.x = rng.standard_normal((B, T, I)).astype("float32")
+        self.x = rng.standard_normal((BATCH, TIME, FEATURES)).astype("float32")
         self.dy = rng.standard_normal(self.layer(self.x).shape).astype("float32")
         self.exact = {name: array.astype("float64") for name, array in self.layer.params.items()}
 

@@ -3,18 +3,22 @@
 Exit codes: 0 done, 1 the job cannot be done (the message says why), 2 wrong usage, 3 slower than
 ``bench --fail-above`` allows, 130 interrupted.  Results go to standard output, progress and remarks to standard error.
 
+An error is a sentence on standard error, with ``--json``, too: programs read the exit code.  No error is a traceback,
+unless SEQKIT_TRACEBACK is set.
+
 Each sub-command is a module of its own name.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 from typing import Any
 
 import click
 
 from seqkit.cli.lazy import LazyGroup
-from seqkit.errors import SeqkitError
+from seqkit.errors import SeqkitError, words
 
 COMMANDS = {
     "fit": "Train a model on a data file and save it.",
@@ -27,8 +31,12 @@ COMMANDS = {
     "layers": "List the layers, or print the equations of one.",
     "plugins": "List, write or check packages that bring layers.",
     "info": "Show versions, instruction set and threads.",
+    "doctor": "Check this installation, and say what to do.",
+    "completion": "Print the script that completes commands in a shell.",
 }
 INTERRUPTED = 130
+TRACEBACK = "SEQKIT_TRACEBACK"
+UNEXPECTED = f"This is a fault of seqkit; please report it with what {TRACEBACK}=1 shows."
 
 
 class SeqkitGroup(LazyGroup):
@@ -48,6 +56,12 @@ class SeqkitGroup(LazyGroup):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            raise click.ClickException(f"{words(error)}. {UNEXPECTED}") from error
 
 
 @click.group(
@@ -60,5 +74,9 @@ class SeqkitGroup(LazyGroup):
 def main() -> None:
     """Recurrent sequence models on CPUs.
 
-    Start with `seqkit fit sunspots`.
+    Start with `seqkit fit sunspots`.  `seqkit COMMAND --help` says what a command takes and gives, with examples.
+
+    \b
+    Exit codes: 0 done; 1 it cannot be done, and the message says why; 2 wrong usage;
+    3 slower than `bench --fail-above` allows; 130 interrupted.
     """

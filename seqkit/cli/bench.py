@@ -84,6 +84,12 @@ def bench(
     too.
 
     Exit codes: 1 a result is wrong, or nothing can be compared; 3 --fail-above.
+
+    \b
+    Examples:
+      seqkit bench --quick --against none
+      seqkit bench --cell lstm,gru --batch 1,32 --units 64 --threads 1,2 --quick
+      seqkit bench --cell lstm --quick --save before.json
     """
     if fail_above is not None and old is None:
         raise click.UsageError("--fail-above needs --compare FILE: a run to be slower than.")

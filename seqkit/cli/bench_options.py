@@ -14,6 +14,7 @@ from seqkit import registry
 from seqkit.bench.cases import MODES, PRECISIONS
 from seqkit.bench.peers import WORKERS
 from seqkit.bench.ragged import PROFILES
+from seqkit.cli import complete
 from seqkit.cli.options import POSITIVE, THREADS, layer_name
 from seqkit.errors import ConfigError
 
@@ -76,7 +77,14 @@ def axes(command: F) -> F:
     """Options of what is measured; all combinations of their values are."""
     for option in reversed(
         [
-            _several("--cell", CellName(), "cells", metavar="NAME", help="Cells to measure.  [default: all]"),
+            _several(
+                "--cell",
+                CellName(),
+                "cells",
+                metavar="NAME",
+                shell_complete=complete.cells,
+                help="Cells to measure.  [default: all]",
+            ),
             _words("--mode", MODES, "modes", default=MODES, help="What to time."),
             _several("--batch", POSITIVE, metavar="N", help="Sequences of a call, B."),
             _several("--time", POSITIVE, metavar="N", help="Steps of a sequence, T."),

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from seqkit.cli import complete
 from seqkit.cli.console import print_json, print_table
 from seqkit.cli.options import POSITIVE, writable
 from seqkit.errors import CheckError
@@ -28,10 +30,22 @@ def format_name(ctx: click.Context, param: click.Parameter, name: str | None) ->
     return name
 
 
+def format_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Formats that begin so."""
+    return complete.beginning([format.name for format in formats.FORMATS], incomplete)
+
+
 @click.command()
-@click.argument("source")
-@click.argument("out")
-@click.option("--from", "format", callback=format_name, metavar="NAME", help="Format of SOURCE.  [default: found]")
+@click.argument("source", shell_complete=complete.files)
+@click.argument("out", shell_complete=complete.files)
+@click.option(
+    "--from",
+    "format",
+    callback=format_name,
+    shell_complete=format_names,
+    metavar="NAME",
+    help="Format of SOURCE.  [default: found]",
+)
 @click.option("--mapping", metavar="FILE", help="Which tensors of a PyTorch file make which layers.")
 @click.option("--prefix", metavar="TEXT", help="Beginning of the names of the tensors of a PyTorch file to read.")
 @click.option("--key", metavar="TEXT", help="Name of the state dict in a PyTorch checkpoint.  [default: found]")
@@ -63,6 +77,12 @@ def convert(
     Both files are run on the same random inputs by seqkit and by the other library, where it is installed, else by its
     equations in float64.  Where the largest error is too large, or something cannot be represented exactly, nothing is
     written and the exit code is 1.
+
+    \b
+    Examples (after `seqkit fit sunspots`):
+      seqkit convert sunspots.safetensors sunspots.onnx
+      seqkit convert sunspots.onnx again.safetensors --json
+      seqkit convert model.pt model.safetensors --prefix lstm
     """
     for package in plugins:
         load_plugin(package)

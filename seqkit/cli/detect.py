@@ -12,6 +12,7 @@ import numpy as np
 from click.core import ParameterSource
 
 from seqkit._core import threads as using_threads
+from seqkit.cli import complete
 from seqkit.cli.console import Console, print_json, print_table
 from seqkit.cli.options import POSITIVE, RATE, SHARE, THREADS, writable
 from seqkit.data.dataset import Series
@@ -34,7 +35,7 @@ class SeasonType(click.ParamType):
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", shell_complete=complete.data)
 @click.option("--column", metavar="NAME", help="Column to watch.")
 @click.option("--train", type=SHARE, default=0.15, metavar="X", show_default=True, help="First share, known normal.")
 @click.option("--season", type=SeasonType(), default="auto", metavar="N", show_default=True, help="Period, or none.")
@@ -65,7 +66,7 @@ def detect(ctx: click.Context, data: str, **options: Any) -> None:
       seqkit detect new.csv --model detector.safetensors --json
     """
     _check_usage(ctx, options)
-    console, began = Console(options["as_json"], options["quiet"]), time.perf_counter()
+    console, began = Console(options["quiet"]), time.perf_counter()
     files = {name: options[name] and writable(options[name]) for name in ("save", "out", "plot")}
     series = read_series(locate(data), options["column"])
     console.remark(series.describe())

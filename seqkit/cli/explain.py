@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from seqkit._core import threads as using_threads
+from seqkit.cli import complete
 from seqkit.cli.console import print_json
 from seqkit.cli.named import measured_file
 from seqkit.cli.options import POSITIVE, THREADS, writable
@@ -36,8 +37,8 @@ SHOWN_STEPS = 5
       seqkit explain model.safetensors X_TEST.ts --sequence 3 --target walking --json
     """
 )
-@click.argument("model")
-@click.argument("data")
+@click.argument("model", shell_complete=complete.files)
+@click.argument("data", shell_complete=complete.data)
 @click.option("--sequence", metavar="NAME", help="Name or number of the sequence to look at.  ")
 @click.option("--out", metavar="FILE", help="HTML page to write: move along the sequence and see gates and saliency.")
 @click.option("--plot", metavar="FILE", help="Figure to write, .png, .svg or .pdf.")

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from seqkit._core import threads as using_threads
+from seqkit.cli import complete
 from seqkit.cli.console import Console, print_json, print_table
 from seqkit.cli.named import dataset, training_file
 from seqkit.cli.options import check_usage, data_options, network_options, output_options, writable
@@ -27,12 +28,16 @@ Facts = dict[str, Any]
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", shell_complete=complete.data)
 @network_options
 @data_options
 @output_options
 def fit(data: str, **options: Any) -> None:
     """Train a model on DATA and save it.
+
+    What is to be learned is found from the data: a table is forecast, sequences are classified,
+    or numbers are predicted from them.  Nothing need be set; the last part of the data is held out,
+    and the figures at the end are of that part.
 
     \b
     DATA is the name of a data set (sunspots, or another of `seqkit datasets`) or a file:
@@ -40,8 +45,17 @@ def fit(data: str, **options: Any) -> None:
                       --target, learn from sequences of rows
       .npz            arrays x, y, lengths, and x_test and so on
       .ts             the format of the UCR/UEA archive
+
+    Written are a model for `seqkit predict` and, of forecasts, a picture.  Figures go to standard
+    output, progress to standard error.
+
+    \b
+    Examples:
+      seqkit fit sunspots
+      seqkit fit sales.csv --target units --horizon 7 --season 7
+      seqkit fit walks.csv --id walk --label activity --json
     """
-    path, console = training_file(data), Console(options["as_json"], options["quiet"])
+    path, console = training_file(data), Console(options["quiet"])
     check_usage(path, options)
     out = writable(options["out"] or f"{Path(data).stem}.safetensors")
     forecasting = is_table(path) and options["id_column"] is None

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
 
 from seqkit.cli.console import print_json, print_table
+from seqkit.doctor.package import installed
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(as_json: bool) -> None:
-    """Show versions, the instruction set in use, and threads."""
+    """Show versions, the instruction set in use, and threads.
+
+    These facts belong in every report of a fault or a speed.  `seqkit doctor` judges them.
+
+    \b
+    Examples:
+      seqkit info
+      seqkit info --json
+    """
     facts = environment()
     if as_json:
         print_json(facts)
@@ -39,14 +47,6 @@ def environment() -> dict[str, Any]:
         "openmp": bool(_core.openmp),
         "threads": _core.num_threads(),
     }
-
-
-def installed(package: str) -> str | None:
-    """Version of a package, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _words(value: Any) -> str:

@@ -8,13 +8,14 @@ from dataclasses import asdict
 import click
 
 from seqkit import catalog, registry
+from seqkit.cli import complete
 from seqkit.cli.console import print_json, print_table
 from seqkit.cli.options import layer_name
 from seqkit.equations import describe_equations, describe_program
 
 
 @click.command()
-@click.argument("name", required=False, callback=layer_name)
+@click.argument("name", required=False, callback=layer_name, shell_complete=complete.layers)
 @click.option("--equations", is_flag=True, help="Print the equations of the cell NAME.")
 @click.option("--program", is_flag=True, help="Print the program of the cell NAME and of its gradient.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -22,6 +23,12 @@ def layers(name: str | None, equations: bool, program: bool, as_json: bool) -> N
     """List the layers, or print the equations or the program of one.
 
     A layer that cannot be imported is listed with its error.
+
+    \b
+    Examples:
+      seqkit layers
+      seqkit layers gru
+      seqkit layers lstm --equations --program
     """
     if name is None and (equations or program):
         raise click.UsageError("--equations and --program need the NAME of a cell.")

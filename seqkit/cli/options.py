@@ -10,13 +10,30 @@ from typing import Any, TypeVar
 import click
 
 from seqkit import registry
+from seqkit.cli import complete
 from seqkit.data.files import is_table
 from seqkit.errors import ConfigError, UnknownLayerError
 from seqkit.tasks.settings import Settings, is_recurrent
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-POSITIVE = click.IntRange(min=1)
+
+class Size(click.IntRange):
+    """A number of things, at least 1, that some machine may hold: what is larger is a slip, and overflows."""
+
+    LARGEST = 2**40
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = int(super().convert(value, param, ctx))
+        if number > self.LARGEST:
+            self.fail(f"{number} is more than any machine holds.", param, ctx)
+        return number
+
+
+POSITIVE = Size()
 THREADS = click.IntRange(1, 1024)
 SHARE = click.FloatRange(0, 1, max_open=True)
 RATE = click.FloatRange(0, min_open=True)
@@ -47,7 +64,13 @@ def network_options(command: F) -> F:
     """Options of the network and of its training; None means the task's default."""
     return _all(
         command,
-        _name("--cell", default=Settings.cell, callback=recurrent_name, help="Recurrent layer, see `seqkit layers`."),
+        _name(
+            "--cell",
+            default=Settings.cell,
+            callback=recurrent_name,
+            shell_complete=complete.cells,
+            help="Recurrent layer, see `seqkit layers`.",
+        ),
         _option("--units", type=POSITIVE, default=Settings.units, help="Units of each layer."),
         _option("--layers", type=POSITIVE, default=Settings.layers, help="Layers on top of each other."),
         _option("--bidirectional", is_flag=True, help="Also read sequences from their end."),
@@ -130,7 +153,7 @@ def _all(command: F, *options: Callable[[F], F]) -> F:
 
 
 def _option(*names: str, **facts: Any) -> Callable[[F], F]:
-    kinds = {click.IntRange: "N", click.FloatRange: "X"}
+    kinds: dict[Any, str] = {Size: "N", click.IntRange: "N", click.FloatRange: "X"}
     metavar = kinds.get(type(facts.get("type")))
     return click.option(*names, metavar=metavar, show_default=True, **facts)
 
@@ -140,8 +163,8 @@ def _name(*names: str, **facts: Any) -> Callable[[F], F]:
 
 
 def _folder(*names: str, **facts: Any) -> Callable[[F], F]:
-    return click.option(*names, metavar="DIR", **facts)
+    return click.option(*names, metavar="DIR", shell_complete=complete.folders, **facts)
 
 
 def _file(*names: str, **facts: Any) -> Callable[[F], F]:
-    return click.option(*names, metavar="FILE", **facts)
+    return click.option(*names, metavar="FILE", shell_complete=complete.files, **facts)

@@ -10,6 +10,7 @@ from typing import IO, Any
 import click
 
 from seqkit._core import threads as using_threads
+from seqkit.cli import complete
 from seqkit.cli.named import measured_file
 from seqkit.cli.options import THREADS
 from seqkit.errors import LoadError
@@ -23,8 +24,8 @@ ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress
 
 
 @click.command()
-@click.argument("model")
-@click.argument("data")
+@click.argument("model", shell_complete=complete.files)
+@click.argument("data", shell_complete=complete.data)
 @click.option("--out", type=OUTPUT, default="-", metavar="FILE", help="Where to write.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
 @click.option("--precision", type=click.Choice(("float32", *LOW_PRECISIONS)), help="Precision of products.")
@@ -43,6 +44,12 @@ def predict(
 
     MODEL imports no package by itself: --plugin names one whose layers it may use; it may
     be repeated.
+
+    \b
+    Examples (after `seqkit fit sunspots`):
+      seqkit predict sunspots.safetensors sunspots
+      seqkit predict sunspots.safetensors sunspots --out forecast.csv
+      seqkit predict sunspots.safetensors sunspots --json | tail -n 3
     """
     for package in plugins:
         load_plugin(package)

@@ -15,4 +15,11 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, package=__name__, summaries=COMMANDS)
 def plugins() -> None:
-    """Packages that bring layers (entry points of the group seqkit.layers)."""
+    """Packages that bring layers (entry points of the group seqkit.layers).
+
+    \b
+    Examples:
+      seqkit plugins list
+      seqkit plugins new my_cell
+      seqkit plugins check lstm
+    """

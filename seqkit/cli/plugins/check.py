@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from seqkit.cli import complete
 from seqkit.cli.console import print_json
 from seqkit.testing.checks import CHECKS
 from seqkit.testing.isolated import check_isolated
@@ -13,7 +14,7 @@ from seqkit.testing.report import Result
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.layers)
 @click.option("--expect", "expected", metavar="CHECK", multiple=True, help="A check that is expected to fail.")
 @click.option("--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="Time that one check may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -23,6 +24,12 @@ def check(ctx: click.Context, name: str, expected: tuple[str, ...], time_limit: 
 
     NAME is that of a layer, or module:attribute of a class or an unbuilt layer. The checks run in a process of
     their own: a crash or an endless loop is the failure of one of them. The exit code is 1 if a check fails.
+
+    \b
+    Examples:
+      seqkit plugins check gru
+      seqkit plugins check my_package.module:MyCell --time-limit 10
+      seqkit plugins check lstm --json
     """
     progress = Progress()
     report = check_isolated(

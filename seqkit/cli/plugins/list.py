@@ -15,6 +15,11 @@ def list(as_json: bool) -> None:
 
     Each is imported once, to see whether it works.  SEQKIT_PLUGINS selects packages: "none",
     "these,alone", or "-all,-but,-these".
+
+    \b
+    Examples:
+      seqkit plugins list
+      SEQKIT_PLUGINS=none seqkit plugins list --json
     """
     for problem in [*discovery.installed().problems, *unknown_packages()]:
         click.echo(problem, err=True)
