@@ -70,7 +70,7 @@ def test_help_at_any_width(width: int) -> None:
 
 def test_examples_are_accepted_and_run(run: Any) -> None:
     run("fit", "sunspots", *FAST)
-    for line in examples():
+    for line in dict.fromkeys(examples()):
         words = line.split("|")[0].split(" > ")[0].replace("SEQKIT_PLUGINS=none ", "").split()
         if line.startswith("eval") or ">>" in line:
             continue
