@@ -41,10 +41,23 @@ def test_a_good_installation_works(run: Any) -> None:
     assert document["schema"] == "seqkit.doctor/1"
     assert document["works"]
     assert {finding["check"] for finding in document["findings"]} == set(doctor.CHECKS)
-    text = run("doctor").stdout
-    assert "seqkit " + seqkit.__version__ in text
-    assert "lstm: outputs within" in text
-    assert not [line for line in run("doctor", "--quiet").stdout.splitlines() if line.startswith("ok")]
+    said = {finding["check"]: finding["text"] for finding in document["findings"]}
+    assert said["package.versions"].startswith(f"seqkit {seqkit.__version__} with numpy {np.__version__}")
+    assert "gru: outputs within" in said["results.cells"]
+
+
+def test_what_people_read(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", ("package.versions", "core.compiled", "threads.own"))
+    with seqkit.threads(1000):
+        good, still_good, slow, advice = run("doctor").stdout.splitlines()
+        assert run("doctor", "--quiet").stdout.splitlines() == [slow, advice]
+    assert good.startswith("ok      seqkit")
+    assert slow.startswith("remark  1000 threads (")
+    assert advice.strip().startswith("set SEQKIT_NUM_THREADS=")
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    monkeypatch.setattr(doctor, "CHECKS", ("surroundings.files",))
+    monkeypatch.setattr(surroundings.tempfile, "tempdir", "/nowhere")
+    assert run("doctor", code=1).stdout.startswith("BROKEN  /nowhere: ")
 
 
 # planted faults, in a real process

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .bench import make
+from .bench import known, make
 from .common import CALLS, CELLS
 
 WARM = 5
@@ -31,7 +31,8 @@ class Memory:
 
     def setup(self, cell: str, call: str) -> None:
         mode, _, shape = call.partition(" ")
-        self.workload = make(cell, mode, shape)
+        with known():
+            self.workload = make(cell, mode, shape)
         for _ in range(WARM):
             self.workload.run()
 
