@@ -49,7 +49,7 @@ def test_a_good_installation_works(run: Any) -> None:
 def test_what_people_read(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "CHECKS", ("package.versions", "core.compiled", "threads.own"))
     with seqkit.threads(1000):
-        good, still_good, slow, advice = run("doctor").stdout.splitlines()
+        good, _, slow, advice = run("doctor").stdout.splitlines()
         assert run("doctor", "--quiet").stdout.splitlines() == [slow, advice]
     assert good.startswith("ok      seqkit")
     assert slow.startswith("remark  1000 threads (")
@@ -153,7 +153,7 @@ def test_a_core_older_than_its_sources(tmp_path: Path) -> None:
 
 def test_a_needed_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "NEEDED", ("numpy", "no_such_package"))
-    monkeypatch.setattr(package, "__version__", "9.9")
+    monkeypatch.setattr(package, "CODE", "9.9")
     monkeypatch.setattr(package, "installed", lambda name: "1.0")
     remark, fault, fine = package.versions()
     assert "the code is seqkit 9.9, but the installed package says 1.0" in remark.text

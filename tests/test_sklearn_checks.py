@@ -10,9 +10,9 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
-from seqkit.estimators import SequenceClassifier, SequenceRegressor, SequenceScaler, SequenceTagger
+from seqkit.estimators import SequenceClassifier, SequenceRegressor, SequenceScaler, SequenceTagger  # noqa: E402
 
 SMALL = {"units": 8, "batch_size": 32, "random_state": 0}
 WEIGHTS = "a sample of weight 2 is one sample of a batch, two samples are two: batches differ, as in MLPClassifier"

@@ -8,11 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import seqkit
 from seqkit.doctor.finding import Finding, broken, ok, remark
 from seqkit.errors import words
 
-CORE = Path(seqkit.__file__).parent / "_core"
+CORE = Path(__file__).parent.parent / "_core"
 REBUILD = "build it again: pip install --force-reinstall --no-cache-dir seqkit, or pip install -e . in a checkout"
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from seqkit import __version__
 from seqkit.doctor.finding import Finding, broken, ok, remark
 from seqkit.errors import words
+
+CODE: str = import_module("seqkit").__version__
 
 NEEDED = ("numpy", "click", "safetensors")
 OPTIONAL = {
@@ -26,16 +27,16 @@ def versions() -> Iterator[Finding]:
     """Seqkit and what it cannot do without."""
     found = {name: installed(name) for name in NEEDED}
     metadata = installed("seqkit")
-    if metadata not in (None, __version__):
-        text = f"the code is seqkit {__version__}, but the installed package says {metadata}"
-        yield remark(text, "install it again: pip install --force-reinstall seqkit", code=__version__)
+    if metadata not in (None, CODE):
+        text = f"the code is seqkit {CODE}, but the installed package says {metadata}"
+        yield remark(text, "install it again: pip install --force-reinstall seqkit", code=CODE)
     for name in NEEDED:
         try:
             import_module(name)
         except Exception as error:  # whatever a broken package raises
             yield broken(f"{name} cannot be imported: {words(error)}", f"pip install --force-reinstall {name}")
     listed = ", ".join(f"{name} {number}" for name, number in found.items() if number)
-    yield ok(f"seqkit {__version__} with {listed}", seqkit=__version__, **found)
+    yield ok(f"seqkit {CODE} with {listed}", seqkit=CODE, **found)
 
 
 def optional() -> Iterator[Finding]:
