@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+import sklearn
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from seqkit.estimators import SequenceClassifier, SequenceRegressor, SequenceScaler, SequenceTagger  # noqa: E402
+from seqkit.estimators import SequenceClassifier, SequenceRegressor, SequenceScaler, SequenceTagger
 
 SMALL = {"units": 8, "batch_size": 32, "random_state": 0}
 WEIGHTS = "a sample of weight 2 is one sample of a batch, two samples are two: batches differ, as in MLPClassifier"
