@@ -135,6 +135,10 @@ class Layer(ABC):
         """Lengths of what comes out, as sequences, for inputs of these lengths: by default those of the first."""
         return first(lengths)
 
+    def lengths_of(self, x: np.ndarray) -> np.ndarray | None:
+        """Lengths that an input given without any tells by its values; None: all sequences are full."""
+        return None
+
     def inner(self) -> tuple[Layer, ...]:
         """The layers that this one runs."""
         return ()

@@ -360,6 +360,8 @@ class Sequential(Stack):
         if self._recipe is not None and y is not None:
             y = self._recipe.loss.prepare(y)
         ids = self.layers[0].ids_of_inputs if self.layers else (False,)
+        if lengths is None and isinstance(x, np.ndarray) and self.layers:
+            lengths = self.layers[0].lengths_of(x)
         return Samples(x, y, sample_weight, lengths, ids, self._per_step, self.output_lengths)
 
     @property

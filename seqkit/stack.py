@@ -219,6 +219,7 @@ class Stack(Parts):
             y: Any = tuple(as_array(one, self.name) for one in x)
         else:
             y = as_array(x, self.name)
+            lengths = self.layers[0].lengths_of(y) if lengths is None else lengths
         caches: list[Any] = []
         runs = ((n, [layer]) for n, layer in enumerate(self.layers)) if training else chains(self.layers)
         for number, layers in runs:

@@ -145,6 +145,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a layer in NumPy": (lambda: Tally().build(3), "Tally is computed by a program of its own"),
     "a wrapper": (lambda: Negative(seqkit.GRU(4)).build(3), "Negative is computed by a program of its own"),
     "a changed layer": (lambda: Doubled(4).build(3), "Doubled has a forward of its own"),
+    "ends told by ids": (lambda: seqkit.Embedding(4, 2, mask_zero=True).build(), "mask_zero finds the ends"),
     "low precision": (lambda: seqkit.GRU(4).build(3).quantize("int8"), "products in int8 have no exact form"),
     "carried state": (lambda: seqkit.GRU(4, stateful=True).build(3), "stateful layer goes on"),
     "two outputs inside": (

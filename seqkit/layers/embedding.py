@@ -29,6 +29,11 @@ class Embedding(Layer):
         Number of features of a vector.
     embeddings_initializer : str
         Name of the initial values, see :mod:`seqkit.initializers`.
+    mask_zero : bool
+        Whether the id 0 is padding and nothing else.  A `Sequential` that begins with this layer and is given an array
+        without lengths takes the zeros at the end of each row for padding; elsewhere give lengths.  An id 0 before the
+        end of a sequence, as of rows that are padded on the left, is an error: pad on the right, or write
+        ``Masked([Embedding(...), LSTM(...)])``, which skips masked steps anywhere, as Keras does.
 
     Attributes
     ----------
@@ -47,15 +52,24 @@ class Embedding(Layer):
     >>> embedding.params["weight"] = [[0, 0], [1, 2], [3, 4]]
     >>> embedding(np.array([[2, 1]])).tolist()
     [[[3.0, 4.0], [1.0, 2.0]]]
+    >>> Embedding(3, 2, mask_zero=True).lengths_of(np.array([[2, 1, 0], [1, 0, 0], [0, 0, 0]])).tolist()
+    [2, 1, 0]
     """
 
     name = "embedding"
     accepts_ids = True
 
-    def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: str = "random_uniform") -> None:
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: str = "random_uniform",
+        mask_zero: bool = False,
+    ) -> None:
         self.input_dim = positive_integer(input_dim, f"{self.name}: input_dim")
         self.output_dim = positive_integer(output_dim, f"{self.name}: output_dim")
         self.embeddings_initializer = embeddings_initializer
+        self.mask_zero = bool(mask_zero)
         self._initialize = initializers.get(embeddings_initializer)
 
     def config(self) -> dict[str, Any]:
@@ -63,6 +77,7 @@ class Embedding(Layer):
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
             "embeddings_initializer": self.embeddings_initializer,
+            "mask_zero": self.mask_zero,
         }
 
     @property
@@ -90,6 +105,13 @@ class Embedding(Layer):
         initializers.require_room((self.input_dim, self.output_dim), self.name)
         return {"weight": self._initialize((self.input_dim, self.output_dim), rng)}
 
+    def lengths_of(self, x: np.ndarray) -> np.ndarray | None:
+        """With `mask_zero`, the steps before the zeros at the end of each row of ids (B, T); else None."""
+        if not self.mask_zero or x.ndim != 2:
+            return None
+        zeros_behind = np.cumprod(x[:, ::-1] == 0, axis=1)  # 1 from the end to the last id
+        return np.asarray(x.shape[1] - zeros_behind.sum(axis=1, dtype=np.int64))
+
     def forward(
         self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
     ) -> tuple[np.ndarray, Any]:
@@ -109,6 +131,11 @@ class Embedding(Layer):
             raise DataError(
                 f"{self.name}: x holds the id {wrong[0]}, expected 0 to {self.input_dim - 1}; "
                 f"make input_dim larger or map unknown ids to a known one."
+            )
+        if self.mask_zero and not ids.all():
+            raise DataError(
+                f"{self.name}: x has the id 0 inside a sequence, which is padding with mask_zero=True; pad on the "
+                f"right and give lengths, or write seqkit.Masked([seqkit.Embedding(...), ...]), which skips it anywhere."
             )
         return np.ascontiguousarray(ids, np.int64)
 

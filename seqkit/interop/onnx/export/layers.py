@@ -119,6 +119,11 @@ def _activation(layer: Activation, graph: ModelGraph, flow: Flow, number: str) -
 
 @write.register
 def _embedding(layer: Embedding, graph: ModelGraph, flow: Flow, number: str) -> Flow:
+    if layer.mask_zero:
+        raise ConvertError(
+            f"{layer.name}: mask_zero finds the ends of sequences by their ids, which is not written; export the model "
+            f"with an Embedding without it, and give lengths."
+        )
     ids, times = sequences(layer, flow)
     if times.ragged:  # what is past the end may be anything
         ids = graph.op("Where", times.inside_steps, ids, graph.array(np.array(0)))
