@@ -135,7 +135,7 @@ class Embedding(Layer):
         if self.mask_zero and not ids.all():
             raise DataError(
                 f"{self.name}: x has the id 0 inside a sequence, which is padding with mask_zero=True; pad on the "
-                f"right and give lengths, or write seqkit.Masked([seqkit.Embedding(...), ...]), which skips it anywhere."
+                f"right and give lengths, or write seqkit.Masked([seqkit.Embedding(...), ...]), which skips it."
             )
         return np.ascontiguousarray(ids, np.int64)
 
