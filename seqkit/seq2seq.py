@@ -13,7 +13,7 @@ import numpy as np
 
 from seqkit import checkpoint, saving
 from seqkit.arrays import as_array
-from seqkit.errors import ConfigError, DTypeError, ShapeError
+from seqkit.errors import ConfigError, DTypeError, LoadError, ShapeError
 from seqkit.generation.filters import log_softmax
 from seqkit.generation.search import Found, State, beam, greedy
 from seqkit.layer import Layer
@@ -249,6 +249,10 @@ class Seq2Seq(Sequential):
         Sequential.__init__(model)
         layers = {name: value for name, value in description.items() if name not in ("kind", "ends")}
         model._recipe = saving.rebuild(model, path, layers, arrays)
-        start, end = description["ends"]
-        model._set_ends(start, end, model.layers[1].output_size)
+        try:
+            _, head = model.layers
+            start, end = description["ends"]
+            model._set_ends(start, end, head.output_size)
+        except (ConfigError, LookupError, TypeError, ValueError) as error:
+            raise LoadError(f"{path}: not an encoder-decoder with a start and an end: {error!s:.200}.") from error
         return model

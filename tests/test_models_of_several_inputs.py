@@ -111,6 +111,10 @@ def test_one_array_is_every_input() -> None:
     assert np.array_equal(one.predict(x), one.predict((x, x)))
 
 
+def test_batches_are_of_similar_length_in_all_inputs() -> None:
+    assert model()._samples((IDS, X), Y, None, None).lengths.tolist() == [9, 7, 5, 11, 3, 8, 6]
+
+
 def test_what_does_not_fit_is_told() -> None:
     with pytest.raises(ShapeError, match=r"x\[1\] has 2 samples but x\[0\] has 7"):
         model().fit((IDS, X[:2]), Y)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import seqkit
-from seqkit.errors import ConfigError, DTypeError, ShapeError
+from seqkit import checkpoint
+from seqkit.errors import ConfigError, DTypeError, LoadError, ShapeError
 from seqkit.sequences import pad
 
 RNG = np.random.default_rng(5)
@@ -193,6 +194,22 @@ def test_files(make: Any, sources: Any, tmp_path: Path) -> None:
     other = make()
     other.fit(sources, TARGETS, epochs=2, batch_size=2, verbose=0, resume=tmp_path / "run")
     assert other.evaluate(sources, TARGETS) == again.evaluate(sources, TARGETS)
+
+
+@pytest.mark.parametrize(
+    "change", [{"ends": [0, 6]}, {"ends": [0]}, {"ends": None}, {"ends": "ab"}, {"layers": []}, {"kind": "seq3seq"}]
+)
+def test_files_that_mean_nothing(change: Any, tmp_path: Path) -> None:
+    plain().save(tmp_path / "m.safetensors")
+    description, arrays = checkpoint.read(tmp_path / "m.safetensors")
+    checkpoint.write(tmp_path / "w.safetensors", description | change, arrays)
+    with pytest.raises(LoadError, match=r"w\.safetensors"):
+        seqkit.load(tmp_path / "w.safetensors")
+    if "kind" not in change:
+        with pytest.raises(LoadError, match=r"w\.safetensors"):
+            seqkit.Seq2Seq.load(tmp_path / "w.safetensors")
+    with pytest.raises(LoadError, match=r"load it with seqkit\.load"):
+        seqkit.Sequential.load(tmp_path / "m.safetensors")
 
 
 def test_it_learns_with_validation_and_weights() -> None:

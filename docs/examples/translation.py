@@ -76,7 +76,7 @@ def model_of(units: int, seed: int) -> seqkit.Seq2Seq:
     return seqkit.Seq2Seq(
         [seqkit.Embedding(len(LETTERS), 32), encoder],
         [seqkit.Embedding(2 + len(DIGITS), 16), decoder],
-        attention=seqkit.Attention(),
+        attention=seqkit.AdditiveAttention(64),
         start=START,
         end=END,
         seed=seed,
