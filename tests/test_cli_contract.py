@@ -16,12 +16,23 @@ import pytest
 from click.testing import CliRunner
 
 import seqkit
+from seqkit import doctor
 from seqkit.cli import TRACEBACK, main
 
 FAST = ("--units", "3", "--epochs", "1", "--threads", "1", "--quiet")
 HOME = str(Path(seqkit.__file__).parents[1])
 SLOW_EXAMPLES = ("seqkit bench", "seqkit plugins check")  # each takes seconds; they are only parsed
-NOT_HERE = ("sensor.csv", "detector.safetensors", "X_TEST.ts", "sales.csv", "walks.csv", "model.pt", "my_package")
+NOT_HERE = (
+    "fetch",
+    "SEQKIT_CACHE",
+    "sensor.csv",
+    "detector.safetensors",
+    "X_TEST.ts",
+    "sales.csv",
+    "walks.csv",
+    "model.pt",
+    "my_package",
+)
 
 
 def commands(group: Any = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -71,7 +82,7 @@ def test_help_at_any_width(width: int) -> None:
 def test_examples_are_accepted_and_run(run: Any) -> None:
     run("fit", "sunspots", *FAST)
     for line in dict.fromkeys(examples()):
-        words = line.split("|")[0].split(" > ")[0].replace("SEQKIT_PLUGINS=none ", "").split()
+        words = [word for word in re.split(r" [|>] ", line)[0].split() if not word.startswith("SEQKIT_")]
         if line.startswith("eval") or ">>" in line:
             continue
         assert words[0] == "seqkit"
@@ -91,7 +102,7 @@ def parsed(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in COMMANDS if path not in {("plugins",), ("completion",)}], ids=" ".join
+    "path", [path for path in COMMANDS if path not in {("plugins",), ("completion",), ("datasets",)}], ids=" ".join
 )
 def test_every_result_can_be_json(path: tuple[str, ...]) -> None:
     assert "--json" in {name for param in COMMANDS[path].params for name in param.opts}
@@ -104,6 +115,7 @@ def test_mistyped_commands_and_options(run: Any) -> None:
     assert "no command 'fti'; did you mean 'fit'?" in run("fti", code=2).stderr
     assert "no command 'chek'; did you mean 'check'?" in run("plugins", "chek", code=2).stderr
     assert "there are fit, predict" in run("zzzz", code=2).stderr
+    assert "did you mean 'sunspots'?" in run("fit", "sunspts", code=1).stderr
     assert "--units" in run("fit", "sunspots", "--unit", "3", code=2).stderr
     assert "No such option" in run("--nonsense", code=2).stderr
 
@@ -196,11 +208,13 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_no_colours_unless_in_a_terminal(tmp_path: Path) -> None:
-    for environment in ({"NO_COLOR": "1"}, {}, {"TERM": "dumb"}):
-        done = real("doctor", "--quiet", folder=tmp_path, SEQKIT_NUM_THREADS="7", **environment)
-        assert b"remark" in done.stdout
-        assert b"\x1b" not in done.stdout
+def test_colours_are_for_terminals_and_can_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", ("package.versions",))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for terminal, refused, coloured in ((True, "", True), (True, "1", False), (False, "", False)):
+        result = CliRunner().invoke(main, ["doctor"], color=terminal, env={"NO_COLOR": refused})
+        assert result.stdout.lstrip("\x1b[32m").startswith("ok ")
+        assert ("\x1b[" in result.stdout) is coloured
 
 
 # completion

@@ -71,7 +71,8 @@ class SeqkitGroup(LazyGroup):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="seqkit", message="%(prog)s %(version)s")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Recurrent sequence models on CPUs.
 
     Start with `seqkit fit sunspots`.  `seqkit COMMAND --help` says what a command takes and gives, with examples.
@@ -80,3 +81,5 @@ def main() -> None:
     Exit codes: 0 done; 1 it cannot be done, and the message says why; 2 wrong usage;
     3 slower than `bench --fail-above` allows; 130 interrupted.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False

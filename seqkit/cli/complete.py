@@ -25,10 +25,11 @@ def cells(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 
 
 def data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Data sets that come with seqkit, else files: bash takes either names or files."""
-    from seqkit.data.files import EMBEDDED
+    """Data sets that can be fitted, else files: bash takes either names or files."""
+    from seqkit import datasets
 
-    return (beginning(EMBEDDED, incomplete) if incomplete else []) or files(ctx, param, incomplete)
+    usable = (name for name in datasets.names() if datasets.info(name).fits)
+    return (beginning(usable, incomplete) if incomplete else []) or files(ctx, param, incomplete)
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -14,9 +14,10 @@ from click.core import ParameterSource
 from seqkit._core import threads as using_threads
 from seqkit.cli import complete
 from seqkit.cli.console import Console, print_json, print_table
+from seqkit.cli.named import training_file
 from seqkit.cli.options import POSITIVE, RATE, SHARE, THREADS, writable
 from seqkit.data.dataset import Series
-from seqkit.data.files import locate, read_series
+from seqkit.data.files import read_series
 from seqkit.errors import DataError
 from seqkit.tasks.picture import draw_alarms
 
@@ -68,7 +69,7 @@ def detect(ctx: click.Context, data: str, **options: Any) -> None:
     _check_usage(ctx, options)
     console, began = Console(options["quiet"]), time.perf_counter()
     files = {name: options[name] and writable(options[name]) for name in ("save", "out", "plot")}
-    series = read_series(locate(data), options["column"])
+    series = read_series(training_file(data), options["column"])
     console.remark(series.describe())
     with using_threads(options["threads"]):
         detector = _loaded(options) if options["model"] else _trained(series, options, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 import click
@@ -49,7 +50,9 @@ def measured_file(name: str) -> Path:
 
 def _file(name: str) -> Path:
     if not Path(name).suffix and not Path(name).exists():
+        close = difflib.get_close_matches(name.lower(), map(str.lower, datasets.names()), n=1)
+        hint = f" did you mean {close[0]!r}?" if close else ""
         raise DataError(
-            f"there is no file {name!r} and no data set of this name; there are {', '.join(datasets.names())}."
+            f"there is no file {name!r} and no data set of this name;{hint} There are {', '.join(datasets.names())}."
         )
     return locate(name)
