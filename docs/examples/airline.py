@@ -19,7 +19,6 @@ import time
 import common
 import numpy as np
 
-from seqkit.data.files import read_series
 from seqkit.estimators import SequenceForecaster
 from seqkit.tasks.baselines import repeated, rmse
 
@@ -53,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     began, epochs = time.perf_counter(), 2 if options.quick else 50
     seeds = list(range(options.seed, options.seed + options.seeds))
-    months = read_series(common.data_folder("Airline") / "Airline.csv", "Passengers").values
+    months = common.load("airline").values
     known, true = months[:-HELD_OUT], months[-HELD_OUT:]
     chosen = choose(known, seeds, epochs)
     print(f"chosen: {chosen}")
