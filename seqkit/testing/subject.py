@@ -144,7 +144,7 @@ def required(target: type[Layer]) -> dict[str, str]:
 def example(target: type[Layer], name: str, kind: str, units: int) -> Any:
     """A value for an argument."""
     if kind == "int" or name == "units":
-        return units
+        return 2 if name.startswith("num_") else units  # of parts, such as heads, a few will do
     if kind == "float":
         return 0.5
     if kind == "VectorLayer":
