@@ -44,6 +44,7 @@ def test_the_temperature_0_is_the_likeliest_and_the_limit_of_low_ones() -> None:
     assert np.array_equal(probabilities(Z, 0.0).argmax(axis=1), Z.argmax(axis=1))
     assert np.array_equal(probabilities(Z, 0.0), probabilities(Z, 1e-300))
     assert probabilities([1.0, 1.0, 0.0], 0).tolist() == [1.0, 0.0, 0.0]
+    assert probabilities([0.0] * 4, top_p=0.5).tolist() == [0.5, 0.5, 0.0, 0.0]  # two have it exactly
     assert probabilities([-np.inf, 0.0, 0.0], 1.0).tolist() == [0.0, 0.5, 0.5]
 
 
