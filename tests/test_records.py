@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqkit.data.records import HOURS, RATES, carried_forward, gaps, irregular_records
+from seqkit.data.records import HOURS, RATES, _wandering, carried_forward, gaps, irregular_records
 from seqkit.errors import ConfigError
 
 
@@ -40,6 +40,11 @@ def test_what_is_drawn() -> None:
     # the variance of a measured value: w^2 Var(a + b t / 48) + 1, at the first visit w^2 + 1
     first = data.x[:, 0][data.x[:, 0, 6] == 1, 0]
     assert first.var() == pytest.approx(2.0, rel=0.08)
+
+
+def test_what_wanders_keeps_its_variance_and_forgets_in_12_hours() -> None:
+    drawn = _wandering(np.array([0.0, 6.0, 30.0]), 100_000, np.random.default_rng(4))
+    assert np.allclose(np.cov(drawn), np.exp(-abs(np.subtract.outer([0, 6, 30], [0, 6, 30])) / 12), atol=0.02)
 
 
 def test_missingness_is_informative() -> None:
