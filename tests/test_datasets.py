@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if server.silent is not None:
-            server.silent.wait(20)
+            server.silent.wait(3)
             return
         self.wfile.write(content[: len(content) - server.missing_bytes])
 
@@ -221,7 +221,7 @@ def test_a_silent_server_is_left(server: Server, monkeypatch: pytest.MonkeyPatch
     offer(server, monkeypatch)
     server.silent = threading.Event()
     monkeypatch.setattr(download, "TIMEOUT", 0.2)
-    with pytest.raises(DataError, match=r"read timeout=0\.2"):
+    with pytest.raises(DataError, match="Read timed out"):
         datasets.load("airline")
     assert leftovers(tmp_path) == []
 
