@@ -25,6 +25,7 @@ NOT_RUN = {
     "benchmarking.md": 1,
     "coming-from-keras.md": 1,
     "coming-from-pytorch.md": 1,
+    "command-line.md": 1,
     "compiled-cells.md": 1,
     "index.md": 1,
     "install.md": 2,
