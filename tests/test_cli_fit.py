@@ -167,9 +167,9 @@ def test_test_sets(run):
     assert "testing on 1 of other.ts" in run("fit", "D_TRAIN.ts", *FAST, "--test", "other.ts").stderr
     rng = np.random.default_rng(0)
     np.savez("a.npz", x=rng.normal(size=(9, 4)), y=np.arange(9) % 2, x_test=rng.normal(size=(2, 3)), y_test=[0, 1])
-    assert "training on 9 sequences, testing on 2 of a.npz" in run("fit", "a.npz", *FAST).stdout
+    assert "training on 9 sequences, testing on 2 of a.npz" in run("fit", "a.npz", *FAST).stderr
     np.savez("b.npz", x=rng.normal(size=(10, 4)), y=rng.normal(size=10))
-    assert "training on 8 sequences, testing on 2 of b.npz" in run("fit", "b.npz", *FAST).stdout
+    assert "training on 8 sequences, testing on 2 of b.npz" in run("fit", "b.npz", *FAST).stderr
 
 
 # fit: twenty files that cannot be used
