@@ -2,9 +2,10 @@
 A model that writes
 ===================
 
-A character model is trained for a minute on tinyshakespeare, or on any text file, and then goes on from a prompt: each
-letter is drawn from what the model says comes next, and read by it.  The temperature, the number of letters that may
-be drawn and the probability that they have together decide how bold it is, see :func:`seqkit.generation.generate`.
+A character model is trained for a minute or two on tinyshakespeare, or on any text file, and then goes on from a
+prompt: each letter is drawn from what the model says comes next, and read by it.  The temperature, the number of
+letters that may be drawn and the probability that they have together decide how bold it is, see
+:func:`seqkit.generation.generate`.
 
 Needs the data set tinyshakespeare (``seqkit datasets fetch tinyshakespeare``), or ``--text FILE``.
 """
