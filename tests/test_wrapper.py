@@ -277,9 +277,12 @@ def test_the_tape_of_the_inner_layer_is_in_the_budget() -> None:
     load = Load(64, 2000)
     (tape,), (expected,) = (planned(model, 10**12, load) for model in (wrapped, bare))
     assert (tape.layer, tape.nbytes) == (wrapped.layers[0].inner()[0], expected.nbytes)
-    beside = load.batch * load.time * UNITS * 8 / 2**20  # what the wrapper works with, as a layer in NumPy
-    for one, other in ((bare, wrapped), (model_of(seqkit.Dense(UNITS)), model_of(Plain(seqkit.Dense(UNITS))))):
-        assert least_mebibytes(other, load) - least_mebibytes(one, load) == pytest.approx(beside, abs=1)
+    values = load.batch * load.time * 8 / 2**20  # mebibytes of a feature
+    beside = 2 * UNITS * values  # what the wrapper works with, as a layer in NumPy, and what the inner layer gives
+    assert least_mebibytes(wrapped, load) - least_mebibytes(bare, load) == pytest.approx(beside, abs=1)
+    dense, plain = model_of(seqkit.Dense(UNITS)), model_of(Plain(seqkit.Dense(UNITS)))
+    beside += FEATURES * values  # as the gradient of its input, which a first layer need not give
+    assert least_mebibytes(plain, load) - least_mebibytes(dense, load) == pytest.approx(beside, abs=1)
 
 
 def test_a_budget_cuts_the_tape_of_the_inner_layer() -> None:
