@@ -43,11 +43,6 @@ def regressor(**options: Any) -> SequenceRegressor:
     return SequenceRegressor(**SMALL | options).fit(X, VALUES)
 
 
-def fitted_there() -> np.ndarray:
-    """What another process calls."""
-    return classifier().predict_proba(X)
-
-
 # what is predicted
 
 
@@ -278,8 +273,8 @@ def test_copies_predict_the_same_bits() -> None:
 
 def test_another_process_fits_the_same_bits() -> None:
     with joblib.parallel_config(backend="loky", n_jobs=2):
-        there = joblib.Parallel()([joblib.delayed(fitted_there)()])
-    assert np.array_equal(there[0], classifier().predict_proba(X))
+        (there,) = joblib.Parallel()([joblib.delayed(SequenceClassifier.fit)(clone(classifier()), X, LABELS)])
+    assert np.array_equal(there.predict_proba(X), classifier().predict_proba(X))
 
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ LSTM, GRU, PEEPHOLE = seqkit.cells.lstm, seqkit.cells.gru, seqkit.cells.peephole
 
 CELLS: dict[str, tuple[types.ModuleType, str, str]] = {
     "LSTM: i and f swapped": (LSTM, "c = f * s.c + i * g", "c = i * s.c + f * g"),
-    "LSTM: gates in another order": (LSTM, '("i", "f", "g", "o")', '("i", "f", "o", "g")'),
+    "LSTM: gates in another order": (LSTM, "def step", 'gates = ("i", "f", "o", "g")\n\n    def step'),
     "LSTM: o outside of the new cell": (LSTM, "o * self.output_activation(c)", "self.output_activation(o * c)"),
     "LSTM: the old cell comes out": (LSTM, "o * self.output_activation(c)", "o * self.output_activation(s.c)"),
     "LSTM: a sigmoid for g": (LSTM, "g = self.activation", "g = self.recurrent_activation"),

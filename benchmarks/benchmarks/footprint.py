@@ -108,7 +108,7 @@ class Package:
 
 def instructions(cell: str, call: str, calls: int) -> int:
     """Instructions of a process that makes a workload ready and calls it."""
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-c", PROGRAM]
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-P", "-c", PROGRAM]
     folder = str(Path(__file__).resolve().parents[1])
     fixed = {"PYTHONHASHSEED": "0", "SEQKIT_NUM_THREADS": "1", "PYTHONPATH": folder}
     done = subprocess.run([*command, cell, call, str(calls)], env=os.environ | fixed, capture_output=True, text=True)
@@ -132,7 +132,8 @@ for _ in range(int(calls)):
 def modules(statement: str) -> int:
     """Modules that a new process has after a statement and did not have before."""
     program = f"import sys; before = len(sys.modules); {statement}; print(len(sys.modules) - before)"
-    return int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+    command = [sys.executable, "-P", "-c", program]  # the installed package, not sources that it is started beside
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def package() -> Path:
