@@ -56,7 +56,8 @@ class BuildKernels(build_ext):
     extensions: list[Extension]
 
     def build_extensions(self) -> None:
-        """Build everything."""
+        """Build everything, on all processors."""
+        self.parallel = self.parallel or os.cpu_count()
         every = self.extensions
         generated = [extension for extension in every if isinstance(extension, KernelExtension)]
         self.extensions = [extension for extension in every if not isinstance(extension, KernelExtension)]

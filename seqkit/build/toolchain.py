@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ if X86:
 
 # Contraction is off because every rounding is written down; see seqkit/_core/vector.inc.c.
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+if "-g" not in os.environ.get("CFLAGS", ""):  # Python's own flags ask for it; it would be three quarters of a wheel
+    FLAGS.append("-g0")
 MACROS: list[tuple[str, str | None]] = [("SK_X86", "1")] if X86 else []
 
 
