@@ -54,6 +54,7 @@ class BuildKernels(build_ext):
     """The command ``build_ext`` for packages that have a :class:`KernelExtension`, which is built last."""
 
     extensions: list[Extension]
+    parallel: int | None
 
     def build_extensions(self) -> None:
         """Build everything, on all processors."""
