@@ -99,7 +99,6 @@ def fetch(entry: Entry, as_json: bool) -> None:
       seqkit datasets fetch airline
       SEQKIT_CACHE=/srv/data seqkit datasets fetch fsdd
     """
-    click.echo(f"{entry.name}: licence: {entry.licence}; please cite: {entry.citation}", err=True)
     folder = library.fetch(entry.name)
     if as_json:
         print_json(facts(entry))

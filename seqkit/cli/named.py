@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-import click
-
 from seqkit import datasets
 from seqkit.data.files import companion, locate
 from seqkit.datasets import Entry
@@ -37,8 +35,6 @@ def training_file(name: str) -> Path:
             f"{entry.name} is for {entry.task}, which is no task of this command; read it by "
             f"seqkit.datasets.load({entry.name!r}), or choose one of {able}."
         )
-    if datasets.find(entry.name) is None:
-        click.echo(f"{entry.name}: licence: {entry.licence}; please cite: {entry.citation}", err=True)
     return datasets.fetch(entry.name) / entry.fits
 
 

@@ -56,7 +56,7 @@ def into(folder: Path, entry: Entry) -> Path:
         If the server gives something else, or nothing, or the folder cannot be written to.
     """
     library = pooch(entry)
-    library.get_logger().info("%s: licence %s; cite %s", entry.name, entry.licence, entry.citation)
+    library.get_logger().info("%s: licence: %s; please cite: %s", entry.name, entry.licence, entry.citation)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder) as arrived:
