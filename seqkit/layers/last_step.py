@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.errors import ShapeError
 from seqkit.layer import Layer, State
-from seqkit.sequences import as_lengths, as_sequences, as_vectors
+from seqkit.sequences import as_gradient, as_lengths, as_sequences, as_vectors
 
 
 class LastStep(Layer):
@@ -50,8 +49,7 @@ class LastStep(Layer):
         self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
         (batch, time, features), rows, ends = cache
-        if np.shape(dy) != (batch, features):
-            raise ShapeError(f"{self.name}: dy has shape {np.shape(dy)}, expected {(batch, features)}.")
+        dy = as_gradient(dy, (batch, features), self.dtype, self.name)
         if not input_grad:
             return None, ()
         dx = np.zeros((batch, time, features), dtype=self.dtype)
