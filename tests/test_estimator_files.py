@@ -25,6 +25,7 @@ FITTED = {
     "numbers": SequenceClassifier(**SMALL, cell="gru", class_weight={5: 2.0}).fit(X, (names(X) == "low") * 5),
     "objects": SequenceClassifier(**SMALL).fit(X, names(X).astype(object)),
     "table": SequenceClassifier(**SMALL, scale=False).fit(np.stack([row[:3, 0] for row in X]), names(X)),
+    "convolutions": SequenceClassifier(**SMALL | {"filters": (2, 3), "kernel_size": [2, 5]}).fit(X, names(X)),
     "regressor": SequenceRegressor(**SMALL, loss="huber").fit(X, TARGETS),
     "tagger": SequenceTagger(**SMALL, crf=True).fit(X, TAGS),
 }

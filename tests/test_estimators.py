@@ -74,6 +74,23 @@ def test_the_network_is_what_the_options_say() -> None:
     assert [layer.name for layer in classifier(pooling="mean").model_.layers][2] == "mean_pool"
 
 
+def convolutions(estimator: Any) -> list[tuple[int, ...]]:
+    """Filters and steps of each convolution, from its weights."""
+    layers = [layer for layer in estimator.model_.layers if layer.name == "conv1d"]
+    assert all(layer.activation == "relu" and layer.padding == "same" for layer in layers)
+    return [layer.params["weight"].shape for layer in layers]  # (filters, steps, features below)
+
+
+def test_one_number_or_one_for_each_convolution() -> None:
+    several = classifier(filters=(5, 3, 4), kernel_size=(8, 5, 2))
+    assert convolutions(several) == [(5, 8, 2), (3, 5, 5), (4, 2, 3)]
+    assert convolutions(classifier(filters=[5, 3], kernel_size=4)) == [(5, 4, 2), (3, 4, 5)]
+    assert convolutions(classifier(filters=np.array([5, 3]), kernel_size=np.int64(4))) == [(5, 4, 2), (3, 4, 5)]
+    assert convolutions(classifier(filters=(), kernel_size=(8, 5))) == convolutions(classifier(filters=0)) == []
+    assert np.array_equal(classifier(filters=(3,)).predict_proba(X), classifier(filters=3).predict_proba(X))
+    assert np.allclose(several.predict_proba(X), by_hand(several, X), rtol=1e-5, atol=1e-7)
+
+
 def test_several_numbers_each_of_its_own_size() -> None:
     targets = np.stack([VALUES, 1000 * VALUES[::-1] + 5], axis=1)
     estimator = SequenceRegressor(**SMALL).fit(X, targets)
@@ -222,6 +239,10 @@ def test_targets_that_cannot_be_learned(kind: Any, y: Any, message: str) -> None
     [
         ({"cell": "dense"}, "'dense' is not a recurrent layer"),
         ({"pooling": "median"}, "no pooling named 'median'"),
+        ({"filters": (3, 2), "kernel_size": (3, 5, 7)}, r"kernel_size=\(3, 5, 7\) does not fit filters=\(3, 2\)"),
+        ({"kernel_size": (3, 5)}, "does not fit filters=3: give one number for all conv"),
+        ({"filters": (3, 0)}, "conv1d: filters must be a positive integer, got 0"),
+        ({"filters": [[3, 2], [3]]}, r"conv1d: filters must be a positive integer, got \[3, 2\]"),
         ({"epochs": 0}, "SequenceClassifier: epochs must be a positive integer, got 0"),
         ({"learning_rate": -1.0}, "SequenceClassifier: learning_rate must be a positive number"),
         ({"patience": 3, "validation_fraction": 0.999}, "SequenceClassifier: validation_fraction=0.999"),

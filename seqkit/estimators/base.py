@@ -6,7 +6,7 @@ Legend: n sequences, T_i steps, F features, K outputs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
@@ -60,7 +60,7 @@ class SequenceEstimator(Saved, ABC):
     """Base class; one of your own defines `_targets` and `_head`.
 
     Features are scaled to mean 0 and standard deviation 1 over all steps of the training sequences.
-    The network is a convolution over time (or none), recurrent layers, pooling over time, dropout
+    The network is a convolution over time (or several, or none), recurrent layers, pooling over time, dropout
     and a dense layer.  It is trained by Adam while the learning rate falls to 0 as half a cosine.
 
     Parameters
@@ -73,8 +73,10 @@ class SequenceEstimator(Saved, ABC):
         Recurrent layers on top of each other.
     bidirectional : bool
         Whether each of them reads the sequence from its end, too.
-    filters, kernel_size : int
-        Filters of the convolution, and steps that each sees; no convolution where `filters` is 0.
+    filters, kernel_size : int or sequence of int
+        Filters of the convolution, and steps that each sees; no convolution where `filters` is 0.  Several
+        numbers are several convolutions, one after the other, each followed by max(x, 0): ``filters=(64, 64)``
+        with ``kernel_size=(8, 5)``, or with one number for all.
     pooling : {"max", "mean", "last"}
         What becomes of the outputs of all steps: the largest, the mean, or the last of each unit.
     dropout : float
@@ -120,8 +122,8 @@ class SequenceEstimator(Saved, ABC):
     units: int = 64
     layers: int = 1
     bidirectional: bool = True
-    filters: int = 32
-    kernel_size: int = 7
+    filters: int | Sequence[int] = 32
+    kernel_size: int | Sequence[int] = 7
     pooling: str | None = "max"
     dropout: float = 0.0
     scale: bool = True

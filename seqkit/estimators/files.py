@@ -96,6 +96,10 @@ def encode(value: Any, name: str) -> Any:
         return value
     if isinstance(value, np.random.RandomState):
         return None
+    if isinstance(value, list):
+        return [encode(item, name) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": encode(list(value), name)}
     if isinstance(value, Mapping):
         return {"items": [[encode(key, name), encode(item, name)] for key, item in value.items()]}
     if isinstance(value, History):
@@ -108,8 +112,12 @@ def encode(value: Any, name: str) -> Any:
 
 def decode(value: Any) -> Any:
     """What :func:`encode` was given."""
+    if isinstance(value, list):
+        return [decode(item) for item in value]
     if not isinstance(value, dict):
         return value
+    if "tuple" in value:
+        return tuple(decode(value["tuple"]))
     if "array" in value:
         if value["dtype"][1:2] not in KINDS:
             raise ValueError(f"arrays of {value['dtype']!r:.20} are not known")

@@ -1,13 +1,16 @@
 """The networks of the estimators.
 
-    sequences -> [convolution] -> recurrent layers -> [pooling over time] -> [dropout] -> dense
+    sequences -> [convolutions] -> recurrent layers -> [pooling over time] -> [dropout] -> dense
 
 Legend: F features of a step, K outputs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from seqkit import registry
 from seqkit.errors import ConfigError
@@ -27,8 +30,8 @@ class Network:
     units: int
     layers: int
     bidirectional: bool
-    filters: int
-    kernel_size: int
+    filters: int | Sequence[int]
+    kernel_size: int | Sequence[int]
     pooling: str | None
     dropout: float
 
@@ -40,14 +43,22 @@ class Network:
         ConfigError
             If an option means nothing.
         """
-        layers = [*self._convolution(), *self._recurrent(), *self._top()]
+        layers = [*self._convolutions(), *self._recurrent(), *self._top()]
         layers.append(registry.create("dense", outputs, activation=activation))
         return Sequential(layers, seed=seed).build(features)
 
-    def _convolution(self) -> list[Layer]:
-        if not self.filters:
+    def _convolutions(self) -> list[Layer]:
+        filters, sizes = _each(self.filters), _each(self.kernel_size)
+        if not any(filters):
             return []
-        return [registry.create("conv1d", self.filters, self.kernel_size, padding="same", activation="relu")]
+        sizes = sizes * len(filters) if len(sizes) == 1 else sizes
+        if len(sizes) != len(filters):
+            raise ConfigError(
+                f"kernel_size={self.kernel_size!r} does not fit filters={self.filters!r}: "
+                f"give one number for all convolutions, or one for each of them."
+            )
+        pairs = zip(filters, sizes, strict=True)
+        return [registry.create("conv1d", count, size, padding="same", activation="relu") for count, size in pairs]
 
     def _recurrent(self) -> list[Layer]:
         if not is_recurrent(self.cell):
@@ -61,3 +72,8 @@ class Network:
         pooling = None if self.pooling is None else by_name(POOLINGS, self.pooling, "pooling")
         layers = [] if pooling is None else [registry.create(pooling)]
         return [*layers, registry.create("dropout", self.dropout)] if self.dropout else layers
+
+
+def _each(numbers: int | Sequence[int]) -> list[int]:
+    """One number, or several, as a list; what they are worth is for the layers to say."""
+    return list(np.asarray(numbers, dtype=object).ravel())
