@@ -142,8 +142,14 @@ def _json(value: Any) -> str:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file, in one step that either happens or does not; one that exists keeps its permissions."""
+    """Write a file, in one step that either happens or does not; one that exists keeps its permissions.
+
+    What is no regular file, as /dev/null, is written to and stays what it is.
+    """
     target = Path(os.path.realpath(path))  # a link stays a link
+    if target.exists() and not target.is_file():
+        target.write_bytes(data)
+        return
     temporary = target.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:

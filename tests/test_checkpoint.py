@@ -366,3 +366,17 @@ class TestWriting:
         assert path.is_symlink()
         assert Sequential.load(target / "real").built
         assert list(target.iterdir()) == [target / "real"]
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    """As /dev/null, which a renamed file would take the place of."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        checkpoint.replace(pipe, b"model")
+        assert os.read(end, 9) == b"model"
+    finally:
+        os.close(end)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
