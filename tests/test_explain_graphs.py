@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,53 @@ def test_wrong_inputs() -> None:
         explain.tape(two_inputs(), (IDS, X, X))
     with pytest.raises(ConfigError, match="a Sequential model or a layer was expected"):
         explain.summary(object(), X)  # type: ignore[arg-type]
+
+
+def test_states_that_are_carried_are_those_of_the_model() -> None:
+    """Every one of the runs that integrated gradients take begins with them."""
+    layers = [seqkit.LSTM(3, stateful=True, return_sequences=True), seqkit.GRU(2), seqkit.Dense(2)]
+    model = seqkit.Sequential(layers, seed=3, dtype="float64").build(2)
+    model.predict(X, batch_size=3)
+    start = model.layers[0]._state
+
+    def output(x: np.ndarray) -> np.ndarray:
+        model.layers[0]._state = start
+        return model.predict(x, batch_size=3)[:, 1]
+
+    expected = slopes(output, X, np.ones(X.shape[:2], bool))
+    model.layers[0]._state = start
+    assert_allclose(explain.saliency(model, X, 1).values, expected, atol=1e-8)
+    assert_allclose(explain.integrated_gradients(model, X, 1).gap, 0, atol=1e-9)
+    assert_allclose(explain.integrated_gradients(model, X, 1).output, output(X))
+
+
+def test_units_of_a_projected_layer_are_those_of_its_memory(tmp_path: Path) -> None:
+    model = seqkit.Sequential([seqkit.ProjectedLSTM(6, projection=2), seqkit.Dense(1)], seed=0).build(2)
+    found = explain.summary(model, X, lengths=LENGTHS).layers[0]
+    c = explain.tape(model, X, lengths=LENGTHS).steps("0.forward.c")
+    assert_allclose(found.activity, np.abs(c).max(axis=0))
+    assert len(found.half_life) == len(found.follows) == 6
+    shown = explain.page(model, X, tmp_path / "page.html", lengths=LENGTHS).read_text()
+    assert '"units": [0, 1, 2, 3, 4, 5]' in shown
+    explain.figure(model, X, tmp_path / "figure.png", lengths=LENGTHS)
+
+
+def test_what_is_not_a_number_is_null_in_json(tmp_path: Path) -> None:
+    model, x = beside(), X.copy()
+    x[1, 1, 0] = np.nan
+    found = explain.summary(model, x, lengths=LENGTHS)
+    layer = found.to_dict()["layers"][0]
+    assert np.isnan(found.layers[0].half_life).all()
+    assert layer["half_life"] == layer["activity"] == [None] * 3
+    json.dumps(found.to_dict(), allow_nan=False)
+    explain.page(model, x, tmp_path / "page.html", lengths=LENGTHS)
+
+
+def test_nothing_to_look_at(tmp_path: Path) -> None:
+    model = beside()
+    for look in (explain.tape, explain.summary, explain.saliency, explain.integrated_gradients):
+        with pytest.raises(ShapeError, match="x has no sequences"):
+            look(model, X[:0])  # type: ignore[operator]
+    for draw in (explain.page, explain.figure):
+        with pytest.raises(ConfigError, match="sequence 1 has no steps or is not among 0 to 2"):
+            draw(model, X, tmp_path / "x.png", sequence=1, lengths=[2, 0, 1])  # type: ignore[operator]

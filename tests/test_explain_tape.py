@@ -173,6 +173,16 @@ def test_quantized_models_have_a_tape() -> None:
     np.testing.assert_array_equal(tape(model, x)["0.forward.h"], model.predict(x))
 
 
+def test_a_tape_that_could_not_be_written_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where another one was: its index would be that of a mixture."""
+    tape(deep(), IDS, ["f"], tmp_path / "tape")
+    monkeypatch.setattr(recording.Reading, "record", lambda self, rooms: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tape(deep(), IDS, ["f"], tmp_path / "tape")
+    with pytest.raises(LoadError, match="not a whole one"):
+        Tape.load(tmp_path / "tape")
+
+
 def test_wrong_calls(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no value named 'q'; there are .*3\.forward: r, z, recurrent, n, h"):
         tape(deep(), IDS, ["q"])

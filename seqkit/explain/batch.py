@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.arrays import as_array
-from seqkit.errors import ShapeError
+from seqkit.errors import ConfigError, ShapeError
 from seqkit.inputs import Inputs
 from seqkit.model import Sequential
 from seqkit.sequences import as_lengths, is_ragged, pad
@@ -39,7 +39,7 @@ class Batch:
         Raises
         ------
         ShapeError
-            If an input has other dimensions, or there is not one length for each sequence.
+            If an input has other dimensions, there is not one length for each sequence, or no sequence.
         """
         if isinstance(x, Batch):
             return x
@@ -50,6 +50,8 @@ class Batch:
             given = Inputs.of(x, lengths, first.inputs, model.name)
         each = zip(given.arrays, given.lengths, first.ids_of_inputs, strict=False)
         arrays, ends = zip(*(_padded(*one, model.name) for one in each), strict=True)
+        if not len(arrays[0]):
+            raise ShapeError(f"{model.name}: x has no sequences, expected at least one to look at.")
         return cls(arrays, ends)
 
     @property
@@ -82,6 +84,20 @@ class Batch:
         ends = tuple(end[rows] for end in self.ends)
         arrays = zip(self.arrays, ends, strict=True)
         return Batch(tuple(array[rows, : end.max(initial=0)] for array, end in arrays), ends)
+
+    def one(self, sequence: int, owner: str) -> Batch:
+        """One of the sequences.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such sequence, or it has no steps.
+        """
+        if not 0 <= sequence < len(self.lengths) or not self.lengths[sequence]:
+            raise ConfigError(
+                f"{owner}: sequence {sequence} has no steps or is not among 0 to {len(self.lengths) - 1}."
+            )
+        return self.select([sequence])
 
     def ending(self, lengths: np.ndarray) -> Batch:
         """A single sequence as often as there are lengths, ending there."""

@@ -19,6 +19,11 @@ DEAD = 0.01
 SHOWN_UNITS = 8
 
 
+def _plain(values: np.ndarray) -> list[float | None]:
+    """Numbers as JSON knows them."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
+
+
 @dataclass(frozen=True)
 class LayerSummary:
     """One direction of one recurrent layer.
@@ -37,7 +42,7 @@ class LayerSummary:
         Of every gate: shares of the steps at which it is below 0.1 (left-saturated), and above 0.9 (right-saturated:
         Karpathy, Johnson and Fei-Fei, "Visualizing and understanding recurrent networks", 2015).
     activity : ndarray, (U,)
-        Largest magnitude of the output.
+        Largest magnitude of the output, or of the memory where the output is projected to fewer numbers.
     follows : list of list of Following
         The best explanations of every unit's memory.
     """
@@ -64,15 +69,15 @@ class LayerSummary:
         return np.argsort(-np.array(explained), kind="stable")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold; an infinite half-life is None."""
-        lives = None if self.half_life is None else [None if math.isinf(v) else v for v in self.half_life.tolist()]
+        """Plain values that JSON can hold; an infinite half-life is None, as is what is not a number."""
+        lives = None if self.half_life is None else _plain(self.half_life)
         stuck = {gate: {"left": low.tolist(), "right": high.tolist()} for gate, (low, high) in self.saturation.items()}
         plain = {name: getattr(self, name) for name in ("layer", "cell", "memory", "kept_by")}
         follows = [[asdict(one) for one in found] for found in self.follows]
         return plain | {
             "half_life": lives,
             "saturation": stuck,
-            "activity": self.activity.tolist(),
+            "activity": _plain(self.activity),
             "dead": np.flatnonzero(self.dead).tolist(),
             "follows": follows,
         }
@@ -121,7 +126,7 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
         lags = self.lags and {
-            "norm": self.lags.norm.tolist(),
+            "norm": _plain(self.lags.norm),
             "count": self.lags.count.tolist(),
             "reach_90": self.lags.reach(0.9),
             "outputs": self.lags.outputs,

@@ -170,6 +170,7 @@ def _target(target: np.ndarray, names: Sequence[str] | None, lengths: np.ndarray
 def _best(candidates: list[Following], count: int) -> list[Following]:
     """The strongest of each name: a feature at two lags is one explanation."""
     strongest: dict[str, Following] = {}
-    for one in sorted(candidates, key=lambda one: -abs(one.correlation)):
+    told = [one for one in candidates if abs(one.correlation) >= WORTH_TELLING]  # NaN, where an input is, tells nothing
+    for one in sorted(told, key=lambda one: -abs(one.correlation)):
         strongest.setdefault(one.what, one)
-    return [one for one in strongest.values() if abs(one.correlation) >= WORTH_TELLING][:count]
+    return list(strongest.values())[:count]

@@ -106,7 +106,7 @@ def half_life(factor: np.ndarray) -> np.ndarray:
     """
     with np.errstate(divide="ignore"):
         mean = np.log(np.maximum(factor, 0.0).astype(np.float64)).mean(axis=0)
-        return np.where(mean < 0, -np.log(2) / np.where(mean < 0, mean, -1.0), np.inf)
+        return np.where(mean >= 0, np.inf, -np.log(2) / mean)
 
 
 def _factors(node: Node, state: str) -> Iterator[Node]:

@@ -65,14 +65,15 @@ def _layer(layer: LayerSummary, record: Tape, shown: int, most: int, notes: list
         name: value[0, :shown][:, units] for name, value in record.of_layer(layer.layer).items()
         if value.shape[2] == len(ranked) or name == layer.memory
     }  # fmt: skip
-    lives = layer.to_dict()["half_life"]
+    told = layer.to_dict()
+    lives = told["half_life"]
     return {
         "name": layer.layer,
         "cell": layer.cell,
         "memory": layer.memory,
         "units": units.tolist(),
         "half_life": None if lives is None else [lives[unit] for unit in units],
-        "activity": layer.activity[units].tolist(),
+        "activity": [told["activity"][unit] for unit in units],
         "follows": [[str(told) for told in layer.follows[unit]] for unit in units],
         "values": {name: table(value) for name, value in values.items()},
     }

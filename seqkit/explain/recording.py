@@ -86,6 +86,8 @@ def tape(
     size = sum(reading.bytes(values) for reading, values in wanted.items())
     temporary = path is None and size > LARGEST_IN_MEMORY
     folder = made_folder(tempfile.mkdtemp(prefix="seqkit-tape-") if temporary else path)
+    if folder is not None:
+        (folder / INDEX).unlink(missing_ok=True)  # until this one is whole, there is no tape
     found: dict[str, np.ndarray] = {}
     ends: dict[str, np.ndarray] = {}
     for reading, values in wanted.items():

@@ -19,6 +19,7 @@ from seqkit.layers.bidirectional import Bidirectional
 from seqkit.model import Sequential
 from seqkit.parameters import JoinedParameters
 from seqkit.recurrent import Recurrent
+from seqkit.training.moment import Moment
 
 
 class Subject:
@@ -50,6 +51,7 @@ class Subject:
         self.model: Sequential = copied
         self.model.require_built()
         self.recurrent: dict[str, Recurrent] = {}
+        self._start = Moment.of(self.model)
         self._entries: list[Entry] = []
         self._entry: Entry | None = None
         for place, layer in layers_of(self.model):
@@ -75,6 +77,7 @@ class Subject:
 
     def output(self, batch: Batch) -> np.ndarray:
         """What `predict` gives, (B, K) or (B, T, K)."""
+        self._start.restore()  # stateful layers carry what they ended with
         y, _ = self.model.forward(*batch.given, training=False)
         return y
 
@@ -85,6 +88,7 @@ class Subject:
 
     def run(self, batch: Batch, features: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         """The output for other :meth:`features`, which were asked for, and what :meth:`gradient` needs, once."""
+        self._start.restore()
         if self._entry is None:
             return self.model.forward(*batch.with_x(features).given, training=True)
         self._entry.given = features

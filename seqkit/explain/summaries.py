@@ -119,6 +119,8 @@ def _summarize(
     name: str, layer: Recurrent, record: Tape, kept: Retention | None, candidates: list[Explanation]
 ) -> LayerSummary:
     memory, output = memory_state(layer) if kept is None else kept.state, layer.cell.states[0]
+    if record[f"{name}.{output}"].shape != record[f"{name}.{memory}"].shape:  # a projection, whose numbers are no units
+        output = memory
     gates = {gate: record.steps(f"{name}.{gate}") for gate in layer.cell.gates if f"{name}.{gate}" in record}
     if kept is not None:
         gates.setdefault(kept.value, record.steps(f"{name}.{kept.value}"))
