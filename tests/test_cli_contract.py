@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -18,6 +19,9 @@ from click.testing import CliRunner
 import seqkit
 from seqkit import doctor
 from seqkit.cli import TRACEBACK, main
+from seqkit.cli.predict import ROWS
+from seqkit.cli.progress import Progress
+from seqkit.errors import DataError
 
 FAST = ("--units", "3", "--epochs", "1", "--threads", "1", "--quiet")
 HOME = str(Path(seqkit.__file__).parents[1])
@@ -188,6 +192,57 @@ def test_outputs_that_cannot_be_written(run: Any, target: str) -> None:
         assert str(Path(target).parent if target.startswith("/proc") else Path(target)) in result.stderr
 
 
+def test_pictures_that_cannot_be_drawn_are_said_before_the_work(run: Any) -> None:
+    """Of a kind that there is not, or none at all; nothing is trained for nothing."""
+    run("fit", "sunspots", *FAST)
+    before = sorted(Path().iterdir())
+    for arguments in (
+        ("fit", "sunspots", *FAST, "--out", "new.safetensors"),
+        ("detect", "sunspots", "--save", "new.safetensors"),
+        ("explain", "sunspots.safetensors", "sunspots", "--out", "new.html"),
+        ("bench", "--cell", "gru", "--quick", "--save", "new.json"),
+    ):
+        for name in ("picture.xyz", "picture"):
+            assert f"{name}: no picture has the ending" in run(*arguments, "--plot", name, code=1).stderr
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_column_may_have_any_name(run: Any, tmp_path: Path) -> None:
+    """What matplotlib would read as a formula, and names that the columns of a forecast have."""
+    for name in (r"$\frac{$", "time", "forecast"):
+        values = [float(n * n % 17) for n in range(60)]
+        Path("odd.csv").write_text("\n".join([name, *map(str, values)]))
+        run("fit", "odd.csv", *FAST)
+        row = list(csv.reader(run("predict", "odd.safetensors", "odd.csv").stdout.splitlines()))
+        window = 60 - len(row) + 2
+        assert row[0] == ["time", name if name.startswith("$") else f"true {name}", "forecast"]
+        assert [(line[0], float(line[1])) for line in row[1:-1]] == [(str(n + 1), values[n]) for n in range(window, 60)]
+        run("explain", "odd.safetensors", "odd.csv", "--plot", "odd.png")
+
+
+def test_a_file_is_written_whole_or_not(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("fit", "sunspots", *FAST)
+    Path("old.csv").write_text("old")
+
+    def broken(*arguments: Any) -> Iterator[dict[str, Any]]:
+        yield {"time": "1", "forecast": 2.0}
+        raise DataError("no more")
+
+    monkeypatch.setitem(ROWS, "forecast", broken)
+    assert "no more" in run("predict", "sunspots.safetensors", "sunspots", "--out", "old.csv", code=1).stderr
+    assert Path("old.csv").read_text() == "old"
+
+
+def test_progress_fits_into_the_line_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    shown = Progress(9)
+    shown.on_epoch_end(0, {"loss": 0.125, "val_loss": 0.5})
+    assert capsys.readouterr().err.replace("\x1b[K", "") == "\repoch 1/9  loss 0.1"
+
+
 def real(*arguments: str | bytes, folder: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """The command in a process of its own."""
     command = [sys.executable, "-P", "-m", "seqkit", *arguments]
@@ -204,6 +259,9 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     done = real("fit", name, *FAST, folder=tmp_path, LC_ALL="C.UTF-8")
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
     assert b"caf\xe9.safetensors" in b"".join(sorted(os.listdir(os.fsencode(tmp_path))))
+    done = real("explain", b"caf\xe9.safetensors", name, "--out", "page.html", folder=tmp_path, LC_ALL="C.UTF-8")
+    assert done.returncode == 0, done.stderr
+    assert "<h1>caf?.safetensors: 60</h1>" in (tmp_path / "page.html").read_text()
     done = real("predict", b"caf\xe9.safetensors", b"no\xff.csv", folder=tmp_path, LC_ALL="C")
     assert done.returncode == 1
     assert done.stderr.startswith(b"Error: ")

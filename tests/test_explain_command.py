@@ -123,6 +123,8 @@ def test_text(run, unit: str) -> None:
     [
         (["--sequence", "s99"], "--sequence s99: no such name, and no number up to 29"),
         (["--target", "left"], "--target left: no such output; there are down, up"),
+        (["--sequence", "\u00b2"], "--sequence \u00b2: no such name"),
+        (["--target", "\u00b2"], "--target \u00b2: no such output"),
         (["--out", "nowhere/page.html"], "must be a folder that exists"),
         (["--plot", "p.png", "--layer", "9.forward"], "no recurrent layer '9.forward'"),
         (["--tape", "t", "--names", "q"], "no value named 'q'"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +13,8 @@ from seqkit import registry
 from seqkit.bench.cases import MODES, PRECISIONS
 from seqkit.bench.peers import WORKERS
 from seqkit.bench.ragged import PROFILES
-from seqkit.cli import complete
+from seqkit.cli import complete, options
 from seqkit.cli.options import POSITIVE, THREADS, layer_name
-from seqkit.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,19 +56,12 @@ def peer_names(ctx: click.Context, param: click.Parameter, values: Sequence[Sequ
 
 def drawable(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
     """A file to draw to, if there is matplotlib to draw with."""
-    if path is not None:
-        try:
-            import_module("matplotlib")
-        except ImportError:
-            raise ConfigError("--plot needs matplotlib, which is missing; pip install 'seqkit[plot]'.") from None
-    return writable(ctx, param, path)
+    return None if path is None else options.drawable(str(path), needed=True)
 
 
 def writable(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
     """A file to write, in a folder that exists."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
-    return path
+    return None if path is None else options.writable(str(path))
 
 
 def axes(command: F) -> F:

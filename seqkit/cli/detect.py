@@ -13,9 +13,9 @@ from click.core import ParameterSource
 
 from seqkit._core import threads as using_threads
 from seqkit.cli import complete
-from seqkit.cli.console import Console, print_json, print_table
+from seqkit.cli.console import Console, print_json, print_table, whole_file
 from seqkit.cli.named import training_file
-from seqkit.cli.options import POSITIVE, RATE, SHARE, THREADS, writable
+from seqkit.cli.options import POSITIVE, RATE, SHARE, THREADS, drawable, writable
 from seqkit.data.dataset import Series
 from seqkit.data.files import read_series
 from seqkit.errors import DataError
@@ -68,7 +68,8 @@ def detect(ctx: click.Context, data: str, **options: Any) -> None:
     """
     _check_usage(ctx, options)
     console, began = Console(options["quiet"]), time.perf_counter()
-    files = {name: options[name] and writable(options[name]) for name in ("save", "out", "plot")}
+    checks = {"save": writable, "out": writable, "plot": drawable}
+    files = {name: options[name] and check(options[name]) for name, check in checks.items()}
     series = read_series(training_file(data), options["column"])
     console.remark(series.describe())
     with using_threads(options["threads"]):
@@ -133,7 +134,7 @@ def _write(path: Path, series: Series, scores: np.ndarray, alarms: list[Any]) ->
     inside = np.zeros(len(scores), dtype=int)
     for alarm in alarms:
         inside[alarm.start : alarm.end] = 1
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("time", series.column, "score", "alarm"))
         writer.writerows(zip(series.index, series.values.tolist(), scores.tolist(), inside.tolist(), strict=True))

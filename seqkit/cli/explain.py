@@ -12,7 +12,7 @@ from seqkit._core import threads as using_threads
 from seqkit.cli import complete
 from seqkit.cli.console import print_json
 from seqkit.cli.named import measured_file
-from seqkit.cli.options import POSITIVE, THREADS, writable
+from seqkit.cli.options import POSITIVE, THREADS, drawable, place, writable
 from seqkit.data.dataset import shortened
 from seqkit.errors import ConfigError
 from seqkit.explain.chosen import Attribution
@@ -64,9 +64,10 @@ def explain(model: str, data: str, plugins: Sequence[str], threads: int | None, 
     """
     for package in plugins:
         load_plugin(package)
-    for name in ("out", "plot"):
-        if options[name]:
-            writable(options[name])
+    if options["out"]:
+        writable(options["out"])
+    if options["plot"]:
+        drawable(options["plot"], needed=True)
     loaded, path = Sequential.load(model), measured_file(data)
     with using_threads(threads):
         found = samples(loaded, path, options["most"])
@@ -85,25 +86,22 @@ def _row(found: Samples, name: str | None, model: Sequential) -> int:
     """The number of the sequence that is looked at."""
     if name is None:
         return len(found.x) - 1 if model.metadata.get("task") == "forecast" else 0
-    if name in found.ids:
-        return found.ids.index(name)
-    if name.isdigit() and int(name) < len(found.x):
-        return int(name)
-    raise ConfigError(
-        f"--sequence {name}: no such name, and no number up to {len(found.x) - 1}; names are {shortened(found.ids)}."
-    )
+    row = place(found.ids, name)
+    if row is None:
+        known, last = shortened(found.ids), len(found.x) - 1
+        raise ConfigError(f"--sequence {name}: no such name, and no number up to {last}; names are {known}.")
+    return row
 
 
 def _target(found: Samples, name: str | None) -> int | None:
     """The number of the output that is explained."""
     if name is None:
         return None
-    for shown in (name, repr(name)):  # symbols of texts stand in quotes
-        if shown in found.outputs:
-            return found.outputs.index(shown)
-    if name.isdigit() and int(name) < len(found.outputs):
-        return int(name)
-    raise ConfigError(f"--target {name}: no such output; there are {shortened(found.outputs)}.")
+    quoted = repr(name)  # as symbols of texts stand
+    number = place(found.outputs, quoted if quoted in found.outputs and name not in found.outputs else name)
+    if number is None:
+        raise ConfigError(f"--target {name}: no such output; there are {shortened(found.outputs)}.")
+    return number
 
 
 def _write(

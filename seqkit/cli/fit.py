@@ -14,7 +14,7 @@ from seqkit._core import threads as using_threads
 from seqkit.cli import complete
 from seqkit.cli.console import Console, print_json, print_table
 from seqkit.cli.named import dataset, training_file
-from seqkit.cli.options import check_usage, data_options, network_options, output_options, writable
+from seqkit.cli.options import check_usage, data_options, drawable, network_options, output_options, writable
 from seqkit.data.dataset import Series
 from seqkit.data.files import Columns, companion, is_table, locate, read_sequences, read_series
 from seqkit.model import Sequential
@@ -72,7 +72,7 @@ def fit(data: str, **options: Any) -> None:
 
 def fit_forecast(data: str, path: Path, options: Options, console: Console) -> tuple[Sequential, Facts]:
     """Forecast a column of a table."""
-    plot = writable(options["plot"] or f"{Path(data).stem}.png")
+    plot = drawable(options["plot"] or f"{Path(data).stem}.png")
     series = read_series(path, options["target"])
     usual = dataset(data)
     season = options["season"] or (usual.season if usual else None)

@@ -47,8 +47,8 @@ def measured_file(name: str) -> Path:
 def _file(name: str) -> Path:
     if not Path(name).suffix and not Path(name).exists():
         close = difflib.get_close_matches(name.lower(), map(str.lower, datasets.names()), n=1)
-        hint = f" did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         raise DataError(
-            f"there is no file {name!r} and no data set of this name;{hint} There are {', '.join(datasets.names())}."
+            f"there is no file {name!r} and no data set of this name{hint} There are {', '.join(datasets.names())}."
         )
     return locate(name)

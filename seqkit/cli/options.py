@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,12 +132,42 @@ def writable(name: str) -> Path:
     Raises
     ------
     ConfigError
-        If the folder does not exist or cannot be written to.
+        If it is a folder, or its folder does not exist or cannot be written to.
     """
     path = Path(name)
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
+    if path.is_dir():
+        raise ConfigError(f"{name} cannot be written: it is a folder; name a file in it.")
+    if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"{name} cannot be written: {path.parent} must be a folder that exists and is writable.")
     return path
+
+
+def drawable(name: str, needed: bool = False) -> Path:
+    """A :func:`writable` path for a picture, whose ending says of what kind.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such kind of picture; or, where it is needed, no matplotlib to draw it.
+    """
+    path = writable(name)
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        if needed:
+            raise ConfigError("--plot needs matplotlib, which is missing; pip install 'seqkit[plot]'.") from None
+        return path
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in kinds:
+        raise ConfigError(f"{name}: no picture has the ending {path.suffix!r}; choose .png, .svg or .pdf.")
+    return path
+
+
+def place(names: Sequence[str], name: str) -> int | None:
+    """Where a name stands, or the number that it is, if there are so many."""
+    if name in names:
+        return names.index(name)
+    return int(name) if name in map(str, range(len(names))) else None
 
 
 def _forbid(given: dict[str, Any], names: tuple[str, ...], reason: str) -> None:

@@ -11,28 +11,28 @@ import click
 
 from seqkit._core import threads as using_threads
 from seqkit.cli import complete
+from seqkit.cli.console import whole_file
 from seqkit.cli.named import measured_file
-from seqkit.cli.options import THREADS
+from seqkit.cli.options import THREADS, writable
 from seqkit.errors import LoadError
 from seqkit.importing import load_plugin
 from seqkit.model import Sequential
 from seqkit.options import LOW_PRECISIONS
 from seqkit.tasks import classify, forecast, regress
 
-OUTPUT = click.File("w", encoding="utf-8", lazy=True)
 ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress.rows}
 
 
 @click.command()
 @click.argument("model", shell_complete=complete.files)
 @click.argument("data", shell_complete=complete.data)
-@click.option("--out", type=OUTPUT, default="-", metavar="FILE", help="Where to write.  [default: standard output]")
+@click.option("--out", default="-", metavar="FILE", help="Where to write.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
 @click.option("--precision", type=click.Choice(("float32", *LOW_PRECISIONS)), help="Precision of products.")
 @click.option("--plugin", "plugins", metavar="NAME", multiple=True, help="Package whose layers MODEL may use.")
 @click.option("--threads", type=THREADS, help="Threads to use.  [default: all processors]")
 def predict(
-    model: str, data: str, out: IO[str], as_json: bool, precision: str | None, plugins: Sequence[str],
+    model: str, data: str, out: str, as_json: bool, precision: str | None, plugins: Sequence[str],
     threads: int | None,
 ) -> None:  # fmt: skip
     """Apply MODEL, a file saved by `seqkit fit`, to DATA.
@@ -53,14 +53,15 @@ def predict(
     """
     for package in plugins:
         load_plugin(package)
+    output = click.open_file("-", "w", encoding="utf-8") if out == "-" else whole_file(writable(out))
     loaded = Sequential.load(model)
     task = loaded.metadata.get("task")
     if task not in ROWS:
         raise LoadError(f"{model}: the model was not made by `seqkit fit`, so it does not say how to read data.")
     if precision:
         loaded = loaded.quantize(precision)
-    with using_threads(threads):
-        (write_json if as_json else write_csv)(out, ROWS[task](loaded, measured_file(data)))
+    with using_threads(threads), output as file:
+        (write_json if as_json else write_csv)(file, ROWS[task](loaded, measured_file(data)))
 
 
 def write_csv(out: IO[str], rows: Iterable[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import click
@@ -27,6 +28,8 @@ class Progress(Callback):
             return
         values = "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in logs.items())
         line = f"epoch {number}/{self.epochs}{values}"
+        if self.live:  # a line that is broken in two cannot be written over
+            line = line[: shutil.get_terminal_size().columns - 1]
         click.echo(f"\r{line}\x1b[K" if self.live else line, nl=not self.live, err=True)
 
     def close(self) -> None:

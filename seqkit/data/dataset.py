@@ -144,6 +144,17 @@ def require_known(name: str, known: Sequence[str], what: str) -> None:
         raise DataError(f"{what} {name!r} does not exist; there are {shortened(known, 20)}.")
 
 
+def apart(name: str, *taken: str) -> str:
+    """The name of a column of true values, beside columns that have names of their own.
+
+    Examples
+    --------
+    >>> apart("sales", "time", "forecast"), apart("time", "time", "forecast")
+    ('sales', 'true time')
+    """
+    return f"true {name}" if name in taken else name
+
+
 def read_bytes(path: Path) -> bytes:
     """The whole file.
 
@@ -166,3 +177,14 @@ def shortened(names: Sequence[str], most: int = 8) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[: most - 1])}, … {names[-1]}"
+
+
+def as_written(text: str) -> str:
+    """A text in which matplotlib finds no formula.
+
+    Examples
+    --------
+    >>> print(as_written("from $5 to $10"))
+    from \\$5 to \\$10
+    """
+    return text.replace("$", r"\$")

@@ -163,7 +163,11 @@ class Table:
 
     def _only(self, candidates: list[str]) -> str:
         if not candidates:
-            raise DataError(f"{self.name}: there is no column of numbers; columns are {shortened(self.columns, 20)}.")
+            cells = {cell for name in self.columns for cell in self.texts(name)}
+            comma = any("," in cell and is_number(cell.replace(",", ".")) for cell in cells)
+            hint = " (write decimals with a point)" if comma else ""
+            listed = shortened(self.columns, 20)
+            raise DataError(f"{self.name}: there is no column of numbers{hint}; columns are {listed}.")
         if len(candidates) > 1:
             raise DataError(
                 f"{self.name}: {len(candidates)} columns hold numbers ({shortened(candidates, 20)}); "

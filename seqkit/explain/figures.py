@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.data.dataset import as_written
 from seqkit.errors import ConfigError
 from seqkit.explain.attribution import integrated_gradients
 from seqkit.explain.batch import Batch
@@ -69,7 +70,7 @@ def figure(
     Raises
     ------
     ConfigError
-        If there is no such layer or value.
+        If there is no such sequence, layer or value.
     ImportError
         If matplotlib is not installed.
     """
@@ -77,7 +78,7 @@ def figure(
 
     subject = Subject(model)
     batch = Batch.of(subject.model, x, lengths)
-    one = batch.select([sequence])
+    one = batch.one(sequence, "figure")
     labels = list(features) if features is not None else default_names(batch)
     known = summary(model, batch, features=labels, lags=False) if found is None else found
     told = next((each for each in known.layers if layer in (None, each.layer)), None)
@@ -98,7 +99,8 @@ def figure(
     for name, value in values.items():
         _draw_value(next(rows), value[0], name, told.ranked() if value.shape[2] == len(told.activity) else None)
     _finish(grid[:, 0], text, one)
-    drawn.suptitle(f"{told.layer}: {told.cell}, {len(told.activity)} units", x=0.01, ha="left", fontsize=10, color=INK)
+    title = as_written(f"{told.layer}: {told.cell}, {len(told.activity)} units")
+    drawn.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK)
     return _saved(drawn, path)
 
 
@@ -124,7 +126,7 @@ def figure_of_half_lives(found: Summary, path: str | Path | None = None) -> Any:
     """Draw how long the units of each layer remember, as a histogram over powers of two of steps."""
     from matplotlib.figure import Figure
 
-    known = {f"{layer.layer} ({layer.kept_by})": layer.half_life for layer in found.layers}
+    known = {as_written(f"{layer.layer} ({layer.kept_by})"): layer.half_life for layer in found.layers}
     lives = {name: np.clip(half, 2.0**-4, 2.0**20) for name, half in known.items() if half is not None}
     if not lives:
         raise ConfigError("figure: no layer has a gate that keeps its state, so there are no half-lives.")
@@ -153,7 +155,7 @@ def _draw_input(row: Any, values: np.ndarray, names: Sequence[str]) -> None:
         return
     bar.axis("off")
     for column, name in enumerate(names):
-        axes.plot(values[:, column], color=SERIES[column], linewidth=1.3, label=name)
+        axes.plot(values[:, column], color=SERIES[column], linewidth=1.3, label=as_written(name))
     axes.legend(frameon=False, loc="upper right", ncols=MOST_LINES, fontsize=7, borderpad=0, bbox_to_anchor=(1, 1.22))
     axes.set_ylabel("input", color=SOFT)
     axes.margins(y=0.08)
@@ -199,8 +201,8 @@ def _finish(columns: Sequence[Any], text: Sequence[str] | None, one: Batch) -> N
         axes.spines[:].set_edgecolor(LINE)
     last = columns[-1]
     if text is not None and time <= MOST_LETTERS:
-        letters = [{" ": "␣", "\n": "↵"}.get(token, token) for token in text]
-        last.set_xticks(range(time), letters, rotation=0 if max(map(len, letters)) == 1 else 90, family="monospace")
+        letters = [{" ": "␣", "\n": "↵"}.get(token, as_written(token)) for token in text]
+        last.set_xticks(range(time), letters, rotation=0 if max(map(len, text)) == 1 else 90, family="monospace")
     else:
         step = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**3, 10**4, 10**5, 10**9) if n * 12 >= time)
         last.set_xticks(range(0, time, step))

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.checkpoint import replace
 from seqkit.errors import ConfigError
 from seqkit.explain.batch import Batch
 from seqkit.explain.findings import Summary
@@ -97,11 +98,9 @@ def page(
     """
     subject = Subject(model)
     batch = Batch.of(subject.model, x, lengths)
-    if not 0 <= sequence < len(batch.lengths) or not batch.lengths[sequence]:
-        raise ConfigError(f"page: sequence {sequence} has no steps or is not among 0 to {len(batch.lengths) - 1}.")
     if method not in METHODS:
         raise ConfigError(f"page: method is {method!r}, expected one of {', '.join(METHODS)}.")
-    one = batch.select([sequence])
+    one = batch.one(sequence, "page")
     names = list(features) if features is not None else default_names(batch)
     known = summary(model, batch, features=names, lags=False) if found is None else found
     record = tape(model, one)
@@ -120,7 +119,7 @@ def page(
         "notes": notes,
     }
     written = Path(path)
-    written.write_text(render(title, data), encoding="utf-8")
+    replace(written, render(title, data).encode(errors="replace"))  # names of files may be no text
     return written
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from seqkit.data.dataset import Series
+from seqkit.data.dataset import Series, apart
 from seqkit.data.files import read_series
 from seqkit.errors import DataError
 from seqkit.model import Sequential
@@ -106,12 +106,12 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
     size = len(series.values)
     if size < plan["window"]:
         raise DataError(f"{path}: {size} values are too few, the model forecasts from windows of {plan['window']}.")
-    first = plan["window"] + plan["horizon"] - 1
+    first, truth = plan["window"] + plan["horizon"] - 1, apart(plan["column"], "time", "forecast")
     for time, value in enumerate(predict(model, series).tolist(), start=first):
         known = time < size
         yield {
             "time": series.index[time] if known else f"+{time - size + 1}",
-            plan["column"]: float(series.values[time]) if known else None,
+            truth: float(series.values[time]) if known else None,
             "forecast": value,
         }
 

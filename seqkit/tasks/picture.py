@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.data.dataset import Series
+from seqkit.data.dataset import Series, as_written
 
 TRUTH, FORECAST, DIVIDER = "#30343f", "#d1495b", "#9aa0ab"
 MOST_TICKS = 9
@@ -92,11 +92,11 @@ def _finish(axes: Any, series: Series, shown: int, title: str) -> None:
     size = len(series.values)
     step = next(step for step in NICE_STEPS if step * MOST_TICKS >= size - shown)
     first = series.index[shown]
-    start = shown + (-int(first) % step if first.isdigit() else 0)  # years at round numbers
+    start = shown + (-int(first) % step if first.isdecimal() else 0)  # years at round numbers
     ticks = range(start, size, step)
-    axes.set_xticks(ticks, [series.index[tick] for tick in ticks])
-    axes.set_ylabel(series.column)
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xticks(ticks, [as_written(series.index[tick]) for tick in ticks])
+    axes.set_ylabel(as_written(series.column))
+    axes.set_title(as_written(title), loc="left", fontsize=10)
     axes.legend(frameon=False, loc="upper left")
     axes.grid(axis="y", color="#e6e8ec", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.data.dataset import Sequences
+from seqkit.data.dataset import Sequences, apart
 from seqkit.data.files import Columns
 from seqkit.errors import DataError
 from seqkit.model import Sequential
@@ -75,9 +75,10 @@ def report(model: Sequential, data: Sequences) -> dict[str, Any]:
 def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
     """One row per sequence: its name, the true targets where they are known, the predicted ones."""
     names = model.metadata["targets"]
+    known = [apart(name, "id") for name in names]
     for data in chunks(model, path, target=model.metadata["target"]):
         for i, values in enumerate(predict(model, data).tolist()):
-            truth = {} if data.targets is None else dict(zip(names, data.targets[i].tolist(), strict=True))
+            truth = {} if data.targets is None else dict(zip(known, data.targets[i].tolist(), strict=True))
             predicted = {f"predicted_{name}": value for name, value in zip(names, values, strict=True)}
             yield {"id": data.ids[i], **truth, **predicted}
 
