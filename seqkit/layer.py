@@ -300,14 +300,17 @@ class Layer(ABC):
         ConfigError
             If the layer reads a sequence from its end.
         """
-        if self.reads_backwards:
-            raise ConfigError(f"{self.name}: reads sequences from their end, which a stream does not have.")
+        self._require_stream()
         carried, self._state = self._state, None
         try:
             y, cache = self.forward(self._one_step(x_t), None, state, training=False)
         finally:
             self._state = carried
         return (y[:, 0] if y.ndim == 3 else y), final_state(cache)
+
+    def _require_stream(self) -> None:
+        if self.reads_backwards:
+            raise ConfigError(f"{self.name}: reads sequences from their end, which a stream does not have.")
 
     def _one_step(self, x_t: Any) -> Any:
         """A step of the input, or of every input, as sequences."""
@@ -324,10 +327,11 @@ class Layer(ABC):
             If the layer cannot run step by step.
         """
         self._require_built()
-        return Streams(self.name, {"": self.state_pool}, capacity)
+        return Streams(self.name, {"": self.state_pool}, capacity, len(self.inputs) > 1)
 
     def state_pool(self, rows: int) -> Pool:
         """Room for the states of `rows` streams."""
+        self._require_stream()
         return LayerPool(self.name, self.step, rows)
 
     def __call__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -41,3 +41,16 @@ class Parts:
         """Free the working memory that the layers keep from call to call; the next call takes it anew."""
         for layer in self.named.values():
             layer.release_memory()
+
+
+def twice(layers: Iterable[Layer]) -> Layer | None:
+    """A layer that is there more than once, be it inside others: every update would change its weights as often."""
+    seen: set[int] = set()
+    waiting = list(layers)
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) in seen:
+            return layer
+        seen.add(id(layer))
+        waiting += layer.inner()
+    return None

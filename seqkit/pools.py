@@ -66,8 +66,8 @@ class LayerPool:
     def _feed_apart(self, fresh: np.ndarray, x: Any, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Streams at their start and others, each by themselves."""
         parts = np.flatnonzero(fresh), np.flatnonzero(~fresh)
-        outputs = [self.feed(x[part], sources[part], targets[part]) for part in parts]
-        y = np.empty((len(x), *outputs[0].shape[1:]), outputs[0].dtype)
+        outputs = [self.feed(_rows(x, part), sources[part], targets[part]) for part in parts]
+        y = np.empty((len(sources), *outputs[0].shape[1:]), outputs[0].dtype)
         for part, output in zip(parts, outputs, strict=True):
             y[part] = output
         return y
@@ -90,6 +90,11 @@ class LayerPool:
         for n, array in enumerate(arrays):
             array[row] = saved[str(n)]
         self._fresh[row] = not saved
+
+
+def _rows(x: Any, rows: np.ndarray) -> Any:
+    """Some rows of an array, or of each of several."""
+    return tuple(one[rows] for one in x) if isinstance(x, tuple) else x[rows]
 
 
 def check_saved(owner: str, saved: Saved, like: Saved) -> None:

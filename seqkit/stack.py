@@ -18,7 +18,7 @@ from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.layer import Layer, State, lengths_after
 from seqkit.parameters import JoinedParameters
-from seqkit.parts import Parts
+from seqkit.parts import Parts, twice
 from seqkit.streams import Streams
 
 
@@ -65,8 +65,8 @@ class Stack(Parts):
         """
         if not isinstance(layer, Layer):
             raise ConfigError(f"{self.name}: a layer was expected, got {layer!r}.")
-        if any(layer is known for known in self.layers):
-            raise ConfigError(f"{self.name}: {layer!r} is in the model already; make a second layer.")
+        if (shared := twice([*self.layers, layer])) is not None:
+            raise ConfigError(f"{self.name}: {shared!r} is in the model already; make a second layer.")
         self.layers.append(layer)
         try:
             if known_input_size(self.layers[0]) is not None:
@@ -215,10 +215,8 @@ class Stack(Parts):
             Whether dropout acts and a cache is kept.
         """
         self.require_built()
-        if isinstance(x, tuple) and len(self.layers[0].inputs) > 1:
-            y: Any = tuple(as_array(one, self.name) for one in x)
-        else:
-            y = as_array(x, self.name)
+        y = self._read(x, "x")
+        if not isinstance(y, tuple):
             lengths = self.layers[0].lengths_of(y) if lengths is None else lengths
         caches: list[Any] = []
         runs = ((n, [layer]) for n, layer in enumerate(self.layers)) if training else chains(self.layers)
@@ -230,6 +228,12 @@ class Stack(Parts):
             caches.append(cache)
             lengths = None if y.ndim == 2 else lengths_after(layers[-1], lengths)
         return y, caches
+
+    def _read(self, x: Any, what: str) -> Any:
+        """An array, or a tuple of them where the first layer has several inputs."""
+        if isinstance(x, tuple) and len(self.layers[0].inputs) > 1:
+            return tuple(as_array(one, self.name, what) for one in x)
+        return as_array(x, self.name, what)
 
     def _vector_hint(self, number: int, x: np.ndarray) -> str:
         if number == 0 or x.ndim != 2:
@@ -246,12 +250,15 @@ class Stack(Parts):
                 dy = gradient
         return dy if input_grad else None
 
-    def step(self, x_t: ArrayLike, state: tuple[State, ...] | None = None) -> tuple[np.ndarray, tuple[State, ...]]:
+    def step(
+        self, x_t: ArrayLike | tuple[ArrayLike, ...], state: tuple[State, ...] | None = None
+    ) -> tuple[np.ndarray, tuple[State, ...]]:
         """One step of a stream through all layers.
 
         Parameters
         ----------
-        x_t : array_like, (B, F) or ids (B,)
+        x_t : array_like, (B, F) or ids (B,), or a tuple of such
+            A tuple where the first layer has several inputs.
         state : tuple, optional
             What the step before returned; None at the start.
 
@@ -265,7 +272,7 @@ class Stack(Parts):
             self.require_built()
         if state is not None and len(state) != len(self.layers):
             raise ShapeError(f"{self.name}: state has {len(state)} parts, expected {len(self.layers)}, one per layer.")
-        y, states = as_array(x_t, self.name, "x_t"), []
+        y, states = self._read(x_t, "x_t"), []
         for number, layer in enumerate(self.layers):
             if not layer.built:
                 self.require_built()
@@ -282,7 +289,8 @@ class Stack(Parts):
             If a layer cannot run step by step.
         """
         self.require_built()
-        return Streams(self.name, {f"{n}.": layer.state_pool for n, layer in enumerate(self.layers)}, capacity)
+        pools = {f"{n}.": layer.state_pool for n, layer in enumerate(self.layers)}
+        return Streams(self.name, pools, capacity, len(self.layers[0].inputs) > 1)
 
 
 def _run(layers: list[Any], x: np.ndarray, lengths: np.ndarray | None, training: bool) -> tuple[np.ndarray, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,6 +39,8 @@ class Streams:
         in saved states.
     capacity : int
         The largest number of open streams.
+    several : bool
+        Whether there are several inputs, which `feed` takes as a tuple.
 
     Attributes
     ----------
@@ -61,10 +64,12 @@ class Streams:
     True
     """
 
-    def __init__(self, owner: str, state_pools: Mapping[str, Callable[[int], Pool]], capacity: int) -> None:
+    def __init__(
+        self, owner: str, state_pools: Mapping[str, Callable[[int], Pool]], capacity: int, several: bool = False
+    ) -> None:
         self.capacity = positive_integer(capacity, f"{owner}: capacity")
         self._pools = {prefix: make(2 * self.capacity) for prefix, make in state_pools.items()}
-        self._owner, self._lock = owner, Lock()
+        self._owner, self._several, self._lock = owner, several, Lock()
         self._turn = np.full(self.capacity, -1)  # which of its two rows a stream is in; -1: closed
         self._closed = list(range(self.capacity - 1, -1, -1))
 
@@ -122,15 +127,15 @@ class Streams:
         for pool in self._pools.values():
             pool.clear(row)
 
-    def feed(self, ids: ArrayLike, x: ArrayLike) -> np.ndarray:
+    def feed(self, ids: ArrayLike, x: ArrayLike | tuple[ArrayLike, ...]) -> np.ndarray:
         """One step of some streams.
 
         Parameters
         ----------
         ids : array_like of int, (N,)
             Open streams in any order, none twice.
-        x : array_like, (N, F) or ids of tokens (N,)
-            The next step of each.
+        x : array_like, (N, F) or ids of tokens (N,), or a tuple of such
+            The next step of each; a tuple for several inputs.
 
         Returns
         -------
@@ -144,11 +149,14 @@ class Streams:
         ShapeError, DTypeError
             If x or ids don't fit.  After any error every stream is as before.
         """
-        streams, y = self._as_ids(ids), as_array(x, self._owner)
-        if y.shape[:1] != streams.shape:
-            raise ShapeError(
-                f"{self._owner}: x has shape {y.shape}, expected {len(streams)} rows, one for each of ids."
-            )
+        given = x if self._several and isinstance(x, tuple) else (x,)
+        streams, inputs = self._as_ids(ids), tuple(as_array(one, self._owner) for one in given)
+        for one in inputs:
+            if one.shape[:1] != streams.shape:
+                raise ShapeError(
+                    f"{self._owner}: x has shape {one.shape}, expected {len(streams)} rows, one for each of ids."
+                )
+        y: Any = inputs if len(inputs) > 1 else inputs[0]
         with self._lock:
             sources, targets = self._rows(streams)
             for pool in self._pools.values():

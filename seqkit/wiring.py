@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from seqkit.errors import ConfigError
 from seqkit.layer import Layer
+from seqkit.parts import twice
 
 
 class Node(NamedTuple):
@@ -75,7 +76,7 @@ def _nodes(given: Mapping[str, Any], inputs: Sequence[str], owner: str) -> dict[
                 f"{owner}: node {name!r} is {entry!r}, expected a layer, or a tuple of a layer and the names of what "
                 f"it reads, such as (seqkit.Add(), 'x', 'h')."
             )
-        if any(layer is other.layer for other in nodes.values()):
+        if twice([layer, *(node.layer for node in nodes.values())]):
             raise ConfigError(f"{owner}: node {name!r} has the layer of another node; make a second layer.")
         if getattr(layer, "merge_mode", "") is None:
             raise ConfigError(f"{owner}: node {name!r}: {layer!r} gives two outputs; choose a merge_mode.")

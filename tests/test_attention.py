@@ -257,3 +257,8 @@ def compare(pairs: list[tuple[np.ndarray, Any]], tolerance: float) -> None:
     for found, expected in pairs:
         wanted = expected.numpy()
         np.testing.assert_allclose(found, wanted, atol=tolerance * max(1.0, float(np.abs(wanted).max())))
+
+
+def test_there_is_no_pool_of_streams() -> None:
+    with pytest.raises(ConfigError, match="which a stream does not have"):
+        seqkit.Attention().build(3).streams(2)

@@ -111,6 +111,22 @@ def test_one_array_is_every_input() -> None:
     assert np.array_equal(one.predict(x), one.predict((x, x)))
 
 
+def test_a_step_reads_a_tuple_and_streams_do() -> None:
+    """Also where the inputs have as many features, so that they would fit into one array."""
+    one, x, z = stepwise(), RNG.normal(size=(3, 4, 2)), RNG.normal(size=(3, 4, 2))
+    expected, state = one.predict((z, x)), None
+    streams = one.streams(3)
+    late, *early = [streams.open() for _ in range(3)]
+    for t in range(4):
+        y, state = one.step((z[:, t], x[:, t]), state)
+        assert np.array_equal(y, expected[:, t])
+        assert np.array_equal(streams.feed(early, (z[1:, t], x[1:, t])), expected[1:, t])
+    both = streams.feed([late, early[0]], (z[[0, 0], 0], x[[0, 0], 0]))
+    assert np.array_equal(both[0], expected[0, 0])
+    with pytest.raises(ShapeError, match="expected 1 rows"):
+        streams.feed([late], (z[:1, 1], x[:, 1]))
+
+
 def test_batches_are_of_similar_length_in_all_inputs() -> None:
     assert model()._samples((IDS, X), Y, None, None).lengths.tolist() == [9, 7, 5, 11, 3, 8, 6]
 

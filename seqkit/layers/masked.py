@@ -14,6 +14,7 @@ from seqkit._core import scatter_add
 from seqkit.composite import Composite, number_of_states
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.layer import Layer, State, final_state
+from seqkit.parts import twice
 from seqkit.registry import from_spec, spec
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.sequences import as_lengths, as_sequences, valid_steps
@@ -105,6 +106,8 @@ class Masked(Composite):
                 raise ConfigError(f"{self.name}: {layer!r} runs other layers, which would see masked steps.")
             if getattr(layer, "merge_mode", "") is None:
                 raise ConfigError(f"{self.name}: {layer!r} gives two outputs; choose a merge_mode.")
+        if (shared := twice(self.layers)) is not None:
+            raise ConfigError(f"{self.name}: {shared!r} is there twice; make a second layer.")
         ended = next((layer for layer in self.layers[:-1] if not layer.returns_sequences), None)
         if ended is not None:
             raise ConfigError(f"{self.name}: {ended!r} gives one vector per sequence, nothing can be masked behind it.")
