@@ -71,8 +71,10 @@ class Composite(Parts, Layer):
             return dict.fromkeys(self.named)
         if run is not None and None in map(self._count, self.named):
             carried, self._state = self._state, None
-            run()
-            self._state = carried
+            try:
+                run()
+            finally:
+                self._state = carried
         counts = {name: self._count(name) or 0 for name in self.named}
         if len(state) != sum(counts.values()):
             raise ShapeError(
@@ -91,16 +93,16 @@ class Composite(Parts, Layer):
         self._counts = {name: len(final_state(cache)) for name, cache in caches.items()}
 
     @property
-    def _state(self) -> State | None:
-        carried = [layer._state for layer in self.inner() if layer.stateful]
-        return tuple(array for state in carried for array in state or ()) or None
+    def _state(self) -> Any:
+        """What stateful layers carry: for each of them what it does, which may be such a tuple again."""
+        carried = tuple(layer._state for layer in self.inner() if layer.stateful)
+        return carried if any(state is not None for state in carried) else None
 
     @_state.setter
-    def _state(self, state: State | None) -> None:
-        rest = None if state is None else iter(state)
-        for name, layer in self.named.items():
-            if layer.stateful:
-                layer._state = None if rest is None else tuple(next(rest) for _ in range(self._count(name) or 0))
+    def _state(self, state: Any) -> None:
+        stateful = [layer for layer in self.inner() if layer.stateful]
+        for layer, own in zip(stateful, state or (None,) * len(stateful), strict=True):
+            layer._state = own
 
 
 def number_of_states(layer: Layer) -> int | None:

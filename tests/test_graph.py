@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import seqkit
-from seqkit.errors import ConfigError, ShapeError
+from seqkit.errors import ConfigError, NonFiniteError, ShapeError
 from seqkit.layer import final_state
 from seqkit.registry import from_spec, spec
 from seqkit.testing.data import fill
@@ -179,6 +179,28 @@ def test_a_state_is_carried_and_its_gradient_comes_back() -> None:
     assert (loss[0] - loss[1]) / 2e-6 == pytest.approx(dinitial[0].sum(), rel=1e-6)
 
 
+def partly_stateful() -> seqkit.Sequential:
+    """A graph in a graph, of which some layers carry their state and some do not."""
+    inner = seqkit.Graph({"a": gru(3, stateful=True), "b": gru(4)})
+    model = seqkit.Sequential([seqkit.Graph({"g": inner, "c": gru(2, stateful=True)}), seqkit.Dense(1)], seed=0)
+    model.compile("adam", "mse")
+    return model
+
+
+def test_carried_states_of_graphs_in_graphs_come_back(tmp_path: Path) -> None:
+    """After a batch that failed, and from a checkpoint."""
+    x = numbers(8, 5, 3).astype(np.float32)
+    fit = {"batch_size": 2, "shuffle": False, "verbose": 0}
+    whole, half, rest = partly_stateful(), partly_stateful(), partly_stateful()
+    whole.fit(x, x[:, :, :1], epochs=2, **fit)
+    half.fit(x, x[:, :, :1], epochs=1, callbacks=seqkit.Checkpoint(tmp_path), **fit)
+    rest.fit(x, x[:, :, :1], epochs=2, resume=tmp_path, **fit)
+    assert all(np.array_equal(value, rest.params[name]) for name, value in whole.params.items())
+    with pytest.raises(NonFiniteError):
+        rest.fit(np.full_like(x, np.nan), x[:, :, :1], **fit)
+    assert np.array_equal(rest.predict(x, batch_size=2), whole.predict(x, batch_size=2))
+
+
 class RunningSum(seqkit.Layer):
     """A layer in NumPy with a state, which nothing but its cache tells."""
 
@@ -321,6 +343,12 @@ def test_a_layer_is_in_one_node() -> None:
     layer = gru()
     with pytest.raises(ConfigError, match="node 'b' has the layer of another node"):
         seqkit.Graph({"a": layer, "b": layer})
+    with pytest.raises(ConfigError, match="node 'b' has the layer of another node"):
+        seqkit.Graph({"a": layer, "b": seqkit.Residual(layer)})
+    with pytest.raises(ConfigError, match="is in the model already"):
+        seqkit.Sequential([seqkit.Residual(layer), seqkit.Branch([layer, gru()])])
+    with pytest.raises(ConfigError, match="is there twice"):
+        seqkit.Masked([layer, layer])
 
 
 def test_wrong_branches() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +37,27 @@ class Moment:
 
 
 def carried_arrays(model: Stack) -> dict[str, np.ndarray]:
-    """The states that layers carry from batch to batch, called "number of the layer/number of the array"."""
-    return {f"{n}/{i}": array for n, layer in enumerate(model.layers) for i, array in enumerate(layer._state or ())}
+    """The states that layers carry from batch to batch, called "layer/array" by their numbers, or "layer/layer/array"
+    where they are those of a layer inside another one."""
+    return dict(_named(tuple(layer._state for layer in model.layers)))
+
+
+def _named(carried: Sequence[Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    for number, part in enumerate(carried):
+        if isinstance(part, np.ndarray):
+            yield f"{prefix}{number}", part
+        elif part is not None:
+            yield from _named(part, f"{prefix}{number}/")
 
 
 def restore_carried(model: Stack, arrays: Mapping[str, np.ndarray]) -> None:
     """Give the layers the states that :func:`carried_arrays` named."""
     for number, layer in enumerate(model.layers):
-        own = [name for name in arrays if name.startswith(f"{number}/")]
-        layer._state = tuple(arrays[f"{number}/{i}"] for i in range(len(own))) or None
+        layer._state = _nested(arrays, f"{number}/")
+
+
+def _nested(arrays: Mapping[str, np.ndarray], prefix: str) -> Any:
+    """The parts whose names begin so, a tuple of arrays and of such tuples; None where there is none."""
+    numbers = sorted({int(name[len(prefix) :].split("/")[0]) for name in arrays if name.startswith(prefix)})
+    names = [f"{prefix}{number}" for number in numbers]
+    return tuple(arrays[name] if name in arrays else _nested(arrays, f"{name}/") for name in names) or None
