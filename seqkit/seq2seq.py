@@ -57,7 +57,8 @@ class Seq2Seq(Sequential):
     Raises
     ------
     ConfigError
-        If the decoder does not begin with an embedding, or `start` or `end` is none of its ids.
+        If the decoder does not begin with an embedding, or needs a whole target at once, or `start` or `end` is none
+        of its ids.
 
     Notes
     -----
@@ -95,13 +96,15 @@ class Seq2Seq(Sequential):
         seed: int | None = None,
         dtype: str = "float32",
     ) -> None:
-        ids = getattr(decoder[0], "input_dim", None) if decoder else None
+        ids = getattr(decoder[0], "input_dim", None) if isinstance(decoder, Sequence) and decoder else None
         if ids is None:
             raise ConfigError(f"{self.name}: the decoder must begin with an Embedding, got {decoder!r}.")
         super().__init__(seed=seed, dtype=dtype)
         self._set_ends(start, end, ids)
         self.add(create("encoder_decoder", encoder, decoder, attention))
         self.add(create("dense", ids))
+        if not self.returns_sequences:
+            raise ConfigError(f"{self.name}: the decoder gives one vector; its layers need return_sequences=True.")
 
     def _set_ends(self, start: int, end: int, ids: int) -> None:
         for what, value in (("start", start), ("end", end)):
@@ -120,6 +123,8 @@ class Seq2Seq(Sequential):
 
     def _samples(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> Samples:
         """Sources beside what the decoder reads, and what it is asked for."""
+        if y is None:
+            raise ShapeError(f"{self.name}: y is None, expected the target of each source, a list of lists of ids.")
         targets = [self._target(row, number) for number, row in enumerate(y)]
         read = [np.concatenate([[self.start], row]) for row in targets]
         asked = [np.concatenate([row, [self.end]]) for row in targets]

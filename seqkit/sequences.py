@@ -123,7 +123,7 @@ def as_gradient(dy: Any, shape: tuple[int, ...], dtype: np.dtype, owner: str) ->
 
 
 def as_list(rows: Sequence[Any], owner: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """A list of (time_i, F) or (time_i,) arrays and their lengths.
+    """A list of (time_i, F) or (time_i,) arrays and their lengths; an empty one is of the type of the others.
 
     Raises
     ------
@@ -136,6 +136,9 @@ def as_list(rows: Sequence[Any], owner: str) -> tuple[list[np.ndarray], np.ndarr
         raise ShapeError(
             f"{owner}: a list must hold (time_i, features) arrays with equal features, got {', '.join(shapes[:5])}."
         )
+    kinds = {array.dtype for array in arrays if array.size}
+    if kinds:  # [] is float64 to NumPy, and would make floats of ids
+        arrays = [array if array.size else array.astype(np.result_type(*kinds)) for array in arrays]
     return arrays, np.array([len(array) for array in arrays], dtype=np.int64)
 
 

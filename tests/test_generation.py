@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import seqkit
-from seqkit.errors import ConfigError, DTypeError, SeqkitError, ShapeError
+from seqkit.errors import ConfigError, DTypeError, NonFiniteError, SeqkitError, ShapeError
 from seqkit.generation import generate, probabilities
 from seqkit.generation.search import Found, beam, greedy
 from seqkit.testing.data import fill
@@ -126,6 +126,35 @@ def test_wrong_prompts() -> None:
         generate(model, [0.5], length=2)
     with pytest.raises(SeqkitError, match="id 9"):
         generate(model, [9], length=2)
+    with pytest.raises(ShapeError, match=r"a prompt has shape \(\)"):
+        generate(model, 3, length=2)  # type: ignore[arg-type]
+    vectors = seqkit.Sequential([seqkit.GRU(5), seqkit.Dense(6)], seed=0).build(6)
+    with pytest.raises(ConfigError, match="id -1 came, but the model reads 6 features"):
+        generate(vectors, [2, -1], length=2)
+
+
+@pytest.mark.parametrize("logits", [[np.nan, 0.0, 1.0], [np.inf, 0.0, 1.0], [-np.inf, -np.inf, -np.inf]])
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 2}, {"top_p": 0.5}])
+def test_what_has_no_likeliest_id_is_told(logits: list[float], options: dict[str, Any]) -> None:
+    with pytest.raises(NonFiniteError, match="logits of the next id are NaN or infinite"):
+        probabilities([[0.0, 1.0, 2.0], logits], **options)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda head: seqkit.TimeDistributed(head),
+        lambda head: seqkit.Graph({"h": head}),
+        lambda head: seqkit.Masked([head], mask_value=-1.0),
+    ],
+)
+def test_probabilities_are_known_inside_other_layers(wrapped: Any) -> None:
+    plain = language_model(softmax=True)
+    embedding, gru, head = plain.layers
+    gru.return_sequences = True
+    model = seqkit.Sequential([embedding, gru, wrapped(head), seqkit.Dropout(0.5)])
+    text = generate(plain, [1, 2], length=30, seed=3)
+    assert np.array_equal(generate(model, [1, 2], length=30, seed=3), text)
 
 
 # ---- search --------------------------------------------------------------------------------------

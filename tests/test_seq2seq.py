@@ -11,7 +11,7 @@ import pytest
 
 import seqkit
 from seqkit import checkpoint
-from seqkit.errors import ConfigError, DTypeError, LoadError, ShapeError
+from seqkit.errors import ConfigError, DTypeError, LoadError, NonFiniteError, ShapeError
 from seqkit.sequences import pad
 
 RNG = np.random.default_rng(5)
@@ -221,6 +221,49 @@ def test_it_learns_with_validation_and_weights() -> None:
     weights = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
     alone = model.evaluate(FEATURES[:1], TARGETS[:1])[0] * 4 / sum(len(row) + 1 for row in TARGETS)
     assert model.evaluate(FEATURES, TARGETS, sample_weight=weights)[0] == pytest.approx(alone, rel=1e-5)
+
+
+@pytest.mark.parametrize("convolution", [{"strides": 2}, {"padding": "valid"}])
+def test_a_memory_has_the_lengths_that_the_encoder_gives(convolution: Any) -> None:
+    encoder = [seqkit.Conv1D(4, 3, **convolution), lstm(5)]
+    layer = seqkit.EncoderDecoder(encoder, [lstm(5)], seqkit.Attention()).build((3, 2), seed=0, dtype="float64")
+    source, target = RNG.normal(size=(2, 9, 3)), RNG.normal(size=(2, 4, 2))
+    y = layer((source, target), (np.array([9, 6]), None))
+    assert np.array_equal(y[1:], layer((source[1:, :6], target[1:])))
+    encoded = layer.encode(source, np.array([9, 6]))
+    assert np.array_equal(layer.decode(target, encoded, encoded.state)[0], y)
+
+
+def test_sources_and_targets_may_be_empty() -> None:
+    model = plain()
+    texts = model.generate([[], [3, 4]], max_length=5)
+    assert np.array_equal(texts[0], model.generate([np.empty(0, np.int64)], max_length=5)[0])
+    assert np.array_equal(texts[1], model.generate([[3, 4]], max_length=5)[0])
+    assert np.isfinite(model.fit([[], [3]], [[], [2]], verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_logits_that_are_nan_are_told(method: str) -> None:
+    model = plain()
+    model.params["1.weight"] = np.full_like(model.params["1.weight"], np.nan)
+    with pytest.raises(NonFiniteError, match="logits of the next id"):
+        model.generate(SOURCES, method)
+
+
+def test_decoders_that_cannot_write_step_by_step() -> None:
+    """In training they would read the id that they are asked for."""
+    encoder, first = [lstm(3)], seqkit.Embedding(6, 2)
+    for ahead in (seqkit.Bidirectional(lstm(3)), lstm(3, go_backwards=True), seqkit.Conv1D(3, 3, padding="same")):
+        with pytest.raises(ConfigError, match=f"written step by step, but {ahead.name}"):
+            seqkit.Seq2Seq(encoder, [first, ahead])
+    with pytest.raises(ConfigError, match="the decoder gives one vector"):
+        seqkit.Seq2Seq(encoder, [first, seqkit.GRU(3)])
+    with pytest.raises(ConfigError, match="to every step of the encoder; give their layers return_sequences=True"):
+        seqkit.Seq2Seq([seqkit.GRU(3)], [first, lstm(3)], seqkit.Attention())
+    with pytest.raises(ConfigError, match="the same embedding is in encoder and decoder"):
+        seqkit.Seq2Seq([first, lstm(3)], [first, lstm(3)])
+    with pytest.raises(ConfigError, match="encoder must be a sequence of layers"):
+        seqkit.Seq2Seq(lstm(3), [first, lstm(3)])
 
 
 def test_what_is_wrong_is_told() -> None:

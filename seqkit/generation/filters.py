@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.errors import ConfigError, ShapeError
+from seqkit.errors import ConfigError, NonFiniteError, ShapeError
 from seqkit.options import positive_integer, positive_number
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """``z - log sum exp z`` of every row, in float64.
+
+    Raises
+    ------
+    NonFiniteError
+        If the largest logit of a row is no finite number.
 
     Examples
     --------
@@ -23,8 +28,19 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     [[0.25, 0.25, 0.25, 0.25]]
     """
     shifted = np.asarray(logits, np.float64)
-    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    shifted = shifted - _largest(shifted)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _largest(logits: np.ndarray) -> np.ndarray:
+    """The largest logit of every row, (N, 1); -inf for ids that never come is fine beside it."""
+    largest = logits.max(axis=1, keepdims=True)
+    if not np.isfinite(largest).all():
+        raise NonFiniteError(
+            "the logits of the next id are NaN or infinite, so that none is the likeliest; look for NaN in the weights "
+            "and in what the model reads."
+        )
+    return np.asarray(largest)
 
 
 def probabilities(
@@ -59,6 +75,8 @@ def probabilities(
         If an option is outside its range.
     ShapeError
         If there are no ids.
+    NonFiniteError
+        If the largest logit of a row is no finite number; -inf is an id that never comes.
 
     References
     ----------
@@ -81,14 +99,16 @@ def probabilities(
     if z.ndim not in (1, 2) or not z.shape[-1]:
         raise ShapeError(f"probabilities: logits have shape {z.shape}, expected (rows, ids) or (ids,).")
     rows = z.reshape(-1, z.shape[-1])
+    largest = _largest(rows)
     order = np.argsort(-rows, axis=1, kind="stable")  # (N, V), the likeliest first
     ranked = np.take_along_axis(rows, order, axis=1)
     kept = np.zeros_like(ranked)
     if temperature == 0:
         kept[:, 0] = 1.0
     else:
-        below = ranked[:, :top_k] - ranked[:, :1]  # first, so that a low temperature does not overflow
-        kept[:, :top_k] = np.exp(log_softmax(below / temperature))
+        below = ranked[:, :top_k] - largest  # first, so that a low temperature does not overflow
+        with np.errstate(over="ignore"):  # -inf is right
+            kept[:, :top_k] = np.exp(log_softmax(below / temperature))
         if top_p is not None:
             before = np.cumsum(kept, axis=1) - kept
             kept[before >= top_p] = 0.0

@@ -13,6 +13,10 @@ import numpy as np
 from seqkit.arrays import as_array
 from seqkit.errors import ConfigError, DTypeError, ShapeError
 from seqkit.generation.filters import checked, probabilities
+from seqkit.graph import Graph
+from seqkit.layer import Layer
+from seqkit.layers.masked import Masked
+from seqkit.layers.time_distributed import TimeDistributed
 from seqkit.options import positive_integer
 from seqkit.stack import Stack
 
@@ -60,6 +64,8 @@ def generate(
         If an option is outside its range or a layer cannot run step by step.
     ShapeError
         If a prompt is empty.
+    NonFiniteError
+        If the model gives NaN.
 
     Examples
     --------
@@ -74,7 +80,7 @@ def generate(
     """
     model.require_built()
     options = checked(temperature, top_k, top_p)
-    several = len(prompt) > 0 and np.ndim(prompt[0]) > 0
+    several = hasattr(prompt, "__len__") and len(prompt) > 0 and np.ndim(prompt[0]) > 0
     prompts = [_ids(row) for row in (prompt if several else [prompt])]
     length = positive_integer(length, "length")
     generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(len(prompts))]
@@ -111,17 +117,26 @@ def _encoded(model: Stack, ids: np.ndarray) -> np.ndarray:
     if model.accepts_ids:
         return ids
     size = model.layers[0].input_size
-    if ids.max() >= size:
-        raise ConfigError(f"generate: id {ids.max()} came, but the model reads {size} features, one for each id.")
+    wrong = ids[(ids < 0) | (ids >= size)]
+    if wrong.size:
+        raise ConfigError(f"generate: id {wrong[0]} came, but the model reads {size} features, one for each id.")
     return np.eye(size, dtype=model.dtype)[ids]
 
 
 def _logits(model: Stack, y: np.ndarray) -> np.ndarray:
     """Logits up to a constant, of what the model gives."""
-    if getattr(model.layers[-1], "activation", None) != "softmax":
+    if getattr(_last(model.layers), "activation", None) != "softmax":
         return y
     with np.errstate(divide="ignore"):
         return np.log(y)
+
+
+def _last(layers: Sequence[Layer]) -> Layer:
+    """The layer whose numbers come out, be it inside others."""
+    layer = [layer for layer in layers if not layer.training_only][-1]
+    if isinstance(layer, Graph):
+        return _last([layer.nodes[layer.output].layer])
+    return _last(layer.inner()) if isinstance(layer, (TimeDistributed, Masked)) else layer
 
 
 def _draw(p: np.ndarray, generator: np.random.Generator) -> int:

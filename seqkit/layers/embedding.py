@@ -124,7 +124,7 @@ class Embedding(Layer):
         return steps.spread(self.params["weight"][valid]), ((steps, valid) if training else None)
 
     def _checked(self, ids: np.ndarray) -> np.ndarray:
-        if ids.dtype.kind not in "iu":
+        if ids.size and ids.dtype.kind not in "iu":
             raise DTypeError(f"{self.name}: ids must be integers, got dtype {ids.dtype}; convert them to int64.")
         wrong = ids[(ids < 0) | (ids >= self.input_dim)]
         if wrong.size:

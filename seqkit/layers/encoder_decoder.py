@@ -14,7 +14,8 @@ from seqkit.composite import Composite
 from seqkit.errors import ConfigError, NotBuiltError
 from seqkit.graph import Graph
 from seqkit.inputs import Inputs
-from seqkit.layer import Layer, State, final_state
+from seqkit.layer import Layer, State, final_state, lengths_after
+from seqkit.parts import twice
 from seqkit.registry import create, from_spec, spec
 
 
@@ -99,7 +100,7 @@ class EncoderDecoder(Composite):
 
     def __init__(self, encoder: Sequence[Layer], decoder: Sequence[Layer], attention: Layer | None = None) -> None:
         for what, layers in (("encoder", encoder), ("decoder", decoder)):
-            if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            if not isinstance(layers, Sequence) or not layers or not all(isinstance(layer, Layer) for layer in layers):
                 raise ConfigError(f"{self.name}: {what} must be a sequence of layers, got {layers!r}.")
         self._layers, self.attention = (tuple(encoder), tuple(decoder)), attention
         self.encoder = Graph(_chain(encoder), "source")
@@ -107,9 +108,26 @@ class EncoderDecoder(Composite):
             self.decoder = Graph(_chain(decoder), "target")
         else:
             self.decoder = Graph(self._attending(decoder, attention), ("target", "memory"))
+        self._check(decoder)
+        self.accepts_ids = all(self.ids_of_inputs)
+
+    def _check(self, decoder: Sequence[Layer]) -> None:
+        """Raise unless the layers can write a target step by step."""
         if self.encoder.stateful or self.decoder.stateful:
             raise ConfigError(f"{self.name}: every target begins anew; leave stateful out.")
-        self.accepts_ids = all(self.ids_of_inputs)
+        if (shared := twice([self.encoder, self.decoder])) is not None:
+            raise ConfigError(f"{self.name}: the same {shared.name} is in encoder and decoder; make a second layer.")
+        ahead = next((layer for layer in decoder if layer.reads_backwards), None)
+        if ahead is not None:
+            raise ConfigError(
+                f"{self.name}: a target is written step by step, but {ahead.name} in the decoder needs all steps at "
+                f"once; leave it out."
+            )
+        if self.attention is not None and not (self.encoder.returns_sequences and self.decoder.returns_sequences):
+            raise ConfigError(
+                f"{self.name}: attention goes from every step of the decoder to every step of the encoder; give their "
+                f"layers return_sequences=True."
+            )
 
     def _attending(self, decoder: Sequence[Layer], attention: Layer) -> dict[str, Any]:
         """The nodes of a decoder that attends to the memory."""
@@ -222,7 +240,8 @@ class EncoderDecoder(Composite):
         (source, target), (source_lengths, ends) = given.arrays, given.lengths
         memory, one = self.encoder.forward(source, source_lengths, None, training)
         start, two = self._hand_over(final_state(one), training)
-        y, three = self.decoder.forward(self._read(target, memory), self._read(ends, source_lengths), start, training)
+        read = self._read(ends, lengths_after(self.encoder, source_lengths))
+        y, three = self.decoder.forward(self._read(target, memory), read, start, training)
         return y, Done(one, two, three, memory.shape, given.alone)
 
     def _hand_over(self, state: State, training: bool) -> tuple[State | None, Any]:
@@ -257,7 +276,8 @@ class EncoderDecoder(Composite):
     def encode(self, source: Any, lengths: Any = None) -> Encoded:
         """What the decoder needs to know of a batch of sources."""
         memory, cache = self.encoder.forward(source, lengths, None, training=False)
-        return Encoded(memory, lengths, self._hand_over(final_state(cache), training=False)[0])
+        start, _ = self._hand_over(final_state(cache), training=False)
+        return Encoded(memory, lengths_after(self.encoder, lengths), start)
 
     def decode(self, target: Any, encoded: Encoded, state: State | None) -> tuple[np.ndarray, State]:
         """The outputs for some more steps of the targets, (B, T) ids or (B, T, F), and the state after them."""

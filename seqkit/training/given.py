@@ -129,7 +129,7 @@ def as_samples(values: Any, what: str) -> np.ndarray:
     except ValueError as error:
         raise ShapeError(f"{what} is neither a rectangular array nor a list of sequences ({error}).") from None
     if array.ndim == 0:
-        raise ShapeError(f"{what} must hold samples along its first axis, got the single value {values!r}.")
+        raise ShapeError(f"{what} must hold samples along its first axis, got the single value {values!r:.80}.")
     return array
 
 
