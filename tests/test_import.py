@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -109,3 +110,17 @@ def test_the_version_is_that_of_the_project() -> None:
 def test_other_libraries_are_a_package_that_is_imported_when_it_is_used() -> None:
     assert "seqkit.interop" not in loaded_by("import seqkit; dir(seqkit)")["modules"]
     assert "seqkit.interop.formats" in loaded_by("import seqkit; seqkit.interop.load")["modules"]
+
+
+def test_sources_that_are_not_compiled_say_so(tmp_path: Path) -> None:
+    """Python started in a clone reads the sources there, whatever is installed."""
+    copied = shutil.copytree(ROOT / "seqkit", tmp_path / "seqkit", ignore=shutil.ignore_patterns("*.so", "*.pyd"))
+    done = subprocess.run(
+        [sys.executable, "-c", "import seqkit; seqkit.LSTM(3)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert f"{copied / '_core'} is not compiled. Start Python in another folder" in done.stderr.splitlines()[-1]
