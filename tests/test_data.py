@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqkit.data.csv_file import read_csv
-from seqkit.data.dataset import Sequences
+from seqkit.data.dataset import Sequences, Series
 from seqkit.data.files import Columns, companion, locate, read_sequences, read_series
 from seqkit.errors import DataError
 
@@ -234,6 +234,13 @@ def test_select_keeps_everything_together(jagged):
 def test_describe_sequences(jagged):
     text = Sequences("d", jagged, ("a", "b", "c"), tuple("wxyz"), "from d", tuple("kkmk")).describe()
     assert text == "from d\nsequences: 4 of 1 to 6 steps, 3 features: a, b, c\nclasses: 2: k (3), m (1)"
+
+
+def test_data_print_themselves_in_one_line(jagged):
+    sequences = Sequences("walks", jagged, ("a", "b", "c"), tuple("wxyz"), "from walks", targets=np.ones((4, 1)))
+    assert repr(sequences) == "Sequences('walks', 4 of 3 features: a, b, c)"
+    series = Series("flow", "level", np.ones(3), tuple("abc"), "from flow")
+    assert repr(series) == "Series('flow', column 'level', 3 values)"
 
 
 def test_embedded_file_is_what_the_csv_module_reads():

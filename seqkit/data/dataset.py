@@ -42,6 +42,9 @@ class Series:
     index: tuple[str, ...]
     origin: str
 
+    def __repr__(self) -> str:
+        return f"Series({self.name!r}, column {self.column!r}, {len(self.values)} values)"
+
     def describe(self) -> str:
         """What was understood of the file, for a person to check."""
         values = self.values
@@ -87,6 +90,9 @@ class Sequences:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Sequences({self.name!r}, {len(self)} of {len(self.features)} features: {shortened(self.features)})"
 
     def describe(self) -> str:
         """What was understood of the file, for a person to check."""
