@@ -94,7 +94,7 @@ class Sequential(Stack):
         loss : str or Loss
             See :mod:`seqkit.training.losses`.
         metrics : sequence of str, Metric, Loss or callable, optional
-            Numbers to watch, see :mod:`seqkit.training.metrics`.
+            Numbers to watch, see :mod:`seqkit.training.metrics`; those given by name read logits where the loss does.
 
         Raises
         ------
@@ -103,7 +103,8 @@ class Sequential(Stack):
         """
         if loss is None:
             raise ConfigError(f"{self.name}: compile needs a loss, one of {', '.join(sorted(losses.LOSSES))}.")
-        self._recipe = Recipe(optimizers.get(optimizer), losses.get(loss), table(metrics or ()))
+        known = losses.get(loss)
+        self._recipe = Recipe(optimizers.get(optimizer), known, table(metrics or (), known))
 
     @property
     def optimizer(self) -> optimizers.Optimizer:

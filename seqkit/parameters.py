@@ -17,7 +17,15 @@ from seqkit.arrays import as_array
 from seqkit.errors import DTypeError, SeqkitError, ShapeError
 
 
-class Parameters(MutableMapping[str, np.ndarray]):
+class Named(MutableMapping[str, np.ndarray]):
+    """Named arrays that tell their shapes when they are printed."""
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in self.items())
+        return f"{type(self).__name__}({shapes})"
+
+
+class Parameters(Named):
     """Named arrays of fixed shape and dtype with a version counter.
 
     Parameters
@@ -34,6 +42,8 @@ class Parameters(MutableMapping[str, np.ndarray]):
     >>> params["bias"] = [1.0, 2.0, 3.0]
     >>> params["bias"].flags.writeable, params.version
     (False, 1)
+    >>> params
+    Parameters(bias (3,) float64)
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], owner: str) -> None:
@@ -81,7 +91,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
         self.version += 1
 
 
-class JoinedParameters(MutableMapping[str, np.ndarray]):
+class JoinedParameters(Named):
     """Parameters of several parts under one roof, called ``part.name``.
 
     Nothing is copied: reading and writing go to the part.

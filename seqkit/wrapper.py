@@ -79,6 +79,10 @@ class Wrapper(Layer):
         """An unbuilt layer with this configuration."""
         return cls(**(config | {"layer": from_spec(config["layer"])}))
 
+    def __repr__(self) -> str:
+        options = (f", {key}={value!r}" for key, value in self.config().items() if key != "layer")
+        return f"{type(self).__name__}({self.layer!r}{''.join(options)})"
+
     @property
     def output_size(self) -> int:
         """Number of output features of the inner layer."""

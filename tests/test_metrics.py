@@ -14,6 +14,7 @@ import pytest
 import seqkit
 from seqkit.errors import ConfigError
 from seqkit.training import metrics
+from seqkit.training.losses import SparseCategoricalCrossentropy
 from seqkit.training.metrics import F1, R2, BitsPerCharacter, Metric, Perplexity, RootMeanSquaredError, TopK
 
 PRED = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.2, 0.3, 0.5], [0.3, 0.4, 0.3]])
@@ -139,6 +140,16 @@ class TestEpoch:
         history = model.fit(x, y, batch_size=23, epochs=1)
         assert list(history.history) == ["loss", "f1", "top_2", "perplexity", "accuracy", "peak"]
         assert [column[0] for column in history.history.values()] == pytest.approx(values, rel=1e-12)
+
+    def test_names_read_what_the_loss_reads(self) -> None:
+        """Logits, where the loss takes logits."""
+        rng = np.random.default_rng(5)
+        x, y = rng.normal(size=(23, 4)), rng.integers(0, 3, 23)
+        model = seqkit.Sequential([seqkit.Dense(3)], seed=0, dtype="float64")
+        loss = SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", loss, metrics=["perplexity", "bits_per_character", "accuracy"])
+        nats, perplexity, bits, _ = model.evaluate(x, y)  # type: ignore[misc]
+        assert (perplexity, bits) == (pytest.approx(np.exp(nats)), pytest.approx(nats / np.log(2)))
 
     def test_parts_of_an_epoch_join_in_any_cut(self) -> None:
         rng = np.random.default_rng(6)

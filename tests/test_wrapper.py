@@ -154,6 +154,7 @@ def test_files_and_copies(tmp_path: Path) -> None:
     model.save(tmp_path / "model.safetensors")
     loaded = seqkit.load(tmp_path / "model.safetensors")
     assert repr(loaded.layers) == repr(model.layers)
+    assert repr(seqkit.Residual(seqkit.Activation("tanh"))) == "Residual(Activation(activation='tanh'))"
     outer: Any = loaded.layers[0]
     assert (outer.start, outer.layer.start, outer.layer.layer.merge_mode) == (1.0, 0.25, "sum")
     for other in (loaded, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):

@@ -80,8 +80,8 @@ METRICS: Mapping[str, Callable[..., Metric]] = MappingProxyType(
 )
 
 
-def get(metric: str | Metric | Loss | Function) -> Metric:
-    """A metric by name, with its defaults, the object itself, or a loss or function made into one.
+def get(metric: str | Metric | Loss | Function, from_logits: bool = False) -> Metric:
+    """A metric by name, of probabilities or logits, the object itself, or a loss or function made into one.
 
     Raises
     ------
@@ -94,24 +94,30 @@ def get(metric: str | Metric | Loss | Function) -> Metric:
         return LossMetric(metric)
     if isinstance(metric, type):
         raise ConfigError(f"metrics: {metric.__name__} is a class; give an object, {metric.__name__}().")
-    return MeanOf(metric) if callable(metric) else by_name(METRICS, metric, "metric")()
+    return MeanOf(metric) if callable(metric) else _by_name(metric, from_logits)
 
 
-def named(metric: str | Metric | Loss | Function) -> tuple[str, Metric]:
+def _by_name(name: str, from_logits: bool) -> Metric:
+    made = by_name(METRICS, name, "metric")()
+    return METRICS[name](from_logits=True) if from_logits and "from_logits" in made.config() else made
+
+
+def named(metric: str | Metric | Loss | Function, from_logits: bool = False) -> tuple[str, Metric]:
     """A metric and what it is called in the history: the name it was asked for by, or its label."""
-    made = get(metric)
+    made = get(metric, from_logits)
     return (metric if isinstance(metric, str) else made.label), made
 
 
-def table(metrics: Sequence[str | Metric | Loss | Function]) -> dict[str, Metric]:
-    """Metrics by what they are called in the history.
+def table(metrics: Sequence[str | Metric | Loss | Function], loss: Loss | None = None) -> dict[str, Metric]:
+    """Metrics by what they are called in the history; those given by name read logits where the loss does.
 
     Raises
     ------
     ConfigError
         If two have the same name, or one that of the loss.
     """
-    pairs = [named(metric) for metric in metrics]
+    from_logits = getattr(loss, "from_logits", False)
+    pairs = [named(metric, from_logits) for metric in metrics]
     names = ["loss", *(name for name, _ in pairs)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
