@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import compress
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -114,3 +115,58 @@ def number_of_states(layer: Layer) -> int | None:
         return sum(len(direction.cell.states) for direction in directions)
     known = [number_of_states(part) for part in layer.inner()]
     return sum(count or 0 for count in known) if known and None not in known else None
+
+
+def first_row(given: Any) -> Any:
+    """Of an array, or of each of several; None stays None."""
+    if isinstance(given, tuple):
+        return tuple(map(first_row, given))
+    return None if given is None else np.asarray(given)[:1]
+
+
+class States(NamedTuple):
+    """The states that a layer ends with: how many features each has, and which are those of recurrent cells.
+
+    The others, such as the sums of a pooling layer, say where a layer is in its own sequence and nothing to another.
+    """
+
+    sizes: tuple[int, ...]
+    cells: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, layer: Layer, state: State) -> States:
+        """Those of a layer that ended with this state."""
+        return cls(tuple(array.shape[1] for array in state), tuple(_of_cells(layer, state)))
+
+    @property
+    def sizes_of_cells(self) -> tuple[int, ...]:
+        """Numbers of features of the states of cells."""
+        return tuple(compress(self.sizes, self.cells))
+
+    def of_cells(self, state: State) -> State:
+        """The states of cells."""
+        return tuple(compress(state, self.cells))
+
+    def split(self, joined: np.ndarray) -> State:
+        """The states of cells of their features side by side, (B, F)."""
+        return tuple(np.split(joined, np.cumsum(self.sizes_of_cells)[:-1], axis=1))
+
+    def whole(self, parts: State) -> State:
+        """All states of those of cells; the others are 0."""
+        rest, first = iter(parts), parts[0]
+        shapes = [(len(first), size) for size in self.sizes]
+        return tuple(
+            next(rest) if cell else np.zeros_like(first, shape=shape)
+            for cell, shape in zip(self.cells, shapes, strict=True)
+        )
+
+
+def _of_cells(layer: Layer, state: State) -> Iterator[bool]:
+    """Of each state of a layer, whether it is that of a cell."""
+    if isinstance(layer, Composite):
+        for name, part in layer._shares(state).items():
+            yield from _of_cells(layer.named[name], part or ())
+    elif isinstance(layer, SequenceLayer) or not layer.inner():
+        yield from (isinstance(layer, SequenceLayer) for _ in state)
+    else:
+        yield from _of_cells(layer.inner()[0], state)

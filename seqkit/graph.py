@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.composite import Composite
+from seqkit.composite import Composite, first_row
 from seqkit.errors import ConfigError, SeqkitError
 from seqkit.inputs import Inputs
 from seqkit.layer import Layer, State, final_state, lengths_after
@@ -188,7 +188,7 @@ class Graph(Composite):
         given = Inputs.of(x, lengths, self.inputs, self.name)
         values: dict[str, Any] = dict(zip(self.inputs, given.arrays, strict=True))
         ends: dict[str, Any] = dict(zip(self.inputs, given.lengths, strict=True))
-        shares = self._shares(state, lambda: self._run(_first_row(x), _first_row(lengths), None, training=False))
+        shares = self._shares(state, lambda: self._run(first_row(x), first_row(lengths), None, training=False))
         caches = {}
         for name in self.order:
             node = self.nodes[name]
@@ -228,16 +228,9 @@ class Graph(Composite):
         self._require_built()
         given = Inputs.of(x_t, None, self.inputs, self.name)
         values = dict(zip(self.inputs, given.arrays, strict=True))
-        shares, states = self._shares(state, lambda: self.step(_first_row(x_t))), {}
+        shares, states = self._shares(state, lambda: self.step(first_row(x_t))), {}
         for name in self.order:
             node = self.nodes[name]
             values[name], states[name] = node.layer.step(node.of(values), shares[name])
         self._counts = {name: len(after) for name, after in states.items()}
         return values[self.output], tuple(array for name in self.nodes for array in states[name])
-
-
-def _first_row(given: Any) -> Any:
-    """Of an array, or of each of several; None stays None."""
-    if isinstance(given, tuple):
-        return tuple(map(_first_row, given))
-    return None if given is None else np.asarray(given)[:1]

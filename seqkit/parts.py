@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from seqkit import generators
+from seqkit.errors import ConfigError
 from seqkit.layer import Layer
 from seqkit.parameters import JoinedParameters
 
@@ -41,6 +43,19 @@ class Parts:
         """Free the working memory that the layers keep from call to call; the next call takes it anew."""
         for layer in self.named.values():
             layer.release_memory()
+
+
+def sequence_of(layers: Any, owner: str, what: str = "layers") -> tuple[Any, ...]:
+    """What was given as a sequence of layers.
+
+    Raises
+    ------
+    ConfigError
+        If it is none, as where the brackets are missing.
+    """
+    if not isinstance(layers, Iterable):
+        raise ConfigError(f"{owner}: {what} must be a sequence of layers, such as [seqkit.LSTM(64)], got {layers!r}.")
+    return tuple(layers)
 
 
 def twice(layers: Iterable[Layer]) -> Layer | None:

@@ -18,7 +18,7 @@ from seqkit.chain import chains, run_chain
 from seqkit.errors import ConfigError, NotBuiltError, ShapeError
 from seqkit.layer import Layer, State, lengths_after
 from seqkit.parameters import JoinedParameters
-from seqkit.parts import Parts, twice
+from seqkit.parts import Parts, sequence_of, twice
 from seqkit.streams import Streams
 
 
@@ -49,7 +49,7 @@ class Stack(Parts):
         self.metadata: dict[str, Any] = {}
         self.dtype = dtype
         self._rng = np.random.default_rng(seed)
-        for layer in layers or ():
+        for layer in sequence_of(() if layers is None else layers, self.name):
             self.add(layer)
 
     def add(self, layer: Layer) -> None:

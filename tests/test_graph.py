@@ -236,6 +236,15 @@ def test_streams_give_what_a_call_gives() -> None:
     assert np.array_equal(y, graph(x))
 
 
+def test_a_state_of_steps_is_one_of_calls() -> None:
+    """Also where a layer sums up what it has read, and where something else ran in between."""
+    graph, x = built(seqkit.Graph({"h": gru(), "m": seqkit.MeanPool()}), 3), numbers(4, 6, 3)
+    _, state = graph.step(x[:, 0])
+    _, later = graph(x[:, 1:3], state=state, return_state=True)
+    graph(x[:2])
+    assert np.array_equal(graph.step(x[:, 3], later)[0], graph(x[:, :4]))
+
+
 def test_a_graph_in_a_model_learns_and_is_saved(tmp_path: Path) -> None:
     model = seqkit.Sequential([gru(3), seqkit.Graph({"h": gru(4), "s": (seqkit.Add(), "h", "x")}), seqkit.Dense(1)])
     with pytest.raises(ConfigError, match="graph: node 's': add: all inputs must have the same number"):
@@ -354,6 +363,8 @@ def test_a_layer_is_in_one_node() -> None:
 def test_wrong_branches() -> None:
     with pytest.raises(ConfigError, match="at least two layers"):
         seqkit.Branch([gru()])
+    with pytest.raises(ConfigError, match="branch: layers must be a sequence of layers"):
+        seqkit.Branch(gru())  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="branch: merge"):
         seqkit.Branch([gru(), gru()], merge="max")
 

@@ -188,11 +188,23 @@ class Doubled(seqkit.Wrapper):
     forward = backward = None  # type: ignore[assignment]
 
 
+@pytest.mark.parametrize("last", [lambda: seqkit.Conv1D(2, 3, padding="causal"), seqkit.MeanPool, seqkit.MaxPool])
+def test_streams_of_layers_that_see_all_steps(last: Any) -> None:
+    layer, (x, _) = built([sequences(seqkit.GRU), last()]), batch()
+    expected = [layer(x[:, : t + 1]) for t in range(x.shape[1])]
+    state = None
+    for t, whole in enumerate(expected):
+        y, state = layer.step(x[:, t], state)
+        assert np.array_equal(y, whole[:, -1] if whole.ndim == 3 else whole)
+
+
 def test_what_is_refused() -> None:
     with pytest.raises(ConfigError, match="nothing can be masked behind it"):
         seqkit.Masked([seqkit.LSTM(3), seqkit.Dense(2)])
     with pytest.raises(ConfigError, match="layers such as"):
         seqkit.Masked(["lstm"])  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match="layers must be a sequence of layers"):
+        seqkit.Masked(seqkit.LSTM(3))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="would see masked steps"):
         seqkit.Masked([Doubled(seqkit.GRU(2))])
     with pytest.raises(ConfigError, match="gives two outputs"):

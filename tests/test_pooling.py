@@ -46,3 +46,33 @@ def test_the_first_of_equal_values_takes_the_gradient() -> None:
     assert y.tolist() == [[5.0]]
     assert dx is not None
     assert dx[0, :, 0].tolist() == [0.0, 2.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_two_parts_are_the_whole(name: str, x: np.ndarray) -> None:
+    """Forward, and back into both parts and the state between them; with sequences that end in either."""
+    layer, dy = seqkit.create(name).build(3, dtype="float64"), np.random.default_rng(1).standard_normal((4, 3))
+    y, cache = layer.forward(x, LENGTHS)
+    dx, (dstart, *_) = layer.backward(dy, cache)
+    first, between = layer.forward(x[:, :5], LENGTHS.clip(max=5))
+    second, end = layer.forward(x[:, 5:], (LENGTHS - 5).clip(min=0), between.state)
+    assert np.array_equal(second[[0, 3]], y[[0, 3]])
+    assert np.array_equal(first[[1, 2]], y[[1, 2]])
+    assert all(np.array_equal(a, b) for a, b in zip(end.state, cache.state, strict=True))
+    late, dbetween = layer.backward(dy, end)
+    early, (dfirst, *_) = layer.backward(np.where(LENGTHS[:, None] > 5, 0, dy), between, dbetween)
+    assert dx is not None
+    np.testing.assert_allclose(np.concatenate([early, late], axis=1), dx, rtol=1e-14)  # type: ignore[list-item]
+    np.testing.assert_allclose(dfirst, dstart, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_truncated_training_is_of_whole_sequences(name: str, x: np.ndarray) -> None:
+    """The loss of a sequence is that of its pool, not of the pool of its last window."""
+    losses = []
+    for tbptt in (None, (4, 4)):
+        model = seqkit.Sequential([seqkit.create(name), seqkit.Dense(1)], seed=0, dtype="float64")
+        model.compile(seqkit.SGD(1e-300), "mse")
+        history = model.fit(x[[0, 3]], np.ones(2), lengths=[7, 12], tbptt=tbptt, shuffle=False, batch_size=1)
+        losses.append(history.history["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-14)

@@ -37,6 +37,15 @@ def attending(dtype: str = "float32") -> seqkit.Seq2Seq:
     return stirred(seqkit.Seq2Seq(encoder, decoder, seqkit.Attention(), start=0, end=1, seed=1, dtype=dtype), 3)
 
 
+def pooling(dtype: str = "float32") -> seqkit.Seq2Seq:
+    """Layers with states that are not handed over, in encoder and decoder: windows and sums."""
+    encoder = [seqkit.Conv1D(4, 2, padding="causal"), seqkit.GRU(5, return_sequences=True), seqkit.MeanPool()]
+    decoder = [seqkit.Embedding(6, 4), seqkit.Conv1D(3, 3, padding="causal"), seqkit.GRU(5, return_sequences=True)]
+    model = stirred(seqkit.Seq2Seq(encoder, decoder, seed=1, dtype=dtype), 3)
+    assert not any("bridge" in name for name in model.params)
+    return model
+
+
 def stirred(model: seqkit.Seq2Seq, *size: int) -> seqkit.Seq2Seq:
     """With random parameters of a size at which everything matters."""
     model.build((*size, 1) if size else None)
@@ -48,7 +57,7 @@ def stirred(model: seqkit.Seq2Seq, *size: int) -> seqkit.Seq2Seq:
     return model
 
 
-MODELS = pytest.mark.parametrize(("make", "sources"), [(plain, SOURCES), (attending, FEATURES)])
+MODELS = pytest.mark.parametrize(("make", "sources"), [(plain, SOURCES), (attending, FEATURES), (pooling, FEATURES)])
 
 
 @MODELS

@@ -12,6 +12,7 @@ from seqkit.errors import ConfigError
 from seqkit.graph import Graph
 from seqkit.layer import Layer
 from seqkit.options import by_name
+from seqkit.parts import sequence_of
 from seqkit.registry import create, from_spec, spec
 
 MERGES = {"concat": "concatenate", "add": "add", "mul": "multiply", "ave": "average"}
@@ -53,9 +54,9 @@ class Branch(Graph):
     name = "branch"
 
     def __init__(self, layers: Sequence[Layer], merge: str = "concat") -> None:
-        self.layers, self.merge = tuple(layers), merge
+        self.layers, self.merge = sequence_of(layers, self.name), merge
         if len(self.layers) < 2:
-            raise ConfigError(f"{self.name}: at least two layers were expected, got {list(layers)!r}.")
+            raise ConfigError(f"{self.name}: at least two layers were expected, got {list(self.layers)!r}.")
         merged = create(by_name(MERGES, merge, f"{self.name}: merge"))
         names = [f"branch{number}" for number in range(1, len(self.layers) + 1)]
         branches = {name: (layer, "x") for name, layer in zip(names, self.layers, strict=True)}

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqkit.composite import Composite
+from seqkit.composite import Composite, States
 from seqkit.errors import ConfigError, NotBuiltError
 from seqkit.graph import Graph
 from seqkit.inputs import Inputs
 from seqkit.layer import Layer, State, final_state, lengths_after
-from seqkit.parts import twice
+from seqkit.parts import sequence_of, twice
 from seqkit.registry import create, from_spec, spec
 
 
@@ -53,8 +53,8 @@ class EncoderDecoder(Composite):
 
     The output is :math:`\tilde h` or, without attention, h.  As in Luong et al. attention reads the states of the
     decoder and does not feed them, so that in training all steps of a target are computed together.  Where the
-    states of encoder and decoder have the same sizes they are handed over as they are (Sutskever et al.); otherwise
-    the bridge is a dense layer with tanh (Bahdanau et al.).
+    states of the recurrent layers of encoder and decoder have the same sizes they are handed over as they are
+    (Sutskever et al.); otherwise the bridge is a dense layer with tanh (Bahdanau et al.).
 
     Parameters
     ----------
@@ -99,10 +99,11 @@ class EncoderDecoder(Composite):
     bridge: Layer | None = None
 
     def __init__(self, encoder: Sequence[Layer], decoder: Sequence[Layer], attention: Layer | None = None) -> None:
+        encoder, decoder = sequence_of(encoder, self.name, "encoder"), sequence_of(decoder, self.name, "decoder")
         for what, layers in (("encoder", encoder), ("decoder", decoder)):
-            if not isinstance(layers, Sequence) or not layers or not all(isinstance(layer, Layer) for layer in layers):
-                raise ConfigError(f"{self.name}: {what} must be a sequence of layers, got {layers!r}.")
-        self._layers, self.attention = (tuple(encoder), tuple(decoder)), attention
+            if not layers or not all(isinstance(layer, Layer) for layer in layers):
+                raise ConfigError(f"{self.name}: {what} must be a sequence of layers, got {list(layers)!r}.")
+        self._layers, self.attention = (encoder, decoder), attention
         self.encoder = Graph(_chain(encoder), "source")
         if attention is None:
             self.decoder = Graph(_chain(decoder), "target")
@@ -205,25 +206,24 @@ class EncoderDecoder(Composite):
         self.encoder.build(self.input_sizes[0], rng, kind)
         memory = () if self.attention is None else (self.encoder.output_size,)
         self.decoder.build((self.input_sizes[1], *memory), rng, kind)
-        given, wanted = self._sizes_of_states()
-        if self.attention is None and not (given and wanted):
-            raise ConfigError(f"{self.name}: nothing of the source reaches the decoder; give it an attention.")
-        if given and wanted and given != wanted:
-            self.bridge = create("dense", sum(wanted), activation="tanh").build(sum(given), rng, kind)
+        self._given, self._wanted = self._states()
+        given, wanted = self._given.sizes_of_cells, self._wanted.sizes_of_cells
         self._handed = bool(given and wanted)
-        self._wanted = wanted
+        if self.attention is None and not self._handed:
+            raise ConfigError(f"{self.name}: nothing of the source reaches the decoder; give it an attention.")
+        if self._handed and given != wanted:
+            self.bridge = create("dense", sum(wanted), activation="tanh").build(sum(given), rng, kind)
         return {}
 
-    def _sizes_of_states(self) -> tuple[list[int], list[int]]:
-        """Numbers of features of the states of encoder and decoder."""
+    def _states(self) -> tuple[States, States]:
+        """What encoder and decoder end with."""
         blanks = [
             np.zeros((1, 1), np.int64) if ids else np.zeros((1, 1, size), self.dtype)
             for ids, size in zip(self.ids_of_inputs, self.input_sizes, strict=True)
         ]
         memory, one = self.encoder.forward(blanks[0], training=False)
         _, two = self.decoder.forward(self._read(blanks[1], memory), training=False)
-        given, wanted = ([array.shape[1] for array in final_state(cache)] for cache in (one, two))
-        return given, wanted
+        return States.of(self.encoder, final_state(one)), States.of(self.decoder, final_state(two))
 
     def _read(self, target: Any, memory: Any) -> Any:
         """What the decoder reads."""
@@ -246,10 +246,13 @@ class EncoderDecoder(Composite):
 
     def _hand_over(self, state: State, training: bool) -> tuple[State | None, Any]:
         """The state that the decoder starts from, of the final one of the encoder."""
-        if self.bridge is None:
-            return (state if self._handed else None), None
-        joined, cache = self.bridge.forward(np.concatenate(state, axis=1), training=training)
-        return tuple(np.split(joined, np.cumsum(self._wanted)[:-1], axis=1)), (cache, [s.shape[1] for s in state])
+        if not self._handed:
+            return None, None
+        parts, cache = self._given.of_cells(state), None
+        if self.bridge is not None:
+            joined, cache = self.bridge.forward(np.concatenate(parts, axis=1), training=training)
+            parts = self._wanted.split(joined)
+        return self._wanted.whole(parts), cache
 
     def backward(
         self, dy: np.ndarray, cache: Done, dstate: State | None = None, input_grad: bool = True
@@ -265,11 +268,13 @@ class EncoderDecoder(Composite):
 
     def _hand_back(self, dstart: State, cache: Any) -> State | None:
         """The gradient of the encoder's final state, of that of the decoder's first."""
-        if self.bridge is None:
-            return dstart if self._handed else None
-        kept, sizes = cache
-        joined: Any = self.bridge.backward(np.concatenate(dstart, axis=1), kept)[0]
-        return tuple(np.split(joined, np.cumsum(sizes)[:-1], axis=1))
+        if not self._handed:
+            return None
+        parts = self._wanted.of_cells(dstart)
+        if self.bridge is not None:
+            joined: Any = self.bridge.backward(np.concatenate(parts, axis=1), cache)[0]
+            parts = self._given.split(joined)
+        return self._given.whole(parts)
 
     # ---- step by step --------------------------------------------------------------------------------
 

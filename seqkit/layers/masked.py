@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqkit._core import scatter_add
-from seqkit.composite import Composite, number_of_states
+from seqkit.composite import Composite, first_row
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.layer import Layer, State, final_state
-from seqkit.parts import twice
+from seqkit.parts import sequence_of, twice
 from seqkit.registry import from_spec, spec
 from seqkit.sequence_layer import SequenceLayer
 from seqkit.sequences import as_lengths, as_sequences, valid_steps
@@ -98,7 +98,7 @@ class Masked(Composite):
     name = "masked"
 
     def __init__(self, layers: Sequence[Layer] = (), mask_value: float = 0.0) -> None:
-        self.layers = tuple(layers)
+        self.layers = sequence_of(layers, self.name)
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise ConfigError(f"{self.name}: layers such as seqkit.LSTM(64) were expected, got {layer!r}.")
@@ -153,11 +153,6 @@ class Masked(Composite):
             size = layer.build(size, rng, self.dtype.name).output_size
         return {}
 
-    def _count(self, name: str) -> int:
-        """Of a layer that skips steps; the others get no state."""
-        layer = self.named[name]
-        return (number_of_states(layer) or 0) if isinstance(layer, SequenceLayer) else 0
-
     # ---- forward -----------------------------------------------------------------------------------
 
     def forward(
@@ -172,15 +167,17 @@ class Masked(Composite):
         """
         self._require_built()
         y, mask, inside = self._masked(x, lengths)
-        shares, caches = self._shares(state).values(), []
-        for layer, own in zip(self.layers, shares, strict=True):
+        shares = self._shares(state, lambda: self.forward(first_row(x), first_row(lengths), training=False))
+        caches = []
+        for layer, own in zip(self.layers, shares.values(), strict=True):
             shape, places = y.shape, None
             if isinstance(layer, SequenceLayer):
                 places = _places(mask, inside, layer.go_backwards)
                 y, cache = self._run(layer, y, places, own, training)
             else:
-                y, cache = layer.forward(y, lengths, None, training)
+                y, cache = layer.forward(y, lengths, own, training)
             caches.append(Run(cache, places, shape))
+        self._learn({str(number): run.cache for number, run in enumerate(caches)})
         return y, Caches(caches, mask)
 
     def _masked(self, x: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -226,9 +223,9 @@ class Masked(Composite):
             wanted = input_grad or number > 0
             if isinstance(layer, SequenceLayer):
                 gradient, dfirst = self._run_back(layer, gradient, done, shares[number], wanted)
-                initial.append(dfirst)
             else:
-                gradient, _ = layer.backward(gradient, done.cache, None, wanted)
+                gradient, dfirst = layer.backward(gradient, done.cache, shares[number], wanted)
+            initial.append(dfirst)
         dinitial = tuple(array for part in reversed(initial) for array in part)
         if gradient is None or not input_grad:
             return None, dinitial

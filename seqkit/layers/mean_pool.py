@@ -5,14 +5,24 @@ Legend: B batch, T time, F features, N valid steps.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from seqkit._core import scatter_add
 from seqkit.layer import Layer, State
-from seqkit.sequences import as_gradient, as_sequences, as_state, as_vectors
+from seqkit.sequences import as_gradient, as_sequences, as_state
 from seqkit.steps import Steps
+
+
+class Cache(NamedTuple):
+    """What the way back needs, and the final state."""
+
+    steps: Steps
+    owners: np.ndarray
+    """(N,): the sequence of each step."""
+    y: np.ndarray
+    state: State
 
 
 class MeanPool(Layer):
@@ -38,28 +48,33 @@ class MeanPool(Layer):
 
     def forward(
         self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[np.ndarray, Cache]:
+        """The means, and a cache with their `state`: the sums and numbers of all steps so far, (B, F) and (B, 1)."""
         self._require_built()
         x = as_sequences(x, self.dtype, self.name, self.input_size)
         batch, time, features = x.shape
         steps = Steps.of((batch, time), lengths, self.dtype, self.name)
         owners = steps.pick(np.repeat(np.arange(batch), time).reshape(batch, time))  # (N,), whose the steps are
-        count = np.maximum(np.bincount(owners, minlength=batch), 1).astype(self.dtype)[:, None]  # (B, 1)
-        total = np.zeros((batch, features), self.dtype)
+        before = as_state(state, ("sum", "count"), (batch, features, 1), self.dtype, self.name)
+        total, count = (np.zeros((batch, size), self.dtype) for size in (features, 1))
+        if before is not None:
+            total, count = (array.copy() for array in before)
         scatter_add(total, owners, np.ascontiguousarray(steps.pick(x)))
-        return total / count, ((steps, owners, count) if training else None)
+        scatter_add(count, owners, np.ones((len(owners), 1), self.dtype))
+        read = np.isin(np.arange(batch), owners)[:, None]  # (B, 1); the mean of no steps is 0
+        y = np.divide(total, count, out=np.zeros_like(total), where=read)
+        return y, Cache(steps, owners, y, (total, count))
 
     def backward(
-        self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
+        self, dy: np.ndarray, cache: Cache, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
-        steps, owners, count = cache
-        dy = as_gradient(dy, (len(count), self.input_size), self.dtype, self.name)
-        return (steps.spread((dy / count)[owners]) if input_grad else None), ()
-
-    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
-        """One step of a stream: the mean so far; the state is the sum of the steps and their number."""
-        self._require_built()
-        x_t = as_vectors(x_t, self.dtype, self.name, self.input_size)
-        before = as_state(state, ("sum", "count"), (*x_t.shape, 1), self.dtype, self.name)
-        total, count = (np.zeros_like(x_t), np.zeros((len(x_t), 1), self.dtype)) if before is None else before
-        return (total + x_t) / (count + 1), (total + x_t, count + 1)
+        """Gradient of the input and of the sums and numbers before."""
+        dy = as_gradient(dy, cache.y.shape, self.dtype, self.name)
+        dtotal, dcount = (np.zeros_like(array) for array in cache.state)
+        if dstate:
+            dtotal, dcount = (array.copy() for array in dstate)
+        read, (_, count) = np.unique(cache.owners), cache.state
+        share = dy[read] / count[read]
+        dtotal[read] += share
+        dcount[read] -= (share * cache.y[read]).sum(axis=1, keepdims=True)
+        return (cache.steps.spread(dtotal[cache.owners]) if input_grad else None), (dtotal, dcount)
