@@ -171,6 +171,22 @@ def test_threads_and_processors(monkeypatch: pytest.MonkeyPatch, room: float, co
         assert statuses(threads.own) == [status]
 
 
+@pytest.mark.parametrize(
+    ("text", "heard"), [("3", True), (" 3,2", True), ("many", False), ("0", False), ("2.5", False)]
+)
+def test_variables_that_are_no_number_of_threads(monkeypatch: pytest.MonkeyPatch, text: str, heard: bool) -> None:
+    monkeypatch.setattr(threads, "processors", lambda: 3.0)
+    for name in threads.VARIABLES:
+        monkeypatch.setenv(name, "3")
+    monkeypatch.setenv("SEQKIT_NUM_THREADS", text)
+    with seqkit.threads(3):
+        *remarks, last = threads.own()
+    assert [one.text for one in remarks] == [
+        f"SEQKIT_NUM_THREADS={text!r} is no number of threads and is not heard"
+    ] * (not heard)
+    assert last.facts["source"] == (f"SEQKIT_NUM_THREADS={text}" if heard else "OMP_NUM_THREADS=3")
+
+
 def test_the_quota_of_a_control_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
     for text, expected in {"150000 100000": 1.5, "max 100000": np.inf, "nonsense": np.inf, "1 0": np.inf}.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,11 @@ def own() -> Iterator[Finding]:
     from seqkit import _core
 
     threads, room = _core.num_threads(), processors()
-    source = next((f"{name}={os.environ[name]}" for name in VARIABLES if os.environ.get(name)), "all processors")
+    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    heard = {name: text for name, text in given.items() if re.fullmatch(r"\s*0*[1-9]\d*\s*(,.*)?", text)}
+    for name in given.keys() - heard.keys():
+        yield remark(f"{name}={given[name]!r} is no number of threads and is not heard", f"correct it, or unset {name}")
+    source = next((f"{name}={text}" for name, text in heard.items()), "all processors")
     facts = {"threads": threads, "processors": room, "openmp": bool(_core.openmp), "source": source}
     if not _core.openmp:
         yield remark("built without OpenMP: every call runs on one thread", "build with gcc and libgomp", **facts)
