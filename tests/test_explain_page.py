@@ -134,3 +134,36 @@ def test_wrong_calls(model: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no recurrent layer '7\.forward'; there are 1\.forward, 1\.backward"):
         explain.figure(model, IDS, layer="7.forward")
     assert not path.exists()
+
+
+def test_many_features_and_outputs_are_thinned_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vocabulary of outputs would make a page of hundreds of megabytes."""
+    monkeypatch.setattr("seqkit.explain.page_data.MOST_BYTES_OF_TABLE", 4 * 12 * 10)
+    model = seqkit.Sequential([seqkit.GRU(3, return_sequences=True), seqkit.Dense(40)], seed=1).build(30)
+    x = np.random.default_rng(2).standard_normal((1, 12, 30)) * np.linspace(1, 9, 30)
+    names = [f"word {k}" for k in range(40)]
+    data = embedded(explain.page(model, x, tmp_path / "wide.html", outputs=names).read_text())
+    largest = np.sort(np.argsort(-np.abs(model.predict(x)[0]).max(axis=0))[:10])
+    assert data["outputs"] == [names[column] for column in largest]
+    shown = np.frombuffer(base64.b64decode(data["output"]["data"]), "<f4").reshape(12, 10)
+    np.testing.assert_array_equal(shown, model.predict(x)[0][:, largest])
+    read = np.sort(np.argsort(-np.abs(x[0]).max(axis=0))[:10])
+    assert data["features"] == [f"feature {column}" for column in read]
+    shown = np.frombuffer(base64.b64decode(data["input"]["data"]), "<f4").reshape(12, 10)
+    np.testing.assert_array_equal(shown, x[0][:, read].astype("f4"))
+    assert [note[:22] for note in data["notes"]] == ["10 of 30 features are ", "10 of 40 outputs are s"]
+
+
+def test_there_is_a_name_for_each(model: seqkit.Sequential, tmp_path: Path) -> None:
+    for options, message in (
+        ({"features": ["a", "b"]}, "2 names are given for 5 ids"),
+        ({"outputs": ["a", "b"]}, "2 names are given for 5 outputs"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            explain.page(model, IDS, tmp_path / "page.html", **options)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="3 names are given for 2 features"):
+        explain.summary(seqkit.GRU(2).build(2), np.ones((2, 9, 2)), features=["a", "b", "c"])
+    names = ["a", "b", "c", "d", "e", "never seen"]
+    assert len(explain.summary(model, IDS, features=names).layers) == 2

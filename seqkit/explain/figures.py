@@ -19,7 +19,7 @@ from seqkit.explain.by_lag import Lags
 from seqkit.explain.findings import Summary
 from seqkit.explain.recording import tape
 from seqkit.explain.subject import Subject
-from seqkit.explain.summaries import default_names, summary
+from seqkit.explain.summaries import names_of, summary
 from seqkit.layer import Layer
 from seqkit.model import Sequential
 
@@ -79,7 +79,7 @@ def figure(
     subject = Subject(model)
     batch = Batch.of(subject.model, x, lengths)
     one = batch.one(sequence, "figure")
-    labels = list(features) if features is not None else default_names(batch)
+    labels = names_of(batch, features)
     known = summary(model, batch, features=labels, lags=False) if found is None else found
     told = next((each for each in known.layers if layer in (None, each.layer)), None)
     if told is None:

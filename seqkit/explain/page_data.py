@@ -6,12 +6,13 @@ Legend: T time, U units, K outputs.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from seqkit.errors import ConfigError
 from seqkit.explain.attribution import integrated_gradients, saliency
 from seqkit.explain.batch import Batch
 from seqkit.explain.chosen import Attribution
@@ -26,7 +27,9 @@ METHODS: dict[str, Callable[..., Attribution]] = {
     "gradient": partial(saliency, times_input=True),
 }
 MOST_BYTES = 6_000_000
-"""Of the numbers on a page; what is more is thinned out, and the page says so."""
+"""Of the numbers of layers on a page; what is more is thinned out, and the page says so."""
+MOST_BYTES_OF_TABLE = 2_000_000
+"""Of the inputs, and of the outputs."""
 EVERY_STEP = 256
 """Longest sequence for which the output of each step, and what it depends on, is computed by itself."""
 AT_ONCE = 32
@@ -36,6 +39,16 @@ def table(values: np.ndarray) -> dict[str, Any]:
     """A table (T, columns) of float32 for the page."""
     rows = np.ascontiguousarray(values, "<f4")
     return {"columns": rows.shape[1], "data": base64.b64encode(rows.tobytes()).decode()}
+
+
+def most_telling(values: np.ndarray, names: list[str], what: str, notes: list[str]) -> tuple[np.ndarray, list[str]]:
+    """The columns (T, columns) that are largest at some step, where all would make the page too large."""
+    most = max(8, MOST_BYTES_OF_TABLE // max(1, 4 * len(values)))
+    if len(names) <= most:
+        return values, names
+    columns = np.sort(np.argsort(-np.abs(values).max(axis=0), kind="stable")[:most])
+    notes.append(f"{most} of {len(names)} {what} are shown, those that are largest at some step.")
+    return values[:, columns], [names[column] for column in columns]
 
 
 def layers_shown(known: Summary, record: Tape, time: int, shown: int) -> tuple[list[dict[str, Any]], list[str]]:
@@ -92,17 +105,17 @@ def importance(model: Sequential | Layer, one: Batch, target: int | None, method
     return np.concatenate(rows)
 
 
-def outputs_by_step(subject: Subject, one: Batch, y: np.ndarray, shown: int) -> dict[str, Any] | None:
+def outputs_by_step(subject: Subject, one: Batch, y: np.ndarray) -> tuple[str, np.ndarray] | None:
     """The output of every step; of a model that gives one vector, what it would give if the sequence ended there."""
     time = int(one.lengths[0])
     if _per_step(y, time):
-        return {"title": "output", **table(y[0, :shown])}
+        return "output", y[0]
     if y.ndim == 3 or time > EVERY_STEP:
         return None
     rows = []
     for ends in np.array_split(np.arange(1, time + 1), -(-time // AT_ONCE)):
         rows.append(subject.output(one.ending(ends)))
-    return {"title": "output so far", **table(np.concatenate(rows))}
+    return "output so far", np.concatenate(rows)
 
 
 def _per_step(y: np.ndarray, time: int) -> bool:
@@ -110,9 +123,11 @@ def _per_step(y: np.ndarray, time: int) -> bool:
     return y.ndim == 3 and y.shape[1] == time
 
 
-def default_output_names(y: np.ndarray) -> list[str]:
-    """Names of outputs that have none."""
-    return [f"output {number}" for number in range(y.shape[-1])]
+def names_of_outputs(y: np.ndarray, names: Sequence[str] | None) -> list[str]:
+    """Names of the outputs: those that are given, else numbers."""
+    if names is not None and len(names) != y.shape[-1]:
+        raise ConfigError(f"page: {len(names)} names are given for {y.shape[-1]} outputs.")
+    return [f"output {number}" for number in range(y.shape[-1])] if names is None else list(map(str, names))
 
 
 def about(

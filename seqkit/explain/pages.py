@@ -27,15 +27,16 @@ from seqkit.explain.findings import Summary
 from seqkit.explain.page_data import (
     METHODS,
     about,
-    default_output_names,
     importance,
     layers_shown,
+    most_telling,
+    names_of_outputs,
     outputs_by_step,
     table,
 )
 from seqkit.explain.recording import tape
 from seqkit.explain.subject import Subject
-from seqkit.explain.summaries import default_names, summary
+from seqkit.explain.summaries import names_of, summary
 from seqkit.layer import Layer
 from seqkit.model import Sequential
 
@@ -94,47 +95,59 @@ def page(
     Raises
     ------
     ConfigError
-        If there is no such sequence or method, or no recurrent layer that reads every step.
+        If there is no such sequence or method, no recurrent layer that reads every step, or not a name for each
+        feature or output.
     """
     subject = Subject(model)
     batch = Batch.of(subject.model, x, lengths)
     if method not in METHODS:
         raise ConfigError(f"page: method is {method!r}, expected one of {', '.join(METHODS)}.")
     one = batch.one(sequence, "page")
-    names = list(features) if features is not None else default_names(batch)
+    names = names_of(batch, features)
     known = summary(model, batch, features=names, lags=False) if found is None else found
     record = tape(model, one)
-    named = [str(name) for name in outputs or default_output_names(record.output)]
+    named = names_of_outputs(record.output, outputs)
     shown = min(int(one.lengths[0]), MOST_STEPS)
     layers, notes = layers_shown(known, record, int(one.lengths[0]), shown)
     if not layers:
         raise ConfigError("page: the model has no recurrent layer that reads every step of the input.")
-    data = _input(one, text, names, inputs, shown) | {
-        "about": about(one, sequence, len(batch.lengths), method, target, named, record.output),
-        "steps": shown,
-        "outputs": named,
-        "output": outputs_by_step(subject, one, record.output, shown),
-        "saliency": table(importance(model, one, target, method, record.output)[:shown, :shown]),
-        "layers": layers,
-        "notes": notes,
-    }
+    given = _input(one, text, names, inputs, shown, notes)
+    data = (
+        given
+        | _output(outputs_by_step(subject, one, record.output), named, shown, notes)
+        | {
+            "about": about(one, sequence, len(batch.lengths), method, target, named, record.output),
+            "steps": shown,
+            "saliency": table(importance(model, one, target, method, record.output)[:shown, :shown]),
+            "layers": layers,
+            "notes": notes,
+        }
+    )
     written = Path(path)
     replace(written, render(title, data).encode(errors="replace"))  # names of files may be no text
     return written
 
 
 def _input(
-    one: Batch, text: Sequence[str] | None, names: list[str], inputs: np.ndarray | None, shown: int
+    one: Batch, text: Sequence[str] | None, names: list[str], inputs: np.ndarray | None, shown: int, notes: list[str]
 ) -> dict[str, Any]:
     """What is read at each step: text, or numbers."""
-    ids = one.ids
-    given = one.x[0] if ids and text is None else text
+    read = one.x[0] if one.ids and text is None else text
+    told = {"text": None if read is None else [str(token) for token in read][:shown]}
+    if one.ids:
+        return told | {"features": [], "input": None}
     values = np.asarray(one.x[0] if inputs is None else inputs)
-    return {
-        "text": None if given is None else [str(token) for token in given][:shown],
-        "features": [] if ids else names,
-        "input": None if ids else table(values[:shown]),
-    }
+    values, names = most_telling(values[:shown], names, "features", notes)
+    return told | {"features": names, "input": table(values)}
+
+
+def _output(given: tuple[str, np.ndarray] | None, names: list[str], shown: int, notes: list[str]) -> dict[str, Any]:
+    """What is given at each step, if anything is."""
+    if given is None:
+        return {"outputs": [], "output": None}
+    title, values = given
+    values, names = most_telling(values[:shown], names, "outputs", notes)
+    return {"outputs": names, "output": {"title": title, **table(values)}}
 
 
 def render(title: str, data: dict[str, Any]) -> str:

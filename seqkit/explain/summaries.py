@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.errors import ConfigError
 from seqkit.explain.batch import Batch
 from seqkit.explain.by_lag import gradient_by_lag
 from seqkit.explain.findings import LEFT, RIGHT, LayerSummary, Summary
@@ -104,15 +105,24 @@ def _candidates(
     name = next(name for name in record if name.rpartition(".")[0] == layer)
     if not np.array_equal(record.lengths[name], batch.lengths):
         return []
-    names = features if features is not None else default_names(batch)
+    names = names_of(batch, features)
     return list(explanations(batch, names, target, target_names, backwards=layer.endswith(".backward")))
 
 
-def default_names(batch: Batch) -> list[str]:
-    """Names of features or ids that have none."""
-    if batch.ids:
-        return [f"id {number}" for number in range(int(batch.x[batch.valid].max(initial=0)) + 1)]
-    return [f"feature {number}" for number in range(batch.x.shape[2])]
+def names_of(batch: Batch, features: Sequence[str] | None) -> list[str]:
+    """Names of the features or ids: those that are given, else numbers.
+
+    Raises
+    ------
+    ConfigError
+        If there is not one for each.
+    """
+    count = int(batch.x[batch.valid].max(initial=0)) + 1 if batch.ids else batch.x.shape[2]
+    if features is None:
+        return [f"{'id' if batch.ids else 'feature'} {number}" for number in range(count)]
+    if len(features) < count or (len(features) > count and not batch.ids):
+        raise ConfigError(f"explain: {len(features)} names are given for {count} {'ids' if batch.ids else 'features'}.")
+    return list(features)
 
 
 def _summarize(
