@@ -100,6 +100,12 @@ def test_json_is_one_document_with_consistent_figures(bench, against_fake):
     assert len(standing["losses"]) == (theirs["ratio"] < 1)
 
 
+def test_a_peer_that_runs_none_of_the_cases_has_no_table(bench, against_fake):
+    result = bench(*GRU, against=against_fake("right"))
+    assert "fake is left out: it runs none of these cases" in result.stderr
+    assert "beside" not in result.stdout
+
+
 def test_the_tables(bench, against_fake):
     result = bench("--cell", "simple_rnn", "--cell", "lstm", *TINY, against=against_fake("wrong"))
     lines = result.stdout.splitlines()
@@ -323,7 +329,7 @@ def test_plot_writes_a_picture(bench, tmp_path, against_fake):
 
 
 def test_plot_without_matplotlib_fails_before_anything_is_measured(bench, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backend_bases", None)
     result = bench(*GRU, "--plot", "out.png", code=1)
     assert "--plot needs matplotlib, which is missing; pip install 'seqkit[plot]'" in result.stderr
     assert result.stdout == ""

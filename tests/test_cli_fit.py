@@ -192,7 +192,7 @@ MALFORMED = [
     ("infinite.csv", numbered([1, 2, "-inf"]), [], "line 4, column 'a': '-inf' is not a finite number"),
     ("comma.csv", "t;a\n1;1.5\n2;2,5\n", [], "write decimals with a point"),
     ("column.csv", numbered(range(50)), ["--column", "b"], "column 'b' does not exist; there are t, a"),
-    ("choice.csv", "a,b\n1,2\n1,3\n", [], "2 columns hold numbers (a, b); choose one with --target"),
+    ("choice.csv", "a,b\n1,2\n1,3\n", [], "2 columns hold numbers (a, b); choose one with --column"),
     ("constant.csv", numbered([7] * 60), [], "column 'a' is constant (7)"),
     ("short.csv", numbered([1, 5, 2, 8, 3]), [], "the series is too short: 5 values"),
     ("backwards.csv", "year,a\n2003,1\n2002,2\n2001,3\n", [], "'year' runs backwards"),

@@ -82,7 +82,7 @@ def test_series_takes_its_names_from_increasing_numbers(write):
 def test_a_first_column_that_goes_up_and_down_is_no_index(write):
     path = write("a.csv", "a,b\n1,5\n3,6\n2,7\n")
     assert read_series(path, "b").index == ("1", "2", "3")
-    with pytest.raises(DataError, match=r"2 columns hold numbers \(a, b\); choose one with --target"):
+    with pytest.raises(DataError, match=r"2 columns hold numbers \(a, b\); choose one with --column"):
         read_series(path)
 
 

@@ -142,6 +142,14 @@ def test_a_core_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         "broken",
         "the compiled core cannot be imported: BuildError: the ABI is another one",
     )
+    assert "build it again" in finding.advice
+
+
+def test_sources_in_the_way_of_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(core, "import_module", lambda name: 1 / 0)
+    monkeypatch.setattr(core, "CORE", tmp_path)
+    (finding,) = core.compiled()
+    assert "start Python in another folder" in finding.advice
 
 
 def test_a_core_older_than_its_sources(tmp_path: Path) -> None:

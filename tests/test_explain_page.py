@@ -163,7 +163,9 @@ def test_there_is_a_name_for_each(model: seqkit.Sequential, tmp_path: Path) -> N
     ):
         with pytest.raises(ConfigError, match=message):
             explain.page(model, IDS, tmp_path / "page.html", **options)  # type: ignore[arg-type]
+    names = np.array(["a", "b", "c", "d", "e"])  # as those of classes of an estimator are
+    shown = explain.page(model, IDS, tmp_path / "page.html", outputs=names, features=names)  # type: ignore[arg-type]
+    assert embedded(shown.read_text())["outputs"] == names.tolist()
     with pytest.raises(ConfigError, match="3 names are given for 2 features"):
         explain.summary(seqkit.GRU(2).build(2), np.ones((2, 9, 2)), features=["a", "b", "c"])
-    names = ["a", "b", "c", "d", "e", "never seen"]
-    assert len(explain.summary(model, IDS, features=names).layers) == 2
+    assert len(explain.summary(model, IDS, features=[*names, "never seen"]).layers) == 2

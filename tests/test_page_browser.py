@@ -145,6 +145,8 @@ def test_keys_slider_clicks_and_addresses(open_page: Look, sums: Any, tmp_path: 
     assert len(rows) == 12
     rows[4].click()
     assert unit_of(browser) == int(rows[4].text.split()[0])
+    assert rows[4].get_attribute("aria-label").startswith(f"unit {unit_of(browser)}, ")
+    assert [row.get_attribute("aria-current") for row in rows].index("true") == 4
     browser.find_element(By.CSS_SELECTOR, "#order option[value='number']").click()
     assert [row.text.split()[0] for row in browser.find_elements(By.CSS_SELECTOR, "#units tbody tr")] == [
         str(unit) for unit in range(12)

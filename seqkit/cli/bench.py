@@ -149,9 +149,13 @@ def heading(done: Run, cases: list[Case]) -> list[tuple[str, str]]:
 
 def print_beside(done: Run) -> None:
     """The peers' figures, and where seqkit stands."""
-    names = list(done.versions)
+    names = [name for name in done.versions if any(row.rivals[name].status != "unsupported" for row in done.rows)]
+    for name in done.versions.keys() - names:
+        remark(f"{name} is left out: it runs none of these cases")
+    if not names:
+        return
     table = ratio_table([row.case for row in done.rows], names)
-    print_lines("", f"beside {', '.join(done.versions.values())}")
+    print_lines("", f"beside {', '.join(done.versions[name] for name in names)}")
     print_lines("ratio: their time / seqkit's time with its interval; above 1, seqkit is faster", table.heading)
     print_lines(*(table.line(row.case, ratio_figures(row, names)) for row in done.rows), "")
     for standing in standings(done.rows, names):

@@ -95,9 +95,9 @@ def data_options(command: F) -> F:
         _option("--horizon", type=POSITIVE, help="Steps ahead to forecast.  [default: 1]"),
         _option("--season", type=POSITIVE, help="Period of the seasonal naive forecast."),
         _option("--holdout", type=POSITIVE, help="Last values, held out to measure.  [default: a fifth]"),
-        _name("--id", "id_column", help="Column that groups the rows of a table into sequences."),
+        _name("--id", "id_column", help="Column that groups rows into sequences, in the order of the file."),
         _name("--label", help="Column with the class of each sequence."),
-        _name("--ignore", multiple=True, help="Column or feature that is not used; may be repeated."),
+        _name("--ignore", multiple=True, help="Column of numbers, as of times, that is no feature; may be repeated."),
         _file("--test", help="Test set.  [default: X_TEST beside X_TRAIN, or a fifth of DATA]"),
     )
 

@@ -171,7 +171,7 @@ class Table:
         if len(candidates) > 1:
             raise DataError(
                 f"{self.name}: {len(candidates)} columns hold numbers ({shortened(candidates, 20)}); "
-                "choose one with --target, or group the rows into sequences with --id."
+                "choose one with --column, or, to fit sequences of rows, group them with --id."
             )
         return candidates[0]
 

@@ -12,7 +12,8 @@ from seqkit.doctor.finding import Finding, broken, ok, remark
 from seqkit.errors import words
 
 CORE = Path(__file__).parent.parent / "_core"
-REBUILD = "build it again: pip install --force-reinstall --no-cache-dir seqkit, or pip install -e . in a checkout"
+REBUILD = "build it again: pip install --force-reinstall . in a clone, or pip install -e . to work in it"
+SOURCES = "these are sources that are not built: start Python in another folder, or pip install -e . here"
 
 
 def compiled() -> Iterator[Finding]:
@@ -20,8 +21,9 @@ def compiled() -> Iterator[Finding]:
     try:
         import_module("seqkit._core")
     except Exception as error:
+        built = REBUILD if any(CORE.glob("*.so")) or any(CORE.glob("*.pyd")) else SOURCES
         variables = [f"unset {name}" for name in ("SEQKIT_ISA", "SEQKIT_POINTWISE") if os.environ.get(name)]
-        yield broken(f"the compiled core cannot be imported: {words(error)}", ", or ".join([*variables, REBUILD]))
+        yield broken(f"the compiled core cannot be imported: {words(error)}", ", or ".join([*variables, built]))
         return
     old = outdated(CORE)
     if old:

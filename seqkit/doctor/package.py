@@ -29,7 +29,7 @@ def versions() -> Iterator[Finding]:
     metadata = installed("seqkit")
     if metadata not in (None, CODE):
         text = f"the code is seqkit {CODE}, but the installed package says {metadata}"
-        yield remark(text, "install it again: pip install --force-reinstall seqkit", code=CODE)
+        yield remark(text, "install it again: pip install --force-reinstall . in a clone", code=CODE)
     for name in NEEDED:
         try:
             import_module(name)

@@ -20,7 +20,9 @@ function show() {
   colourText();
   tellNow();
   tellUnit();
-  for (const row of $("units").tBodies[0].rows) row.classList.toggle("chosen", Number(row.dataset.place) === state.unit);
+  for (const row of $("units").tBodies[0].rows) {
+    row.setAttribute("aria-current", String(row.classList.toggle("chosen", Number(row.dataset.place) === state.unit)));
+  }
   remember();
 }
 function go(step) {

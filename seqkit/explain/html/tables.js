@@ -97,6 +97,7 @@ function tellUnits() {
     const cells = [l.units[place], shown((l.half_life || l.activity)[place]), l.follows[place][0] || ""];
     row.append(...cells.map((text, k) => Object.assign(document.createElement("td"), { textContent: text, className: k === 1 ? "number" : "" })));
     row.tabIndex = 0;
+    row.setAttribute("aria-label", [unitName(place), ...cells.slice(1).filter(Boolean)].join(", "));
     row.dataset.place = place;
     row.addEventListener("click", () => choose(place));
     row.addEventListener("keydown", (event) => { if (event.key === "Enter") choose(place); });
