@@ -133,9 +133,3 @@ def test_text(run, unit: str) -> None:
 def test_wrong_names(run, groups: str, options: list[str], message: str) -> None:
     result = run("explain", groups, "groups.csv", *options, code=1)
     assert message in result.stderr
-
-
-def test_a_model_that_does_not_know_its_data(run) -> None:
-    seqkit.Sequential([seqkit.GRU(3)]).build(1).save("own.safetensors")
-    result = run("explain", "own.safetensors", "sunspots", code=1)
-    assert "the model was not made by `seqkit fit`" in result.stderr

@@ -12,7 +12,7 @@ from seqkit._core import threads as using_threads
 from seqkit.cli import complete
 from seqkit.cli.console import print_json
 from seqkit.cli.named import measured_file
-from seqkit.cli.options import POSITIVE, THREADS, drawable, place, writable
+from seqkit.cli.options import POSITIVE, THREADS, drawable, place, reading_options, writable
 from seqkit.data.dataset import shortened
 from seqkit.errors import ConfigError
 from seqkit.explain.chosen import Attribution
@@ -25,6 +25,7 @@ from seqkit.explain.summaries import summary
 from seqkit.importing import load_plugin
 from seqkit.model import Sequential
 from seqkit.tasks.samples import Samples, samples
+from seqkit.tasks.saved import understand
 
 SHOWN_STEPS = 5
 
@@ -48,14 +49,18 @@ SHOWN_STEPS = 5
 @click.option("--target", metavar="NAME", help="Output to explain, its name or number.  [default: the largest]")
 @click.option("--method", type=click.Choice(list(METHODS)), default="integrated_gradients", help="Of saliency.")
 @click.option("--most", type=POSITIVE, default=200, show_default=True, metavar="N", help="Sequences to look at.")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--plugin", "plugins", metavar="NAME", multiple=True, help="Package whose layers MODEL may use.")
 @click.option("--threads", type=THREADS, help="Threads to use.  [default: all processors]")
-def explain(model: str, data: str, plugins: Sequence[str], threads: int | None, **options: Any) -> None:
+def explain(
+    model: str, data: str, plugins: Sequence[str], threads: int | None, id_column: str | None, ignore: Sequence[str],
+    **options: Any,
+) -> None:  # fmt: skip
     """Look inside MODEL while it reads DATA.
 
     \b
-    MODEL is a file saved by `seqkit fit`, DATA a file like the one it was
+    MODEL is a file as for `seqkit predict`, DATA one like that it was
     trained on; or MODEL is one of text that has its vocabulary in its
     metadata, and DATA a text.  Printed are, for every recurrent layer, how long its units
     remember, how its gates are used and what its units follow; how far back
@@ -69,6 +74,7 @@ def explain(model: str, data: str, plugins: Sequence[str], threads: int | None, 
     if options["plot"]:
         drawable(options["plot"], needed=True)
     loaded, path = Sequential.load(model), measured_file(data)
+    understand(loaded, model, id_column, ignore)
     with using_threads(threads):
         found = samples(loaded, path, options["most"])
         row, target = _row(found, options["sequence"], loaded), _target(found, options["target"])

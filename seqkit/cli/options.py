@@ -113,6 +113,15 @@ def output_options(command: F) -> F:
     )
 
 
+def reading_options(command: F) -> F:
+    """Options that say what the columns of a table are to a model that does not know it."""
+    return _all(
+        command,
+        _name("--id", "id_column", help="Column that groups rows into sequences, if MODEL does not say it."),
+        _name("--ignore", multiple=True, help="Column that is no feature, likewise; may be repeated."),
+    )
+
+
 def check_usage(path: Path, given: dict[str, Any]) -> None:
     """Raise UsageError for options that don't go together or with this kind of file."""
     table, grouped = is_table(path), given["id_column"] is not None

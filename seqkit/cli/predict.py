@@ -13,14 +13,15 @@ from seqkit._core import threads as using_threads
 from seqkit.cli import complete
 from seqkit.cli.console import whole_file
 from seqkit.cli.named import measured_file
-from seqkit.cli.options import THREADS, writable
+from seqkit.cli.options import THREADS, reading_options, writable
 from seqkit.errors import LoadError
 from seqkit.importing import load_plugin
 from seqkit.model import Sequential
 from seqkit.options import LOW_PRECISIONS
-from seqkit.tasks import classify, forecast, regress
+from seqkit.tasks import classify, forecast, outputs, regress
+from seqkit.tasks.saved import understand
 
-ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress.rows}
+ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress.rows, "outputs": outputs.rows}
 
 
 @click.command()
@@ -28,14 +29,21 @@ ROWS = {"forecast": forecast.rows, "classify": classify.rows, "regress": regress
 @click.argument("data", shell_complete=complete.data)
 @click.option("--out", default="-", metavar="FILE", help="Where to write.  [default: standard output]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead of CSV.")
+@reading_options
 @click.option("--precision", type=click.Choice(("float32", *LOW_PRECISIONS)), help="Precision of products.")
 @click.option("--plugin", "plugins", metavar="NAME", multiple=True, help="Package whose layers MODEL may use.")
 @click.option("--threads", type=THREADS, help="Threads to use.  [default: all processors]")
 def predict(
     model: str, data: str, out: str, as_json: bool, precision: str | None, plugins: Sequence[str],
-    threads: int | None,
+    threads: int | None, id_column: str | None, ignore: Sequence[str],
 ) -> None:  # fmt: skip
-    """Apply MODEL, a file saved by `seqkit fit`, to DATA.
+    """Apply MODEL to DATA.
+
+    \b
+    MODEL is a file saved by `seqkit fit`, by a SequenceClassifier or SequenceRegressor,
+    or by Sequential.save; the last one takes the numbers of DATA and gives its
+    outputs as they are.  Models that do not know columns read .npz and .ts
+    files, and tables with --id.
 
     \b
     Forecasts have one row per point in time that can be forecast, the last ones
@@ -55,9 +63,10 @@ def predict(
         load_plugin(package)
     output = click.open_file("-", "w", encoding="utf-8") if out == "-" else whole_file(writable(out))
     loaded = Sequential.load(model)
+    understand(loaded, model, id_column, ignore)
     task = loaded.metadata.get("task")
     if task not in ROWS:
-        raise LoadError(f"{model}: the model was not made by `seqkit fit`, so it does not say how to read data.")
+        raise LoadError(f"{model}: the model is for {task or 'text'!r:.40}, which this command cannot predict.")
     if precision:
         loaded = loaded.quantize(precision)
     with using_threads(threads), output as file:

@@ -77,6 +77,9 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
     names = model.metadata["targets"]
     known = [apart(name, "id") for name in names]
     for data in chunks(model, path, target=model.metadata["target"]):
+        if data.targets is not None and data.targets.shape[1] != len(names):
+            count = data.targets.shape[1]
+            raise DataError(f"{data.name}: there are {count} targets, expected {len(names)} as in training.")
         for i, values in enumerate(predict(model, data).tolist()):
             truth = {} if data.targets is None else dict(zip(known, data.targets[i].tolist(), strict=True))
             predicted = {f"predicted_{name}": value for name, value in zip(names, values, strict=True)}

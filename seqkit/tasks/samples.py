@@ -64,8 +64,9 @@ def samples(model: Sequential, path: Path, most: int) -> Samples:
     Parameters
     ----------
     model : Sequential
-        What ``seqkit fit`` saved; its metadata say how data are read and scaled.  Or a model of text whose metadata
-        have a "vocabulary", :meth:`seqkit.data.text.Vocabulary.facts` and, if it classifies, names of its "classes".
+        Its metadata say how data are read and scaled, as ``seqkit fit`` writes them and
+        :func:`~seqkit.tasks.saved.understand` completes them.  Or a model of text whose metadata have a "vocabulary",
+        :meth:`seqkit.data.text.Vocabulary.facts` and, if it classifies, names of its "classes".
     path : Path
     most : int
         How many at most.
@@ -77,12 +78,10 @@ def samples(model: Sequential, path: Path, most: int) -> Samples:
     DataError
         If the file cannot be read, or holds too little.
     """
-    readers = {"forecast": _windows, "classify": _sequences, "regress": _sequences}
+    readers = {"forecast": _windows, "classify": _sequences, "regress": _sequences, "outputs": _sequences}
     reader = _texts if "vocabulary" in model.metadata else readers.get(model.metadata.get("task", ""))
     if reader is None:
-        raise LoadError(
-            "the model was not made by `seqkit fit` and has no vocabulary, so it does not say how to read data."
-        )
+        raise LoadError(f"the model is for {model.metadata.get('task')!r:.40}, of which this command knows nothing.")
     return reader(model, path, most)
 
 
@@ -119,7 +118,9 @@ def _sequences(model: Sequential, path: Path, most: int) -> Samples:
     data = data.select(range(min(most, len(data))))
     x = [row.astype(model.dtype) for row in scaled(model, data)]
     outputs, targets = tuple(facts.get("classes") or facts["targets"]), data.targets
-    if data.labels is not None and len(outputs) <= MOST_CLASSES:
+    if targets is not None and targets.shape[1] != len(outputs):
+        targets = None
+    if data.labels is not None and "classes" in facts and len(outputs) <= MOST_CLASSES:
         targets = (np.array(data.labels)[:, None] == np.array(outputs)).astype(np.float64)
     named = tuple(f"{'class' if 'classes' in facts else 'target'} {name}" for name in outputs)
     return Samples(x, list(data.x), list(data.ids), tuple(data.features), outputs, targets, named)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.data.dataset import Sequences
+from seqkit.data.dataset import Sequences, shortened
 from seqkit.data.files import Columns, read_sequences
 from seqkit.errors import DataError
 from seqkit.model import Sequential
@@ -118,7 +118,12 @@ def chunks(model: Sequential, path: Path, label: str | None = None, target: str 
         The column with the true answers, where the file is a table; it may be missing.
     """
     facts = model.metadata
-    columns = Columns(facts["id"], label, target, tuple(facts["ignore"]), tuple(facts["features"]))
+    features, size = facts["features"], len(facts["mean"])
+    columns = Columns(facts["id"], label, target, tuple(facts["ignore"]), features and tuple(features))
     data, _ = read_sequences(path, columns)
+    if len(data.features) != size:
+        raise DataError(
+            f"{data.name}: there are {len(data.features)} features, {shortened(data.features)}; the model reads {size}."
+        )
     for start in range(0, len(data), SEQUENCES_AT_ONCE):
         yield data.select(range(start, min(start + SEQUENCES_AT_ONCE, len(data))))
