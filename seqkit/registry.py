@@ -71,6 +71,11 @@ def register(name: str) -> Callable[[T], T]:
 
     A class of an installed package needs no decorator, its entry point names it.
 
+    Parameters
+    ----------
+    name : str
+        An identifier that is not that of a built-in layer.
+
     Raises
     ------
     PluginError
@@ -145,7 +150,23 @@ def find(name: str) -> Offer:
 
 
 def create(name: str, *args: Any, **options: Any) -> Layer:
-    """A new layer by name; the arguments are those of its class (units first, for a cell).
+    """A new layer by name.
+
+    Parameters
+    ----------
+    name : str
+        Name of a built-in or registered layer or cell, or of one of an installed package, also as ``package:name``.
+    *args, **options
+        Those of its class; of a cell the units and the options of :class:`~seqkit.Recurrent`.
+
+    Raises
+    ------
+    UnknownLayerError
+        If nothing has the name; the message says what is like it.
+    PluginError
+        If the package that has it cannot be imported.
+    ConfigError
+        If the options are not those of the class.
 
     Examples
     --------

@@ -32,17 +32,36 @@ if hasattr(os, "register_at_fork"):
 
 
 def num_threads() -> int:
-    """Number of threads that calls use from now on."""
+    """Number of threads that calls use from now on.
+
+    Examples
+    --------
+    >>> with threads(2):
+    ...     num_threads()
+    2
+    """
     return _chosen or _default()
 
 
 def set_num_threads(n: int | None) -> None:
-    """Use `n` threads; None goes back to the default, which is looked up anew.
+    """Use `n` threads from now on, in every thread of Python.
+
+    Parameters
+    ----------
+    n : int or None
+        1 to 1024; None goes back to the default, which is looked up anew.
 
     Raises
     ------
     ValueError
         If `n` is not an integer from 1 to 1024.
+
+    Examples
+    --------
+    >>> set_num_threads(1)
+    >>> num_threads()
+    1
+    >>> set_num_threads(None)
     """
     global _chosen
     if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_THREADS):

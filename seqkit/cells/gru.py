@@ -45,7 +45,32 @@ class GRUCell(Cell):
 
 
 class GRU(Recurrent):
-    """GRU layer: :class:`GRUCell` with the options of :class:`~seqkit.recurrent.Recurrent`."""
+    """GRU layer: :class:`GRUCell`, which has the equations, over sequences.
+
+    It takes (batch, time, features), with lengths or as a list, and gives (batch, units), or (batch, time, units) with
+    ``return_sequences=True``.  Its state is ``(h,)``.
+
+    Parameters
+    ----------
+    units : int
+        Number of units, H.
+    **options
+        Of the cell: ``activation``, ``recurrent_activation`` and ``reset_after`` (True).  Of
+        :class:`~seqkit.recurrent.Recurrent`: ``return_sequences``, ``dropout`` and all others.
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown or out of its range.
+
+    Examples
+    --------
+    >>> layer = GRU(4, return_sequences=True).build(3, seed=0)
+    >>> {name: array.shape for name, array in layer.params.items()}
+    {'weight_ih': (12, 3), 'weight_hh': (12, 4), 'bias': (12,), 'bias_hn': (4,)}
+    >>> [y.shape for y in layer([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1]]])]  # sequences of 2 steps and of 1
+    [(2, 4), (1, 4)]
+    """
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(GRUCell, units, **options)

@@ -34,7 +34,33 @@ class LSTMCell(LongShortTerm):
 
 
 class LSTM(Recurrent):
-    """LSTM layer: :class:`LSTMCell` with the options of :class:`~seqkit.recurrent.Recurrent`."""
+    """LSTM layer: :class:`LSTMCell`, which has the equations, over sequences.
+
+    It takes (batch, time, features), with lengths or as a list, and gives (batch, units), or (batch, time, units) with
+    ``return_sequences=True``.  Its state is ``(h, c)``.
+
+    Parameters
+    ----------
+    units : int
+        Number of units, H.
+    **options
+        Of the cell: ``activation``, ``recurrent_activation``, ``output_activation``, ``unit_forget_bias`` (True) and
+        ``forget_gate``.  Of :class:`~seqkit.recurrent.Recurrent`: ``return_sequences``, ``dropout`` and all others.
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown or out of its range.
+
+    Examples
+    --------
+    >>> layer = LSTM(4).build(3, seed=0)
+    >>> {name: array.shape for name, array in layer.params.items()}
+    {'weight_ih': (16, 3), 'weight_hh': (16, 4), 'bias': (16,)}
+    >>> y, (h, c) = layer([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1]]], return_state=True)  # of 2 steps and of 1
+    >>> y.shape, c.shape, bool((y == h).all())
+    ((2, 4), (2, 4), True)
+    """
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(LSTMCell, units, **options)

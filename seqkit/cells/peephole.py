@@ -42,7 +42,28 @@ class PeepholeCell(LongShortTerm):
 
 
 class PeepholeLSTM(Recurrent):
-    """Peephole layer: :class:`PeepholeCell` with the options of :class:`~seqkit.recurrent.Recurrent`."""
+    """Peephole layer: :class:`PeepholeCell`, which has the equations, over sequences.
+
+    It takes and gives what :class:`~seqkit.LSTM` does.
+
+    Parameters
+    ----------
+    units : int
+        Number of units, H.
+    **options
+        As for :class:`~seqkit.LSTM`.
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown or out of its range.
+
+    Examples
+    --------
+    >>> layer = PeepholeLSTM(4).build(3, seed=0)
+    >>> {name: array.shape for name, array in layer.params.items()}
+    {'weight_ih': (16, 3), 'weight_hh': (16, 4), 'bias': (16,), 'weight_ch': (3, 4)}
+    """
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(PeepholeCell, units, **options)

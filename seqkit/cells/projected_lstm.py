@@ -55,7 +55,30 @@ class ProjectedLSTMCell(Cell):
 
 
 class ProjectedLSTM(Recurrent):
-    """Projected layer: :class:`ProjectedLSTMCell` with the options of :class:`~seqkit.recurrent.Recurrent`."""
+    """Projected layer: :class:`ProjectedLSTMCell`, which has the equations, over sequences.
+
+    It gives (batch, projection), or (batch, time, projection) with ``return_sequences=True``.  Its state is ``(h, c)``,
+    (batch, projection) and (batch, units).
+
+    Parameters
+    ----------
+    units : int
+        Numbers of the cell state, H.
+    **options
+        Of the cell: ``projection`` (32), ``activation``, ``recurrent_activation`` and ``unit_forget_bias`` (True).  Of
+        :class:`~seqkit.recurrent.Recurrent`: ``return_sequences``, ``dropout`` and all others.
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown or out of its range.
+
+    Examples
+    --------
+    >>> layer = ProjectedLSTM(6, projection=2).build(3, seed=0)
+    >>> {name: array.shape for name, array in layer.params.items()}
+    {'weight_ih': (24, 3), 'weight_hh': (24, 2), 'bias': (24,), 'weight_hr': (2, 6)}
+    """
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(ProjectedLSTMCell, units, **options)

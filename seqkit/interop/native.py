@@ -56,12 +56,33 @@ def _of_layer(layer: Layer) -> Sequential:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The model in a native file.
+    """The model in a file that ``model.save`` or ``seqkit convert`` wrote; nothing in it is executed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A ``.safetensors`` file.
+
+    Returns
+    -------
+    Sequential, Seq2Seq or GraphModel
+        What was saved, with its weights, and with its optimizer where it had one.
 
     Raises
     ------
     LoadError
         If the file is damaged, too new, or not a seqkit model.
+    UnknownLayerError
+        If it holds a layer of a package that is not loaded.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import seqkit
+    >>> path = tempfile.mkdtemp() + "/model.safetensors"
+    >>> seqkit.Sequential([seqkit.LSTM(4, input_shape=(None, 3)), seqkit.Dense(1)], seed=0).save(path)
+    >>> seqkit.load(path).predict([[[1.0, 2.0, 3.0]]]).shape
+    (1, 1)
     """
     description, arrays = checkpoint.read(path)
     kind = description.get("kind")

@@ -20,10 +20,19 @@ __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "get", 
 class SGD(Optimizer):
     """Gradient descent: ``w -= lr g``; with momentum ``v = momentum v - lr g; w += v``.
 
-    With `nesterov`, ``w += momentum v - lr g`` with the new v.
-
     Sources: Robbins and Monro, "A stochastic approximation method", 1951; Sutskever et al.,
     "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule
+        lr.
+    momentum : float
+        Share of the last change that a change goes on with, below 1.
+    nesterov : bool
+        Whether ``w += momentum v - lr g`` with the new v.
+    **shared
+        Clipping and the penalty l2, see :class:`~seqkit.training.optimizer.Optimizer`.
 
     Examples
     --------
@@ -62,6 +71,26 @@ class RMSprop(Optimizer):
     """``v = rho v + (1 - rho) g^2; w -= lr g / sqrt(v + epsilon)``.
 
     Source: Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule
+        lr.
+    rho : float
+        What is kept of v at a step, below 1.
+    epsilon : float
+        Keeps the root away from 0.
+    **shared
+        Clipping and the penalty l2, see :class:`~seqkit.training.optimizer.Optimizer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqkit.parameters import Parameters
+    >>> params = Parameters({"w": np.array([1.0])}, "demo")
+    >>> RMSprop(learning_rate=0.1, rho=0.75).step(params, {"w": np.array([2.0])})
+    >>> params["w"].round(3).tolist()  # 1 - 0.1 * 2 / sqrt(0.25 * 4)
+    [0.8]
     """
 
     name = "rmsprop"
@@ -89,12 +118,32 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """``m += (1-b1)(g - m); v += (1-b2)(g^2 - v); w -= a m / (sqrt(v) + epsilon)``.
 
-    ``a = lr sqrt(1 - b2^t) / (1 - b1^t)`` corrects the bias of the first steps; `epsilon` is
-    the "epsilon hat" of the paper, section 2.  With `amsgrad` the largest v so far stands for v in
-    the last formula.
+    ``a = lr sqrt(1 - b2^t) / (1 - b1^t)`` corrects the bias of the first steps.
 
     Sources: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015; Reddi, Kale and
     Kumar, "On the convergence of Adam and beyond", ICLR 2018.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule
+        lr.
+    beta_1, beta_2 : float
+        b1 and b2, what is kept of m and v at a step, below 1.
+    epsilon : float
+        Keeps the quotient finite; the "epsilon hat" of the paper, section 2.
+    amsgrad : bool
+        Whether the largest v so far stands for v in the last formula.
+    **shared
+        Clipping and the penalty l2, see :class:`~seqkit.training.optimizer.Optimizer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqkit.parameters import Parameters
+    >>> params = Parameters({"w": np.array([1.0, 1.0])}, "demo")
+    >>> Adam(learning_rate=0.1).step(params, {"w": np.array([2.0, -0.01])})
+    >>> params["w"].round(3).tolist()  # the first step has the size of lr, whatever that of g
+    [0.9, 1.1]
     """
 
     name = "adam"
@@ -132,9 +181,29 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam after ``w -= lr weight_decay w``, for every parameter, biases too, as in Keras.
+    """Adam after ``w -= lr weight_decay w``, for every parameter, biases too, as in Keras and PyTorch.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule
+        lr.
+    weight_decay : float
+        Share of lr by which weights fade in a step.
+    beta_1, beta_2, epsilon, amsgrad
+        As for :class:`Adam`.
+    **shared
+        Clipping and the penalty l2, see :class:`~seqkit.training.optimizer.Optimizer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqkit.parameters import Parameters
+    >>> params = Parameters({"w": np.array([1.0])}, "demo")
+    >>> AdamW(learning_rate=0.1, weight_decay=0.5).step(params, {"w": np.array([0.0])})
+    >>> params["w"].tolist()
+    [0.95]
     """
 
     name = "adamw"

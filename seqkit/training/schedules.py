@@ -44,6 +44,15 @@ class Schedule(ABC):
 class StepDecay(Schedule):
     """``lr = learning_rate factor^floor(t / every)``.
 
+    Parameters
+    ----------
+    learning_rate : float
+        The first.
+    factor : float
+        What each fall multiplies it by.
+    every : int
+        Updates, or epochs, from one fall to the next.
+
     Examples
     --------
     >>> schedule = StepDecay(0.1, factor=0.5, every=10)
@@ -63,7 +72,21 @@ class StepDecay(Schedule):
 
 
 class ExponentialDecay(Schedule):
-    """``lr = learning_rate factor^(t / every)``."""
+    """``lr = learning_rate factor^(t / every)``.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The first.
+    factor, every
+        In `every` updates, or epochs, it falls by `factor`.
+
+    Examples
+    --------
+    >>> rate = ExponentialDecay(0.1, factor=0.25, every=2)
+    >>> [rate(t) for t in (0, 1, 2)]
+    [0.1, 0.05, 0.025]
+    """
 
     name = "exponential_decay"
 
@@ -83,6 +106,15 @@ class CosineDecay(Schedule):
 
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
     ICLR 2017, equation 5, without the restarts.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The first.
+    steps : int
+        Updates, or epochs, until it is `final`.
+    final : float
+        The last.
 
     Examples
     --------
@@ -110,6 +142,17 @@ class OneCycle(Schedule):
 
     Source: Smith and Topin, "Super-convergence: very fast training of neural networks using
     large learning rates", 2018.
+
+    Parameters
+    ----------
+    peak : float
+        The largest rate.
+    steps : int
+        Updates, or epochs, of the whole cycle.
+    warm_share : float
+        Share of them until the peak.
+    divide, final_divide : float
+        What the peak is divided by at first, and that once more at the end.
     """
 
     name = "one_cycle"

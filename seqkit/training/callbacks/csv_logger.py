@@ -21,6 +21,18 @@ class CSVLogger(Callback):
         The file; one that exists is replaced, and its folder is made if need be.
     separator : str
         What stands between two columns.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import seqkit
+    >>> path = tempfile.mkdtemp() + "/epochs.csv"
+    >>> model = seqkit.Sequential([seqkit.Dense(1)], seed=0)
+    >>> model.compile("adam", "mse")
+    >>> history = model.fit(np.ones((8, 2)), np.ones(8), epochs=2, callbacks=CSVLogger(path), verbose=0)
+    >>> [line.split(",")[0] for line in open(path)]
+    ['epoch', '0', '1']
     """
 
     def __init__(self, path: str | os.PathLike[str], separator: str = ",") -> None:

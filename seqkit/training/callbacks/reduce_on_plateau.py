@@ -37,6 +37,17 @@ class ReduceLROnPlateau(Callback):
     ------
     ConfigError
         When training begins, if the optimizer's learning rate is a schedule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import seqkit
+    >>> model = seqkit.Sequential([seqkit.Dense(1)], seed=0)
+    >>> model.compile(seqkit.SGD(0.5), "mse")
+    >>> lower = ReduceLROnPlateau("loss", factor=0.5, patience=1)
+    >>> history = model.fit(np.zeros((4, 2)), np.zeros(4), epochs=3, callbacks=lower, verbose=0)  # nothing to gain
+    >>> model.optimizer.learning_rate
+    0.125
     """
 
     def __init__(
