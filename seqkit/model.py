@@ -191,7 +191,7 @@ class Sequential(Stack):
             Batches whose gradients make one update of the weights, that of one batch so many
             times as large.
         resume : str or path-like, optional
-            Directory of a :class:`~seqkit.training.callbacks.Checkpoint` (or one of its files) to
+            Directory of a :class:`~seqkit.Checkpoint` (or one of its files) to
             go on from, to the same bits as training that was never interrupted.  Where there is
             no checkpoint yet training begins.
         memory : str or int, optional

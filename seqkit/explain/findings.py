@@ -37,7 +37,7 @@ class LayerSummary:
     kept_by : str or None
         What it is multiplied by at every step, as "f" or "1 - z"; None where no gate does that.
     half_life : ndarray or None, (U,)
-        Steps after which half of a unit's state is left, :func:`~seqkit.explain.memory.half_life`.
+        Steps after which half of a unit's state is left, :func:`~seqkit.explain.half_life`.
     saturation : dict of str to (ndarray, ndarray), each (U,)
         Of every gate: shares of the steps at which it is below 0.1 (left-saturated), and above 0.9 (right-saturated:
         Karpathy, Johnson and Fei-Fei, "Visualizing and understanding recurrent networks", 2015).

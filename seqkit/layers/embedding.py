@@ -90,7 +90,7 @@ class Embedding(Layer):
         seed: int | np.random.Generator | None = None,
         dtype: str = "float32",
     ) -> Self:
-        """Make the table; see :meth:`seqkit.layer.Layer.build`.
+        """Make the table; see :meth:`seqkit.Layer.build`.
 
         Raises
         ------

@@ -43,7 +43,7 @@ def check_layer(subject: Target, *, expected_failures: Mapping[str, str] | None 
     Notes
     -----
     The checks run in this process, which a compiled layer can crash;
-    :func:`~seqkit.testing.isolated.check_isolated`, and with it ``seqkit plugins check``, runs them
+    :func:`~seqkit.testing.check_isolated`, and with it ``seqkit plugins check``, runs them
     in another one.
 
     Examples
