@@ -31,7 +31,7 @@ class CSVLogger(Callback):
     >>> model = seqkit.Sequential([seqkit.Dense(1)], seed=0)
     >>> model.compile("adam", "mse")
     >>> history = model.fit(np.ones((8, 2)), np.ones(8), epochs=2, callbacks=CSVLogger(path), verbose=0)
-    >>> [line.split(",")[0] for line in open(path)]
+    >>> [line.split(",")[0] for line in Path(path).read_text().splitlines()]
     ['epoch', '0', '1']
     """
 
