@@ -205,6 +205,8 @@ def test_what_is_refused() -> None:
         seqkit.Masked(["lstm"])  # type: ignore[list-item]
     with pytest.raises(ConfigError, match="layers must be a sequence of layers"):
         seqkit.Masked(seqkit.LSTM(3))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="mask_value must be a finite number, got nan"):
+        seqkit.Masked([seqkit.GRU(2)], mask_value=np.nan)
     with pytest.raises(ConfigError, match="would see masked steps"):
         seqkit.Masked([Doubled(seqkit.GRU(2))])
     with pytest.raises(ConfigError, match="gives two outputs"):

@@ -136,6 +136,8 @@ def test_what_does_not_fit_is_told() -> None:
         model().fit((IDS, X[:2]), Y)
     with pytest.raises(ShapeError, match=r"x: x is a tuple of 3 arrays, expected 2"):
         model().predict((IDS, X, X))
+    with pytest.raises(ShapeError, match="give inputs as a tuple"):
+        model().fit([pad(IDS, "ids")[0], pad(X, "x")[0]], Y)
     with pytest.raises(ConfigError, match="the model has several inputs"):
         model().fit((IDS, X), Y, tbptt=(2, 2))
     broken = [X[0], np.full_like(X[1], np.nan), *X[2:]]

@@ -83,7 +83,7 @@ class Masked(Composite):
     ------
     ConfigError
         If `layers` holds something else, a wrapper around other layers, or something after a layer that gives one
-        vector.
+        vector; if `mask_value` is NaN or infinite.
 
     Examples
     --------
@@ -111,6 +111,11 @@ class Masked(Composite):
         ended = next((layer for layer in self.layers[:-1] if not layer.returns_sequences), None)
         if ended is not None:
             raise ConfigError(f"{self.name}: {ended!r} gives one vector per sequence, nothing can be masked behind it.")
+        if not isinstance(mask_value, (int, float, np.integer, np.floating)) or not np.isfinite(mask_value):
+            raise ConfigError(
+                f"{self.name}: mask_value must be a finite number, got {mask_value!r}; NaN equals nothing, so write a "
+                f"number in its place, as np.nan_to_num does."
+            )
         self.mask_value = float(mask_value)
         self.accepts_ids = bool(self.layers) and self.layers[0].accepts_ids
         self.stateful = any(layer.stateful for layer in self.layers)

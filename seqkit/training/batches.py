@@ -75,6 +75,8 @@ class Samples:
         steps_of: Callable[[Any], np.ndarray | None] = first,
     ) -> None:
         self._several = len(ids) > 1 and isinstance(x, tuple)
+        if len(ids) > 1 and isinstance(x, list) and [np.ndim(one) for one in x] == [2 if one else 3 for one in ids]:
+            raise ShapeError(f"x is a list of {len(x)} inputs; a list holds sequences, so give inputs as a tuple.")
         names = [f"x[{number}]" for number in range(len(ids))] if self._several else ["x"]
         given = Inputs.of(x, lengths, names, "x") if self._several else Inputs((x,), (lengths,), alone=True)
         self.inputs = [Input(*one) for one in zip(given.arrays, given.lengths, ids, names, strict=False)]
