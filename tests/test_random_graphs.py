@@ -30,7 +30,7 @@ def _layer(rng: np.random.Generator, features: int, depth: int) -> seqkit.Layer:
         lambda: seqkit.Bidirectional(seqkit.GRU(units, return_sequences=True), "mul"),
         lambda: seqkit.MultiHeadAttention(2, units, causal=bool(rng.integers(2))),
         lambda: seqkit.Residual(seqkit.GRU(features, return_sequences=True)),
-        lambda: seqkit.Residual(_graph(rng, features, depth + 1, end=seqkit.Dense(features))),
+        lambda: seqkit.Residual(_graph(rng, features, seqkit.Dense(features), depth + 1)),
         lambda: seqkit.Branch([_layer(rng, features, depth + 1), _layer(rng, features, depth + 1)]),
         lambda: seqkit.Masked([seqkit.LSTM(units, return_sequences=True), seqkit.Dense(units, activation="tanh")]),
     ]
@@ -38,7 +38,7 @@ def _layer(rng: np.random.Generator, features: int, depth: int) -> seqkit.Layer:
 
 
 def _graph(
-    rng: np.random.Generator, features: int, depth: int = 0, end: seqkit.Layer | None = None, inputs: Any = ("x",)
+    rng: np.random.Generator, features: int, end: seqkit.Layer, depth: int = 0, inputs: Any = ("x",)
 ) -> seqkit.Graph:
     """Up to four nodes, some of which read two; what nobody reads is joined."""
     sizes: dict[str, int] = dict.fromkeys(inputs, features)
@@ -57,7 +57,7 @@ def _graph(
         unread = [other for other in unread if other not in read] + [name]
     if len(unread) > 1:
         nodes["joined"] = (seqkit.Concatenate(), *unread)
-    return seqkit.Graph(nodes | {"end": end or seqkit.Dense(2, activation="tanh")}, inputs=inputs)
+    return seqkit.Graph(nodes | {"end": end}, inputs=inputs)
 
 
 class Case:
@@ -67,8 +67,11 @@ class Case:
         rng = np.random.default_rng(seed)
         features = int(rng.integers(1, 4))
         inputs = ("x", "z") if rng.random() < 0.4 else ("x",)
-        end = rng.choice([None, seqkit.MeanPool(), seqkit.MaxPool(), seqkit.LastStep(), seqkit.GRU(2)])
-        self.graph = _graph(rng, features, end=end, inputs=inputs)
+        around = seqkit.Residual(seqkit.LayerNorm())
+        end = rng.choice(
+            [around, seqkit.Dense(2), seqkit.MeanPool(), seqkit.MaxPool(), seqkit.LastStep(), seqkit.GRU(2)]
+        )
+        self.graph = _graph(rng, features, end, inputs=inputs)
         self.graph.build((features,) * len(inputs) if len(inputs) > 1 else features, seed, "float64")
         self.x = [rng.normal(size=(B, T, features)) for _ in inputs]
         self.ends = rng.integers(0, T + 1, B) if rng.random() < 0.7 else None
