@@ -3,8 +3,8 @@
 
 `SequenceClassifier` with its defaults on public data sets: spoken vowels (JapaneseVowels), motion sensors
 (BasicMotions), power demand of days (ItalyPowerDemand), movements of a hand (GunPoint).  The defaults were chosen by
-cross-validation on the training parts.  With ``--members`` several networks vote, by scikit-learn's own means: the
-mean of their probabilities has a log loss that is never above the mean of theirs.
+cross-validation on the training parts (decision 27).  With ``--members`` several networks vote, by scikit-learn's own
+means: the mean of their probabilities has a log loss that is never above the mean of theirs.
 """
 
 from __future__ import annotations

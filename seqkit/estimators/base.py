@@ -60,8 +60,8 @@ class SequenceEstimator(Saved, ABC):
     """Base class; one of your own defines `_targets` and `_head`.
 
     Features are scaled to mean 0 and standard deviation 1 over all steps of the training sequences.
-    The network is a convolution over time (or several, or none), recurrent layers, pooling over time, dropout
-    and a dense layer.  It is trained by Adam while the learning rate falls to 0 as half a cosine.
+    The network is convolutions over time (or none), recurrent layers, pooling over time, dropout and a dense
+    layer [1]_.  It is trained by Adam while the learning rate falls to 0 as half a cosine.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ class SequenceEstimator(Saved, ABC):
         Whether each of them reads the sequence from its end, too.
     filters, kernel_size : int or sequence of int
         Filters of the convolution, and steps that each sees; no convolution where `filters` is 0.  Several
-        numbers are several convolutions, one after the other, each followed by max(x, 0): ``filters=(64, 64)``
-        with ``kernel_size=(8, 5)``, or with one number for all.
+        numbers are several convolutions, one after the other, each followed by max(x, 0); one number is for all
+        of them: ``filters=64, kernel_size=(8, 5)`` are two of 64 filters.
     pooling : {"max", "mean", "last"}
         What becomes of the outputs of all steps: the largest, the mean, or the last of each unit.
     dropout : float
@@ -116,6 +116,11 @@ class SequenceEstimator(Saved, ABC):
         F.
     feature_names_in_ : ndarray of str
         Names of the columns, where sequences came as a data frame.
+
+    References
+    ----------
+    .. [1] Convolutions before recurrent layers: Ordóñez and Roggen, "Deep convolutional and LSTM recurrent neural
+       networks for multimodal wearable activity recognition", Sensors 16(1), 2016.
     """
 
     cell: str = "gru"

@@ -5,7 +5,7 @@ Legend: n sequences, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from seqkit.estimators.labels import codes_of, known_classes
 @dataclass(eq=False, repr=False, kw_only=True)
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """Classifies whole sequences; options and other attributes are those of
-    :class:`~seqkit.estimators.base.SequenceEstimator`.
+    :class:`~seqkit.estimators.base.SequenceEstimator`, with two convolutions by default.
 
     Parameters
     ----------
@@ -46,7 +46,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     (True, True)
     """
 
+    filters: int | Sequence[int] = 64
+    kernel_size: int | Sequence[int] = (8, 5)
     dropout: float = 0.5
+    learning_rate: float = 0.003
     class_weight: Any = None
 
     def partial_fit(  # type: ignore[override]  # scikit-learn has classes in this place

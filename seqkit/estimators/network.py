@@ -48,16 +48,16 @@ class Network:
         return Sequential(layers, seed=seed).build(features)
 
     def _convolutions(self) -> list[Layer]:
-        filters, sizes = _each(self.filters), _each(self.kernel_size)
+        filters, sizes = _several(self.filters), _several(self.kernel_size)
         if not any(filters):
             return []
-        sizes = sizes * len(filters) if len(sizes) == 1 else sizes
-        if len(sizes) != len(filters):
+        try:
+            pairs = np.broadcast(filters, sizes)
+        except ValueError:
             raise ConfigError(
                 f"kernel_size={self.kernel_size!r} does not fit filters={self.filters!r}: "
-                f"give one number for all convolutions, or one for each of them."
-            )
-        pairs = zip(filters, sizes, strict=True)
+                f"give as many numbers of both, or one for all convolutions."
+            ) from None
         return [registry.create("conv1d", count, size, padding="same", activation="relu") for count, size in pairs]
 
     def _recurrent(self) -> list[Layer]:
@@ -74,6 +74,6 @@ class Network:
         return [*layers, registry.create("dropout", self.dropout)] if self.dropout else layers
 
 
-def _each(numbers: int | Sequence[int]) -> list[int]:
-    """One number, or several, as a list; what they are worth is for the layers to say."""
-    return list(np.asarray(numbers, dtype=object).ravel())
+def _several(numbers: int | Sequence[int]) -> np.ndarray:
+    """One number, or several, side by side; what they are worth is for the layers to say."""
+    return np.asarray(numbers, dtype=object).ravel()
