@@ -7,6 +7,7 @@ Two layers of 256 units; each library reads the same file.  Ratios are ONNX Runt
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -136,7 +137,7 @@ def compare(case: Case, folder: str, other: subprocess.Popen[str], seconds: floa
     return found["theirs"].median, found["ours"].median, difference
 
 
-def main(threads: int = 1, seconds: float = 0.5) -> None:
+def main(threads: int, seconds: float) -> None:
     """Print the table."""
     seqkit.set_num_threads(threads)
     command = [sys.executable, __file__, "--serve", str(threads)]
@@ -154,4 +155,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         serve(int(sys.argv[2]))
     else:
-        main(*(kind(text) for kind, text in zip((int, float), sys.argv[1:], strict=False)))
+        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("threads", type=int, nargs="?", default=1)
+        parser.add_argument("seconds", type=float, nargs="?", default=0.5, help="of a case")
+        main(**vars(parser.parse_args()))

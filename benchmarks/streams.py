@@ -5,7 +5,7 @@ python benchmarks/streams.py [threads]
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from typing import Any
 
@@ -59,7 +59,9 @@ def run_ticks(model: Any, size: int) -> np.ndarray:
 
 
 def main() -> None:
-    seqkit.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("threads", type=int, nargs="?")
+    seqkit.set_num_threads(parser.parse_args().threads)
     for units in (64, 128, 256, 512):
         print(f"LSTM.step, {units} units and features: {1e6 * step_time(units):.2f} us")
     print(f"{'model':20}{'tick':>6}{'p50 ms':>9}{'p99 ms':>9}{'streams/s':>12}")

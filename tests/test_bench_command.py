@@ -309,7 +309,12 @@ def test_nothing_in_common_fails(bench, saved):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "it is not JSON"), ('{"schema": "seqkit.bench/1"}', "got 'seqkit.bench/1'"), ("[]", "got None")],
+    [
+        ("{", "it is not JSON"),
+        ('{"schema": "seqkit.bench/2"}', "incomplete (KeyError: 'results')"),
+        ('{"schema": "seqkit.bench/1"}', "got 'seqkit.bench/1'"),
+        ("[]", "got None"),
+    ],
 )
 def test_a_file_that_is_no_run_is_refused_before_anything_is_measured(bench, tmp_path, content, message):
     (tmp_path / "old.json").write_text(content)

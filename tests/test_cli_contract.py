@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,31 @@ def test_progress_fits_into_the_line_of_a_terminal(
     shown = Progress(9)
     shown.on_epoch_end(0, {"loss": 0.125, "val_loss": 0.5})
     assert capsys.readouterr().err.replace("\x1b[K", "") == "\repoch 1/9  loss 0.1"
+
+
+def test_what_is_no_number_is_wrong_usage(run: Any) -> None:
+    """NaN is above no limit and below none: a gate would never close."""
+    for arguments in (
+        ("bench", "--compare", "old.json", "--fail-above"),
+        ("convert", "a.onnx", "b.onnx", "--tolerance"),
+        ("detect", "sunspots", "--train"),
+        ("fit", "sunspots", "--learning-rate"),
+    ):
+        for value in ("nan", "inf", "-1"):
+            Path("old.json").touch()
+            message = run(*arguments, value, code=2).stderr
+            assert "is not a finite number" in message or "is not in the range" in message
+
+
+def test_what_is_no_layer_is_said(run: Any) -> None:
+    report = run("plugins", "check", "os:path", code=1).stdout
+    assert "expected a class of a cell or layer, or an unbuilt layer" in report
+
+
+def test_the_version(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of sources that are not installed."""
+    monkeypatch.setattr(metadata, "version", lambda name: 1 / 0)
+    assert run("--version").stdout == f"seqkit {seqkit.__version__}\n"
 
 
 def real(*arguments: str | bytes, folder: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:

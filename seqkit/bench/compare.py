@@ -10,7 +10,7 @@ from typing import Any
 
 from seqkit.bench.cases import Case
 from seqkit.bench.intervals import Ratio, independent_ratio
-from seqkit.errors import DataError
+from seqkit.errors import DataError, words
 
 SCHEMA = "seqkit.bench/2"
 SAME_PEAK = 0.05
@@ -39,6 +39,10 @@ def load_run(path: Path) -> Document:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise DataError(f"{path}: expected a run with schema {SCHEMA!r}, got {schema!r}; measure and save it anew.")
+    try:
+        compare(document, document)  # now, not after the new run has been measured
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: the run is incomplete ({words(error)}); measure and save it anew.") from None
     return dict(document)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+from importlib import import_module
 from typing import Any
 
 import click
@@ -70,7 +71,7 @@ class SeqkitGroup(LazyGroup):
     summaries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name="seqkit", message="%(prog)s %(version)s")
+@click.version_option(import_module("seqkit").__version__, message="seqkit %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Recurrent sequence models on CPUs.

@@ -14,7 +14,7 @@ from seqkit.bench.cases import MODES, PRECISIONS
 from seqkit.bench.peers import WORKERS
 from seqkit.bench.ragged import PROFILES
 from seqkit.cli import complete, options
-from seqkit.cli.options import POSITIVE, THREADS, layer_name
+from seqkit.cli.options import POSITIVE, RATE, THREADS, layer_name
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +100,7 @@ def outputs(command: F) -> F:
             click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
             click.option("--save", metavar="FILE", type=file, callback=writable, help="Save the run, for --compare."),
             click.option("--compare", "old", metavar="FILE", type=existing, help="Compare with a saved run."),
-            click.option("--fail-above", metavar="X", type=float, help="Exit with 3 if a case takes X times as long."),
+            click.option("--fail-above", metavar="X", type=RATE, help="Exit with 3 if a case takes X times as long."),
             click.option("--plot", metavar="FILE", type=file, callback=drawable, help="Draw roofline and latency."),
         ]
     ):

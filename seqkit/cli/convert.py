@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from seqkit.cli import complete
 from seqkit.cli.console import print_json, print_table
-from seqkit.cli.options import POSITIVE, writable
+from seqkit.cli.options import POSITIVE, Number, writable
 from seqkit.errors import CheckError
 from seqkit.importing import load_plugin
 from seqkit.interop import formats
@@ -54,7 +54,7 @@ def format_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     "--dtype", type=click.Choice(["float32", "float64"]), help="To widen a PyTorch file of half precision to."
 )
 @click.option("--opset", type=POSITIVE, metavar="N", help="Version of the ONNX operators to write.")
-@click.option("--tolerance", type=click.FloatRange(0), metavar="X", help="Largest error.  [default: 1e-05 for float32]")
+@click.option("--tolerance", type=Number(0), metavar="X", help="Largest error.  [default: 1e-05 for float32]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Source of the inputs.")
 @click.option("--no-proof", is_flag=True, help="Convert without running the models.")
 @click.option("--plugin", "plugins", metavar="NAME", multiple=True, help="Package whose layers SOURCE may use.")

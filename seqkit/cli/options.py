@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,10 +34,20 @@ class Size(click.IntRange):
         return number
 
 
+class Number(click.FloatRange):
+    """A finite number: what is none lies in no range, and compares with nothing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
 POSITIVE = Size()
 THREADS = click.IntRange(1, 1024)
-SHARE = click.FloatRange(0, 1, max_open=True)
-RATE = click.FloatRange(0, min_open=True)
+SHARE = Number(0, 1, max_open=True)
+RATE = Number(0, min_open=True)
 
 TABLE_ONLY = ("id_column", "label", "target")
 FORECAST_ONLY = ("window", "horizon", "season", "holdout", "plot", "patience")
@@ -192,7 +203,7 @@ def _all(command: F, *options: Callable[[F], F]) -> F:
 
 
 def _option(*names: str, **facts: Any) -> Callable[[F], F]:
-    kinds: dict[Any, str] = {Size: "N", click.IntRange: "N", click.FloatRange: "X"}
+    kinds: dict[Any, str] = {Size: "N", click.IntRange: "N", Number: "X"}
     metavar = kinds.get(type(facts.get("type")))
     return click.option(*names, metavar=metavar, show_default=True, **facts)
 

@@ -116,7 +116,10 @@ def resolve(name: str) -> type[Cell] | type[Layer] | Layer:
         module, _, attribute = name.partition(":")
         if not attribute or find_spec(module) is None:
             raise
-        found: type[Cell] | type[Layer] | Layer = getattr(import_module(module), attribute)
+        found = getattr(import_module(module), attribute)
+        if not isinstance(found, Layer) and not (isinstance(found, type) and issubclass(found, (Cell, Layer))):
+            expected = "a class of a cell or layer, or an unbuilt layer"
+            raise ConfigError(f"{name} is {found!r:.80}, expected {expected}.") from None
         return found
 
 
