@@ -169,3 +169,14 @@ def test_there_is_a_name_for_each(model: seqkit.Sequential, tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="3 names are given for 2 features"):
         explain.summary(seqkit.GRU(2).build(2), np.ones((2, 9, 2)), features=["a", "b", "c"])
     assert len(explain.summary(model, IDS, features=[*names, "never seen"]).layers) == 2
+
+
+def test_what_a_stateful_model_would_give_at_every_step(tmp_path: Path) -> None:
+    """Each of the runs over the beginnings of a sequence begins anew."""
+    model = seqkit.Sequential([seqkit.GRU(3, stateful=True), seqkit.Dense(1)], seed=1).build(2)
+    x = np.random.default_rng(3).standard_normal((1, 40, 2))
+    data = embedded(explain.page(model, x, tmp_path / "page.html").read_text())
+    shown = np.frombuffer(base64.b64decode(data["output"]["data"]), "<f4")
+    for step in (0, 31, 32, 39):
+        model.reset_states()
+        np.testing.assert_array_equal(shown[step], model.predict(x[:, : step + 1], batch_size=1)[0, 0])
