@@ -56,7 +56,7 @@ class SeasonType(click.ParamType):
 def detect(ctx: click.Context, data: str, **options: Any) -> None:
     """Find what is not normal in a series.
 
-    A network is trained on the first part of the series in DATA, a table (.csv .tsv .txt) or
+    A network is trained on the first part of the series in DATA, a table (.csv .tsv .txt .parquet) or
     the name of a data set.  Then every value has a score: 1 is what one value in a hundred of that
     part exceeds.  Where scores are above the threshold there is an alarm.
 

@@ -43,6 +43,7 @@ def fit(data: str, **options: Any) -> None:
     DATA is the name of a data set (sunspots, or another of `seqkit datasets`) or a file:
       .csv .tsv .txt  a table: forecast a column, or, with --id and --label or
                       --target, learn from sequences of rows
+      .parquet        a table, too, if pyarrow or Polars is installed
       .npz            arrays x, y, lengths, and x_test and so on
       .ts             the format of the UCR/UEA archive
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from seqkit.data.csv_file import read_csv
 from seqkit.data.dataset import Sequences, Series
 from seqkit.data.npz_file import read_npz
+from seqkit.data.parquet_file import read_parquet
 from seqkit.data.table import Table
 from seqkit.data.ts_file import read_ts
 from seqkit.errors import DataError
 
-TABLES = (".csv", ".tsv", ".txt")
+TABLES = (".csv", ".tsv", ".txt", ".parquet")
 ARCHIVES = (".npz", ".ts")
 
 
@@ -91,11 +92,16 @@ def companion(path: Path) -> Path | None:
     return beside if stem != path.stem and beside.exists() else None
 
 
+def read_table(path: Path) -> Table:
+    """The rows and columns of a file."""
+    return (read_parquet if path.suffix.lower() == ".parquet" else read_csv)(path)
+
+
 def read_series(path: Path, column: str | None = None) -> Series:
     """One column of a table in time order, see :meth:`Table.series`."""
     if not is_table(path):
         raise DataError(f"{path}: a forecast needs a table ({', '.join(TABLES)}), one row per point in time.")
-    return read_csv(path).series(column)
+    return read_table(path).series(column)
 
 
 def read_sequences(path: Path, columns: Columns) -> tuple[Sequences, Sequences | None]:
@@ -107,7 +113,7 @@ def read_sequences(path: Path, columns: Columns) -> tuple[Sequences, Sequences |
         If the file cannot be read or lacks a column.
     """
     if is_table(path):
-        return _grouped(read_csv(path), columns), None
+        return _grouped(read_table(path), columns), None
     train, test = read_npz(path) if path.suffix.lower() == ".npz" else (read_ts(path), None)
     return _chosen(train, columns), None if test is None else _chosen(test, columns)
 
