@@ -78,7 +78,11 @@ def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return import_module(f"seqkit.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module 'seqkit' has no attribute {name!r}; it has {', '.join(__all__)}.")
+        from difflib import get_close_matches  # only an error needs it
+
+        close = get_close_matches(name, __all__, n=1)
+        rest = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(__all__)}."
+        raise AttributeError(f"module 'seqkit' has no attribute {name!r}; {rest}")
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value

@@ -98,6 +98,8 @@ def test_names_of_the_roof() -> None:
         assert name == "isa" or value.__doc__, f"seqkit.{name} has no docstring"
     with pytest.raises(AttributeError, match=r"module 'seqkit' has no attribute 'lstm'; it has .*LSTM"):
         seqkit.lstm  # noqa: B018
+    with pytest.raises(AttributeError, match=r"has no attribute 'LayerNormalization'; did you mean 'LayerNorm'\?$"):
+        seqkit.LayerNormalization  # noqa: B018
 
 
 def test_the_version_is_that_of_the_project() -> None:
