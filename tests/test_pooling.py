@@ -76,3 +76,18 @@ def test_truncated_training_is_of_whole_sequences(name: str, x: np.ndarray) -> N
         history = model.fit(x[[0, 3]], np.ones(2), lengths=[7, 12], tbptt=tbptt, shuffle=False, batch_size=1)
         losses.append(history.history["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-14)
+
+
+def test_nan_is_the_largest_in_a_stream_as_in_a_call() -> None:
+    layer, x, state = seqkit.MaxPool().build(2), np.array([[[1.0, np.nan], [np.nan, 2.0], [3.0, 5.0]]]), None
+    for t in range(3):
+        y, state = layer.step(x[:, t], state)
+        assert np.array_equal(y, layer(x[:, : t + 1]), equal_nan=True)
+
+
+def test_of_equal_values_the_earlier_call_has_the_largest() -> None:
+    layer = seqkit.MaxPool().build(1, dtype="float64")
+    _, first = layer.forward(np.array([[[5.0], [1.0]]]))
+    _, second = layer.forward(np.array([[[5.0], [5.0]]]), state=first.state)
+    dx, (dlargest, _) = layer.backward(np.array([[2.0]]), second)
+    assert (dx.ravel().tolist(), dlargest.tolist()) == ([0.0, 0.0], [[2.0]])  # type: ignore[union-attr]

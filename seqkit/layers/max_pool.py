@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqkit.layer import Layer, State
-from seqkit.sequences import as_gradient, as_lengths, as_sequences, as_state, valid_steps
+from seqkit.sequences import as_gradient, as_lengths, as_sequences, as_state, as_vectors
 
 
 class Cache(NamedTuple):
@@ -18,9 +18,11 @@ class Cache(NamedTuple):
 
     shape: tuple[int, ...]
     places: np.ndarray
-    """(B, 1, F): where the largest values are, 0 for those from before the first step."""
+    """(B, F): the steps that have the largest values."""
     read: np.ndarray
     """(B, 1): whether a sequence has steps."""
+    later: np.ndarray
+    """(B, F): whether the largest value is one of these steps, not one from before."""
     state: State
 
 
@@ -52,27 +54,50 @@ class MaxPool(Layer):
         x = as_sequences(x, self.dtype, self.name, self.input_size)
         batch, time, features = x.shape
         ends = as_lengths(lengths, batch, time, self.name)
-        before = as_state(state, ("largest", "known"), (batch, features, 1), self.dtype, self.name)
-        largest, known = before or (np.zeros((batch, features), self.dtype), np.zeros((batch, 1), self.dtype))
-        seen = np.empty((batch, 1 + time, features), self.dtype)  # behind the largest value from before
-        seen[:, 0], seen[:, 1:] = np.where(known != 0, largest, -np.inf), x
-        if (valid := valid_steps(ends, batch, time)) is not None:
-            seen[:, 1:][~valid] = -np.inf
-        places = seen.argmax(axis=1)[:, None]  # (B, 1, F)
         read = np.full((batch, 1), time > 0) if ends is None else ends[:, None] > 0
-        largest = np.where(read, np.take_along_axis(seen, places, axis=1)[:, 0], largest)
+        seen = x if time else np.zeros((batch, 1, features), self.dtype)
+        if ends is not None:
+            seen = seen.copy()
+            seen[np.arange(seen.shape[1]) >= ends[:, None]] = -np.inf
+        places = seen.argmax(axis=1)
+        found = np.take_along_axis(seen, places[:, None], axis=1)[:, 0]
+        before, known = self._before(state, batch)
+        later = read & _exceeds(found, before, known)
+        largest = np.where(later, found, before)
         final = largest, np.where(read, known.dtype.type(1), known)
-        return np.where(read, largest, 0), Cache(x.shape, places, read, final)
+        return np.where(read, largest, 0), Cache(x.shape, places, read, later, final)
+
+    def _before(self, state: State | None, batch: int) -> State:
+        """The largest values before a call, and whether there were any."""
+        names, shape = ("largest", "known"), (batch, self.input_size, 1)
+        given = as_state(state, names, shape, self.dtype, self.name)
+        return given or tuple(np.zeros((batch, size), self.dtype) for size in shape[1:])
 
     def backward(
         self, dy: np.ndarray, cache: Cache, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
         """Gradient of the input and of the largest values before."""
-        batch, time, features = cache.shape
-        dlargest = np.where(cache.read, as_gradient(dy, (batch, features), self.dtype, self.name), 0)
-        dknown = np.zeros((batch, 1), self.dtype)
+        dlargest = np.where(cache.read, as_gradient(dy, cache.places.shape, self.dtype, self.name), 0)
+        dknown = np.zeros_like(dlargest, shape=cache.read.shape)
         if dstate:
             dlargest, dknown = dlargest + dstate[0], np.where(cache.read, 0, dstate[1])
-        dseen = np.zeros((batch, 1 + time, features), self.dtype)
-        np.put_along_axis(dseen, cache.places, dlargest[:, None], axis=1)
-        return (dseen[:, 1:] if input_grad else None), (dseen[:, 0], dknown)
+        dinitial = np.where(cache.later, 0, dlargest), dknown
+        if not input_grad:
+            return None, dinitial
+        dx = np.zeros(cache.shape, self.dtype)
+        if cache.shape[1]:
+            np.put_along_axis(dx, cache.places[:, None], np.where(cache.later, dlargest, 0)[:, None], axis=1)
+        return dx, dinitial
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: the largest so far."""
+        self._require_built()
+        x_t = as_vectors(x_t, self.dtype, self.name, self.input_size)
+        before, known = self._before(state, len(x_t))
+        largest = np.where(_exceeds(x_t, before, known), x_t, before)
+        return largest, (largest.copy(), np.ones_like(known))
+
+
+def _exceeds(found: np.ndarray, before: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where a value is larger than the one before, if there is one; NaN is larger than all, as to argmax."""
+    return np.asarray((known == 0) | (found > before) | (np.isnan(found) & ~np.isnan(before)))

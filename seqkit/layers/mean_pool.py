@@ -11,7 +11,7 @@ import numpy as np
 
 from seqkit._core import scatter_add
 from seqkit.layer import Layer, State
-from seqkit.sequences import as_gradient, as_sequences, as_state
+from seqkit.sequences import as_gradient, as_sequences, as_state, as_vectors
 from seqkit.steps import Steps
 
 
@@ -21,6 +21,8 @@ class Cache(NamedTuple):
     steps: Steps
     owners: np.ndarray
     """(N,): the sequence of each step."""
+    read: np.ndarray
+    """(B, 1): whether a sequence has steps."""
     y: np.ndarray
     state: State
 
@@ -52,29 +54,36 @@ class MeanPool(Layer):
         """The means, and a cache with their `state`: the sums and numbers of all steps so far, (B, F) and (B, 1)."""
         self._require_built()
         x = as_sequences(x, self.dtype, self.name, self.input_size)
-        batch, time, features = x.shape
+        batch, time = x.shape[:2]
         steps = Steps.of((batch, time), lengths, self.dtype, self.name)
         owners = steps.pick(np.repeat(np.arange(batch), time).reshape(batch, time))  # (N,), whose the steps are
-        before = as_state(state, ("sum", "count"), (batch, features, 1), self.dtype, self.name)
-        total, count = (np.zeros((batch, size), self.dtype) for size in (features, 1))
-        if before is not None:
-            total, count = (array.copy() for array in before)
+        total, count = (array.copy() for array in self._before(state, batch))
         scatter_add(total, owners, np.ascontiguousarray(steps.pick(x)))
         scatter_add(count, owners, np.ones((len(owners), 1), self.dtype))
-        read = np.isin(np.arange(batch), owners)[:, None]  # (B, 1); the mean of no steps is 0
+        read = np.bincount(owners, minlength=batch)[:, None] > 0  # (B, 1); the mean of no steps is 0
         y = np.divide(total, count, out=np.zeros_like(total), where=read)
-        return y, Cache(steps, owners, y, (total, count))
+        return y, Cache(steps, owners, read, y, (total, count))
+
+    def _before(self, state: State | None, batch: int) -> State:
+        """The sums and numbers before a call."""
+        shape = (batch, self.input_size, 1)
+        given = as_state(state, ("sum", "count"), shape, self.dtype, self.name)
+        return given or tuple(np.zeros((batch, size), self.dtype) for size in shape[1:])
 
     def backward(
         self, dy: np.ndarray, cache: Cache, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
         """Gradient of the input and of the sums and numbers before."""
         dy = as_gradient(dy, cache.y.shape, self.dtype, self.name)
-        dtotal, dcount = (np.zeros_like(array) for array in cache.state)
+        share = np.divide(dy, cache.state[1], out=np.zeros_like(dy), where=cache.read)
+        dtotal, dcount = share, -(share * cache.y).sum(axis=1, keepdims=True)
         if dstate:
-            dtotal, dcount = (array.copy() for array in dstate)
-        read, (_, count) = np.unique(cache.owners), cache.state
-        share = dy[read] / count[read]
-        dtotal[read] += share
-        dcount[read] -= (share * cache.y[read]).sum(axis=1, keepdims=True)
+            dtotal, dcount = dtotal + dstate[0], dcount + dstate[1]
         return (cache.steps.spread(dtotal[cache.owners]) if input_grad else None), (dtotal, dcount)
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: the mean so far."""
+        self._require_built()
+        x_t = as_vectors(x_t, self.dtype, self.name, self.input_size)
+        total, count = self._before(state, len(x_t))
+        return (total + x_t) / (count + 1), (total + x_t, count + 1)
