@@ -14,8 +14,8 @@ import pytest
 import seqkit
 from seqkit.errors import ConfigError
 from seqkit.training import metrics
-from seqkit.training.losses import SparseCategoricalCrossentropy
-from seqkit.training.metrics import F1, R2, BitsPerCharacter, Metric, Perplexity, RootMeanSquaredError, TopK
+from seqkit.training.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
+from seqkit.training.metrics import F1, R2, Accuracy, BitsPerCharacter, Metric, Perplexity, RootMeanSquaredError, TopK
 
 PRED = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.2, 0.3, 0.5], [0.3, 0.4, 0.3]])
 
@@ -150,6 +150,12 @@ class TestEpoch:
         model.compile("sgd", loss, metrics=["perplexity", "bits_per_character", "accuracy"])
         nats, perplexity, bits, _ = model.evaluate(x, y)  # type: ignore[misc]
         assert (perplexity, bits) == (pytest.approx(np.exp(nats)), pytest.approx(nats / np.log(2)))
+        model = seqkit.Sequential([seqkit.Dense(1)], seed=0, dtype="float64")
+        model.compile("sgd", BinaryCrossentropy(from_logits=True), metrics=["acc", "f1"])
+        _, accuracy, f1 = model.evaluate(x, y > 0)  # type: ignore[misc]
+        p = 1 / (1 + np.exp(-model.predict(x)))
+        assert ((p > 0.5) != (model.predict(x) > 0.5)).any()
+        assert (accuracy, f1) == (Accuracy()(y > 0, p), F1()(y > 0, p))
 
     def test_parts_of_an_epoch_join_in_any_cut(self) -> None:
         rng = np.random.default_rng(6)

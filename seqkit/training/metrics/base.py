@@ -137,6 +137,7 @@ def classes_of(y_true: Any, y_pred: np.ndarray, lengths: Any, owner: str) -> tup
     return class_ids(y_true, y_pred, steps), pred
 
 
-def predicted_classes(pred: np.ndarray) -> np.ndarray:
-    """Class ids (N,) of predictions (N, K): the largest, or for one output whether it is above 0.5."""
-    return (pred[:, 0] > 0.5).astype(np.int64) if pred.shape[1] == 1 else pred.argmax(axis=1)
+def predicted_classes(pred: np.ndarray, from_logits: bool = False) -> np.ndarray:
+    """Class ids (N,) of predictions (N, K): the largest, or for one output whether its probability is above 0.5."""
+    least = 0.0 if from_logits else 0.5
+    return (pred[:, 0] > least).astype(np.int64) if pred.shape[1] == 1 else pred.argmax(axis=1)

@@ -17,8 +17,13 @@ from seqkit.training.metrics.base import Mean, Metric, classes_of, predicted_cla
 class Accuracy(Mean):
     """Share of right answers.
 
-    With one output: it is above 0.5 where the target is.  With several: the largest is that of
+    With one output: its probability is above 0.5 where the target is.  With several: the largest is that of
     the class, given as an id or as one of K values.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether one output is a logit, above 0 where its probability is above 0.5.
 
     Examples
     --------
@@ -29,9 +34,15 @@ class Accuracy(Mean):
 
     name = "accuracy"
 
+    def __init__(self, from_logits: bool = False) -> None:
+        self.from_logits = bool(from_logits)
+
+    def config(self) -> dict[str, Any]:
+        return {"from_logits": self.from_logits}
+
     def _terms(self, y_true: Any, y_pred: np.ndarray, lengths: Any) -> np.ndarray:
         true, pred = classes_of(y_true, y_pred, lengths, self.name)
-        return true == predicted_classes(pred)
+        return true == predicted_classes(pred, self.from_logits)
 
 
 class TopK(Mean):
@@ -77,6 +88,8 @@ class F1(Metric):
         "binary": that of class 1, where there are two.  "macro": the mean of the F1 of all
         classes that occur among targets or answers.  "micro": of the sums over all classes.
         "auto" is "binary" with one output and "macro" with several.
+    from_logits : bool
+        Whether one output is a logit, above 0 where its probability is above 0.5.
 
     Notes
     -----
@@ -91,19 +104,19 @@ class F1(Metric):
 
     name = "f1"
 
-    def __init__(self, average: str = "auto") -> None:
+    def __init__(self, average: str = "auto", from_logits: bool = False) -> None:
         if average not in ("auto", "binary", "macro", "micro"):
             raise ConfigError(f"{self.name}: average must be one of auto, binary, macro, micro, got {average!r}.")
-        self.average = average
+        self.average, self.from_logits = average, bool(from_logits)
 
     def config(self) -> dict[str, Any]:
-        return {"average": self.average}
+        return {"average": self.average, "from_logits": self.from_logits}
 
     def sums(self, y_true: Any, y_pred: np.ndarray, lengths: Any = None) -> np.ndarray:
         """Right answers, answers and targets of every class, (3, C); a fourth row says whether there is one output."""
         true, pred = classes_of(y_true, y_pred, lengths, self.name)
         single = pred.shape[1] == 1
-        answers, classes = predicted_classes(pred), 2 if single else pred.shape[1]
+        answers, classes = predicted_classes(pred, self.from_logits), 2 if single else pred.shape[1]
         counted = (true[true == answers], answers, true)
         counts = [np.bincount(ids, minlength=classes).astype(np.float64) for ids in counted]
         return np.stack([*counts, np.full(classes, float(single))])
