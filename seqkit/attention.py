@@ -20,6 +20,7 @@ from seqkit._core import matmul
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.inputs import Inputs
 from seqkit.layer import Layer, State
+from seqkit.pools import Pool
 from seqkit.sequences import as_sequences
 from seqkit.steps import Steps
 
@@ -108,7 +109,14 @@ class AttentionLayer(Layer):
 
     def step(self, x_t: Any, state: State | None = None) -> tuple[np.ndarray, State]:
         """Not possible: a step would need the whole memory."""
-        raise ConfigError(
+        raise self._no_stream()
+
+    def state_pool(self, rows: int) -> Pool:
+        """Not possible, like `step`."""
+        raise self._no_stream()
+
+    def _no_stream(self) -> ConfigError:
+        return ConfigError(
             f"{self.name}: attention reads whole sequences, so there is no stream of its steps; call it on a query of "
             f"one step and its memory."
         )

@@ -300,17 +300,14 @@ class Layer(ABC):
         ConfigError
             If the layer reads a sequence from its end.
         """
-        self._require_stream()
+        if self.reads_backwards:
+            raise ConfigError(f"{self.name}: reads sequences from their end, which a stream does not have.")
         carried, self._state = self._state, None
         try:
             y, cache = self.forward(self._one_step(x_t), None, state, training=False)
         finally:
             self._state = carried
         return (y[:, 0] if y.ndim == 3 else y), final_state(cache)
-
-    def _require_stream(self) -> None:
-        if self.reads_backwards:
-            raise ConfigError(f"{self.name}: reads sequences from their end, which a stream does not have.")
 
     def _one_step(self, x_t: Any) -> Any:
         """A step of the input, or of every input, as sequences."""
@@ -331,7 +328,6 @@ class Layer(ABC):
 
     def state_pool(self, rows: int) -> Pool:
         """Room for the states of `rows` streams."""
-        self._require_stream()
         return LayerPool(self.name, self.step, rows)
 
     def __call__(

@@ -260,5 +260,5 @@ def compare(pairs: list[tuple[np.ndarray, Any]], tolerance: float) -> None:
 
 
 def test_there_is_no_pool_of_streams() -> None:
-    with pytest.raises(ConfigError, match="which a stream does not have"):
+    with pytest.raises(ConfigError, match="there is no stream of its steps"):
         seqkit.Attention().build(3).streams(2)
