@@ -113,6 +113,15 @@ def as_state(
     return arrays
 
 
+def state_or_zeros(
+    state: Any, names: tuple[str, ...], shape: tuple[int, ...], dtype: np.dtype, owner: str
+) -> tuple[np.ndarray, ...]:
+    """:func:`as_state`, and zeros for None."""
+    batch, *sizes = shape
+    given = as_state(state, names, shape, dtype, owner)
+    return given or tuple(np.zeros((batch, size), dtype) for size in sizes)
+
+
 def as_gradient(dy: Any, shape: tuple[int, ...], dtype: np.dtype, owner: str) -> np.ndarray:
     """`dy` as an array of `dtype`, shaped like the output, with contiguous features."""
     array = as_numbers(dy, dtype, owner, "dy")

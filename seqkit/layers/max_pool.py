@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqkit.layer import Layer, State
-from seqkit.sequences import as_gradient, as_lengths, as_sequences, as_state, as_vectors
+from seqkit.sequences import as_gradient, as_lengths, as_sequences, as_vectors, state_or_zeros
 
 
 class Cache(NamedTuple):
@@ -69,9 +69,7 @@ class MaxPool(Layer):
 
     def _before(self, state: State | None, batch: int) -> State:
         """The largest values before a call, and whether there were any."""
-        names, shape = ("largest", "known"), (batch, self.input_size, 1)
-        given = as_state(state, names, shape, self.dtype, self.name)
-        return given or tuple(np.zeros((batch, size), self.dtype) for size in shape[1:])
+        return state_or_zeros(state, ("largest", "known"), (batch, self.input_size, 1), self.dtype, self.name)
 
     def backward(
         self, dy: np.ndarray, cache: Cache, dstate: State | None = None, input_grad: bool = True

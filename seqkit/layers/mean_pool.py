@@ -11,7 +11,7 @@ import numpy as np
 
 from seqkit._core import scatter_add
 from seqkit.layer import Layer, State
-from seqkit.sequences import as_gradient, as_sequences, as_state, as_vectors
+from seqkit.sequences import as_gradient, as_sequences, as_vectors, state_or_zeros
 from seqkit.steps import Steps
 
 
@@ -66,9 +66,7 @@ class MeanPool(Layer):
 
     def _before(self, state: State | None, batch: int) -> State:
         """The sums and numbers before a call."""
-        shape = (batch, self.input_size, 1)
-        given = as_state(state, ("sum", "count"), shape, self.dtype, self.name)
-        return given or tuple(np.zeros((batch, size), self.dtype) for size in shape[1:])
+        return state_or_zeros(state, ("sum", "count"), (batch, self.input_size, 1), self.dtype, self.name)
 
     def backward(
         self, dy: np.ndarray, cache: Cache, dstate: State | None = None, input_grad: bool = True
