@@ -102,7 +102,10 @@ class Composite(Parts, Layer):
     @_state.setter
     def _state(self, state: Any) -> None:
         stateful = [layer for layer in self.inner() if layer.stateful]
-        for layer, own in zip(stateful, state or (None,) * len(stateful), strict=True):
+        parts = (None,) * len(stateful) if state is None else state
+        if not isinstance(parts, tuple) or len(parts) != len(stateful):
+            raise ShapeError(f"{self.name}: what is carried is not that of {len(stateful)} stateful layers.")
+        for layer, own in zip(stateful, parts, strict=True):
             layer._state = own
 
 

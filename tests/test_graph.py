@@ -196,6 +196,8 @@ def test_carried_states_of_graphs_in_graphs_come_back(tmp_path: Path) -> None:
     half.fit(x, x[:, :, :1], epochs=1, callbacks=seqkit.Checkpoint(tmp_path), **fit)
     rest.fit(x, x[:, :, :1], epochs=2, resume=tmp_path, **fit)
     assert all(np.array_equal(value, rest.params[name]) for name, value in whole.params.items())
+    with pytest.raises(ShapeError, match="what is carried is not that of 2 stateful layers"):
+        rest.layers[0]._state = whole.layers[0]._state[:1]  # type: ignore[index]
     with pytest.raises(NonFiniteError):
         rest.fit(np.full_like(x, np.nan), x[:, :, :1], **fit)
     assert np.array_equal(rest.predict(x, batch_size=2), whole.predict(x, batch_size=2))
