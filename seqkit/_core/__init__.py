@@ -33,6 +33,7 @@ from seqkit._core.machine import (
     tile,
 )
 from seqkit._core.noise import Noise, draw
+from seqkit._core.normalizing import normalize, normalize_back, normalize_rows
 from seqkit._core.packing import Packing, Weights
 from seqkit._core.products import Product, add_column_sums, matmul
 from seqkit._core.streams import Stepper, rows_of_streams
@@ -75,6 +76,9 @@ __all__ = [
     "isa",
     "lanes",
     "matmul",
+    "normalize",
+    "normalize_back",
+    "normalize_rows",
     "num_threads",
     "openmp",
     "pipeline_pays",

@@ -94,6 +94,13 @@ typedef struct {
     /* what units [first, end) of a row are multiplied by at one time: 0 or the scale */
     void (*factors)(char *out, const sk_noise *noise, int64_t row, int64_t time, int64_t first, int64_t end);
     void (*multiply)(char *out, const char *x, const char *y, int64_t count); /* out = x * y */
+    /* y = gamma * (x - mean) / deviation + beta over a row; `moments` are three numbers for the way back */
+    void (*normalize)(
+        char *y, char *moments, const char *x, const char *gamma, const char *beta, int64_t count, double epsilon);
+    /* the gradient of x, unless dx is NULL; what the row adds to those of gamma and beta is added */
+    void (*normalize_back)(
+        char *dx, char *dgamma, char *dbeta, const char *dy, const char *moments, const char *x, const char *gamma,
+        int64_t count);
 } sk_kernels;
 
 extern const sk_kernels sk_base_f32, sk_base_f64, sk_base_bf16, sk_base_i8;

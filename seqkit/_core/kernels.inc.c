@@ -15,6 +15,7 @@
 #include "operations.inc.c"
 #include "noise.inc.c"
 #include "reduce.inc.c"
+#include "normalize.inc.c"
 
 /* ---- products ------------------------------------------------------------------------- */
 
@@ -313,7 +314,7 @@ static double FN(read)(const char *memory, int64_t bytes, int64_t repeats)
 const sk_kernels FN(sk) = {
     ISA, NUMBER, FMA_NAME, sizeof(REAL), LANES, TILE_ROWS, TALL_ROWS, 0, 1, NULL,
     FN(product), FN(line), FN(pointwise), FN(reduce), FN(pack), FN(unpack_add), FN(gather), FN(peak),
-    FN(read), FN(numbers), FN(factors), FN(multiply),
+    FN(read), FN(numbers), FN(factors), FN(multiply), FN(normalize), FN(normalize_back),
 };
 
 #undef EACH

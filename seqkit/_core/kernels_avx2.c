@@ -12,6 +12,10 @@
 #define LESSER_F64(a, b) ((vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
 #define GREATER_F32(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define GREATER_F64(a, b) ((vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#define LOAD_SOME_F32(x, n) ((vec)_mm256_maskload_ps(x, (__m256i)FN(first_lanes)(n)))
+#define LOAD_SOME_F64(x, n) ((vec)_mm256_maskload_pd(x, (__m256i)FN(first_lanes)(n)))
+#define STORE_SOME_F32(y, n, v) _mm256_maskstore_ps(y, (__m256i)FN(first_lanes)(n), (__m256)(v))
+#define STORE_SOME_F64(y, n, v) _mm256_maskstore_pd(y, (__m256i)FN(first_lanes)(n), (__m256d)(v))
 #define MADD_NAME "vpmaddwd"
 #define MADD(a, b) ((ivec)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
 #include "kernels.h"

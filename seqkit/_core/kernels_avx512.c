@@ -12,6 +12,11 @@
 #define LESSER_F64(a, b) ((vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
 #define GREATER_F32(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define GREATER_F64(a, b) ((vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#define SOME_LANES(n) ((1u << (n)) - 1)
+#define LOAD_SOME_F32(x, n) ((vec)_mm512_maskz_loadu_ps((__mmask16)SOME_LANES(n), x))
+#define LOAD_SOME_F64(x, n) ((vec)_mm512_maskz_loadu_pd((__mmask8)SOME_LANES(n), x))
+#define STORE_SOME_F32(y, n, v) _mm512_mask_storeu_ps(y, (__mmask16)SOME_LANES(n), (__m512)(v))
+#define STORE_SOME_F64(y, n, v) _mm512_mask_storeu_pd(y, (__mmask8)SOME_LANES(n), (__m512d)(v))
 #define MADD_NAME "vpmaddwd"
 #define MADD(a, b) ((ivec)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
 #define TARGET_BF16 "avx512bf16"

@@ -11,6 +11,10 @@
 #define LESSER_F64(a, b) FN(select)((a) < (b), a, b)
 #define GREATER_F32(a, b) FN(select)((a) > (b), a, b)
 #define GREATER_F64(a, b) FN(select)((a) > (b), a, b)
+#define LOAD_SOME_F32(x, n) FN(copied)(x, n)
+#define LOAD_SOME_F64(x, n) FN(copied)(x, n)
+#define STORE_SOME_F32(y, n, v) memcpy(y, &(v), (size_t)(n) * sizeof(REAL))
+#define STORE_SOME_F64(y, n, v) memcpy(y, &(v), (size_t)(n) * sizeof(REAL))
 #ifdef __SSE2__
 #include <immintrin.h>
 #define MADD_NAME "pmaddwd"

@@ -1,6 +1,7 @@
 /* The kernels of one instruction set, for float32 and float64.
  * The including file defines SET (its name), VECTOR_BYTES, TILE_ROWS and, for F32 and F64, FMA,
- * LESSER and GREATER (of two; the second where they are equal or one is NaN).
+ * LESSER and GREATER (of two; the second where they are equal or one is NaN), LOAD_SOME and STORE_SOME (of the first
+ * n numbers at an address, fewer than a vector has; the lanes behind them are 0, or not stored).
  * SK_BODY is what is compiled: the kernels, or the pointwise kernels that a build generates. */
 #include "kernels.h"
 #include <stddef.h>
@@ -27,6 +28,8 @@
 #define FMA FMA_F32
 #define LESSER LESSER_F32
 #define GREATER GREATER_F32
+#define LOAD_SOME LOAD_SOME_F32
+#define STORE_SOME STORE_SOME_F32
 #define SQRT __builtin_sqrtf
 #define ROUNDING 12583039.0f /* 1.5 * 2^23 + 127: adding it leaves the nearest integer, biased as an exponent is, in the low bits */
 #define LN2_HIGH 0.693359375f /* 355/512: n * LN2_HIGH is exact */
@@ -50,6 +53,8 @@
 #undef FMA
 #undef LESSER
 #undef GREATER
+#undef LOAD_SOME
+#undef STORE_SOME
 #undef SQRT
 #undef ROUNDING
 #undef LN2_HIGH
@@ -70,6 +75,8 @@
 #define FMA FMA_F64
 #define LESSER LESSER_F64
 #define GREATER GREATER_F64
+#define LOAD_SOME LOAD_SOME_F64
+#define STORE_SOME STORE_SOME_F64
 #define SQRT __builtin_sqrt
 #define ROUNDING 6755399441056767.0 /* 1.5 * 2^52 + 1023 */
 #define LN2_HIGH 0.693147180369123816490 /* 32 bits of ln(2) */

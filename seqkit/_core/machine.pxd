@@ -38,6 +38,8 @@ cdef extern from "kernels.h" nogil:
         void (*numbers)(uint32_t *, const sk_noise *, int64_t, int64_t, int64_t) noexcept nogil
         void (*factors)(char *, const sk_noise *, int64_t, int64_t, int64_t, int64_t) noexcept nogil
         void (*multiply)(char *, const char *, const char *, int64_t) noexcept nogil
+        void (*normalize)(char *, char *, const char *, const char *, const char *, int64_t, double) noexcept nogil
+        void (*normalize_back)(char *, char *, char *, const char *, const char *, const char *, const char *, int64_t) noexcept nogil
 
 cdef extern from "threads.h" nogil:
     ctypedef void (*sk_work)(void *context, int64_t thread, int64_t threads) noexcept nogil

@@ -71,9 +71,7 @@ INLINE vec FN(load_units)(const char *row, int64_t v, int64_t units)
 {
     int64_t left = units - v * LANES;
     if (left >= LANES) return ((const FN(loose) *)row)[v];
-    vec x = {};
-    if (left > 0) memcpy(&x, row + v * VECTOR_BYTES, left * sizeof(REAL));
-    return x;
+    return left > 0 ? LOAD_SOME((const REAL *)(row + v * VECTOR_BYTES), left) : (vec){};
 }
 
 INLINE void FN(store_units)(char *row, int64_t v, int64_t units, vec x)
@@ -82,5 +80,5 @@ INLINE void FN(store_units)(char *row, int64_t v, int64_t units, vec x)
     if (left >= LANES)
         ((FN(loose) *)row)[v] = x;
     else if (left > 0)
-        memcpy(row + v * VECTOR_BYTES, &x, left * sizeof(REAL));
+        STORE_SOME((REAL *)(row + v * VECTOR_BYTES), left, x);
 }

@@ -27,6 +27,20 @@ INLINE vec FN(shuffle)(vec a, vec b, ivec from) /* lanes of a and b, joined */
     return __builtin_shuffle(a, b, from);
 #endif
 }
+INLINE ivec FN(lane_numbers)(void)
+{
+    static const INTEGER numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    ivec lane;
+    memcpy(&lane, numbers, sizeof lane);
+    return lane;
+}
+INLINE ivec FN(first_lanes)(int64_t count) { return FN(lane_numbers)() < (INTEGER)count; }
+INLINE vec FN(copied)(const REAL *x, int64_t count) /* the first numbers, then zeros */
+{
+    vec y = {};
+    memcpy(&y, x, (size_t)count * sizeof(REAL));
+    return y;
+}
 INLINE vec FN(vabs)(vec x) { return (vec)((ivec)x & ~(ivec)FN(splat)(-(REAL)0)); }
 INLINE vec FN(vmin)(vec a, vec b) { return FN(select)(b != b, b, LESSER(b, a)); }
 INLINE vec FN(vmax)(vec a, vec b) { return FN(select)(b != b, b, GREATER(b, a)); }

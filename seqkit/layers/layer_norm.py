@@ -1,6 +1,6 @@
 """Normalization of every step over its features.
 
-Legend: B batch, T time, F features, N valid steps (or vectors).
+Legend: B batch, F features.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from seqkit._core import add_column_sums
+from seqkit import _core
 from seqkit.layer import Layer, State
 from seqkit.options import positive_number
+from seqkit.rows import Rows
+from seqkit.sequences import as_gradient, as_vectors
 from seqkit.steps import Steps
 
 
@@ -65,36 +67,40 @@ class LayerNorm(Layer):
         gamma = {"gamma": np.ones(size)} if self.scale else {}
         return gamma | ({"beta": np.zeros(size)} if self.center else {})
 
+    def _factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """gamma and beta, those that are not there as 1 and 0."""
+        params, size = self.params.reading(), self.input_size
+        gamma = params["gamma"] if self.scale else np.ones(size, self.dtype)
+        return gamma, params["beta"] if self.center else np.zeros(size, self.dtype)
+
     def forward(
         self, x: np.ndarray, lengths: np.ndarray | None = None, state: State | None = None, training: bool = True
     ) -> tuple[np.ndarray, Any]:
         self._require_built()
         steps = Steps.of(np.shape(x)[:-1], lengths, self.dtype, self.name)
-        rows = np.ascontiguousarray(steps.rows(x, self.input_size))  # (N, F)
-        centred = rows - _mean(rows)
-        inverse = 1 / np.sqrt(_mean(centred * centred) + self.dtype.type(self.epsilon))  # (N, 1)
-        normal = centred * inverse
-        params = self.params.reading()
-        y = normal * params["gamma"] if self.scale else normal
-        y = y + params["beta"] if self.center else y
-        return steps.spread(y), ((steps, normal, inverse) if training else None)
+        rows = Rows.of_array(_sequences(x), lengths, self.dtype, self.name, self.input_size)
+        y, shape = rows.new(self.input_size), (*steps.leading, self.input_size)
+        moments = _core.normalize(rows.place, y.place, rows.lengths, *self._factors(), self.epsilon)
+        return y.array.reshape(shape), ((rows, moments, shape) if training else None)
 
     def backward(
         self, dy: np.ndarray, cache: Any, dstate: State | None = None, input_grad: bool = True
     ) -> tuple[np.ndarray | None, State]:
-        steps, normal, inverse = cache
-        dnormal = np.ascontiguousarray(steps.rows(dy, self.input_size, "dy"))  # (N, F)
-        if self.center:
-            add_column_sums(self.grads["beta"], dnormal)
-        if self.scale:
-            add_column_sums(self.grads["gamma"], dnormal * normal)
-            dnormal = dnormal * self.params.reading()["gamma"]
-        if not input_grad:
-            return None, ()
-        along = dnormal - _mean(dnormal) - normal * _mean(dnormal * normal)
-        return steps.spread(inverse * along), ()
+        rows, moments, shape = cache
+        given = rows.of_view(_sequences(as_gradient(dy, shape, self.dtype, self.name)))
+        dx = rows.new(self.input_size) if input_grad else None
+        place, grads = None if dx is None else dx.place, self.grads
+        sums = grads.get("gamma"), grads.get("beta")
+        _core.normalize_back(rows.place, given.place, place, rows.lengths, moments, self._factors()[0], *sums)
+        return (None if dx is None else dx.array.reshape(shape)), ()
+
+    def step(self, x_t: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """One step of a stream: (B, F) to (B, F)."""
+        self._require_built()
+        y = _core.normalize_rows(x_t, *self._factors(), self.epsilon)
+        return (y, ()) if y is not None else self.step(as_vectors(x_t, self.dtype, self.name, self.input_size))
 
 
-def _mean(rows: np.ndarray) -> np.ndarray:
-    """Over the features of each row, (N, 1)."""
-    return np.asarray(rows.mean(axis=1, keepdims=True))
+def _sequences(x: np.ndarray) -> np.ndarray:
+    """Vectors as the steps of one sequence."""
+    return np.asarray(x)[None] if np.ndim(x) == 2 else x
