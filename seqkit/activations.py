@@ -45,8 +45,14 @@ def _relu(z: np.ndarray) -> np.ndarray:
     return np.maximum(z, 0)
 
 
+def _where(inside: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """``np.where(inside, dy, 0)`` without a branch for every number, which processors cannot foresee."""
+    whole = np.dtype(f"int{8 * dy.itemsize}")
+    return (dy.view(whole) & -inside.astype(whole)).view(dy.dtype)
+
+
 def _relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where(y > 0, dy, 0)
+    return _where(y > 0, dy)
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
@@ -124,7 +130,7 @@ def _hard_sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def _hard_sigmoid_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where((y > 0) & (y < 1), dy / 6, 0)
+    return _where((y > 0) & (y < 1), dy / 6)
 
 
 def _relu6(z: np.ndarray) -> np.ndarray:
@@ -132,7 +138,7 @@ def _relu6(z: np.ndarray) -> np.ndarray:
 
 
 def _relu6_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where((y > 0) & (y < 6), dy, 0)
+    return _where((y > 0) & (y < 6), dy)
 
 
 def _leaky_relu(z: np.ndarray, alpha: float = 0.01) -> np.ndarray:
@@ -148,7 +154,7 @@ def _hard_tanh(z: np.ndarray) -> np.ndarray:
 
 
 def _hard_tanh_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(y) < 1, dy, 0)
+    return _where(np.abs(y) < 1, dy)
 
 
 def _log_sigmoid(z: np.ndarray) -> np.ndarray:
@@ -164,7 +170,7 @@ def _soft_shrink(z: np.ndarray) -> np.ndarray:
 
 
 def _shrink_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where(y == 0, 0, dy)
+    return _where(y != 0, dy)
 
 
 def _hard_shrink(z: np.ndarray) -> np.ndarray:
@@ -176,7 +182,7 @@ def _sparse_sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def _sparse_sigmoid_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where((y > 0) & (y < 1), 0.5 * dy, 0)
+    return _where((y > 0) & (y < 1), 0.5 * dy)
 
 
 # ---- functions whose output does not determine the gradient ----------------------------------------

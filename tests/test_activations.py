@@ -104,3 +104,18 @@ def test_wrong_numbers(choice: dict[str, object]) -> None:
         activations.get(choice)
     with pytest.raises(ConfigError, match="no activation named"):
         activations.get({"name": "no", "alpha": 1.0})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["relu", "relu6", "hard_tanh"])
+def test_nothing_passes_where_a_function_is_constant(name: str, dtype: str) -> None:
+    """Whatever comes from behind, infinity and NaN too, and in any strides."""
+    activation = activations.get(name)
+    z = np.random.default_rng(0).normal(0, 4, (5, 8)).astype(dtype).T
+    dy = np.random.default_rng(1).standard_normal(z.shape).astype(dtype)
+    dy[::3, 1], dy[::2, 2] = np.inf, np.nan
+    y = activation.forward(z)
+    inside = (z > {"hard_tanh": -1}.get(name, 0)) & (z < {"relu": np.inf, "relu6": 6, "hard_tanh": 1}[name])
+    dz = activation.backward(dy, activation.kept(z, y))
+    np.testing.assert_array_equal(dz, np.where(inside, dy, 0))
+    assert dz.dtype == dtype and not np.signbit(dz[~inside]).any()

@@ -26,7 +26,7 @@ cdef enum:
     BLOCK = 64                  # rows whose gradients are summed first
     MOMENTS = 3                 # numbers that are kept of a row
 
-cdef int64_t OPERATIONS = 32    # multiply-adds that take as long as one number
+cdef int64_t OPERATIONS = 44    # multiply-adds that take as long as one number
 
 cdef struct Norm:
     const sk_kernels *kernels
