@@ -41,8 +41,8 @@ def by_name(table: Mapping[str, T], name: str, what: str) -> T:
     if isinstance(name, str) and name in table:
         return table[name]
     close = difflib.get_close_matches(str(name), table, n=1)
-    hint = f" did you mean {close[0]!r}?" if close else ""
-    raise ConfigError(f"no {what} named {name!r};{hint} Choose one of {', '.join(sorted(table))}.")
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    raise ConfigError(f"no {what} named {name!r}{hint} Choose one of {', '.join(sorted(table))}.")
 
 
 def positive_integer(value: Any, what: str) -> int:

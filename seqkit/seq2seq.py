@@ -180,7 +180,7 @@ class Seq2Seq(Sequential):
             Ids without start and end; or a tuple of it and of the logarithms.
         """
         self.require_built()
-        by_name(METHODS, method, f"{self.name}: method")
+        by_name(METHODS, method, f"{self.name} method")
         options: dict[str, Any] = {"limit": positive_integer(max_length, "max_length")}
         if method == "beam":
             options["width"] = positive_integer(beam_width, "beam_width")

@@ -367,7 +367,7 @@ def test_wrong_branches() -> None:
         seqkit.Branch([gru()])
     with pytest.raises(ConfigError, match="branch: layers must be a sequence of layers"):
         seqkit.Branch(gru())  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="branch: merge"):
+    with pytest.raises(ConfigError, match="no branch merge named 'max'"):
         seqkit.Branch([gru(), gru()], merge="max")
 
 

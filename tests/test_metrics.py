@@ -96,7 +96,7 @@ class TestOneBatch:
             "mean_squared_error",
         ]
         assert metrics.named(TopK(3))[0] == "top_3"
-        with pytest.raises(ConfigError, match=r"no metric named 'f2'; Choose one of acc, accuracy,"):
+        with pytest.raises(ConfigError, match=r"no metric named 'f2'\. Choose one of acc, accuracy,"):
             metrics.get("f2")
         with pytest.raises(ConfigError, match="average must be one of auto, binary, macro, micro, got 'weighted'"):
             F1("weighted")

@@ -293,5 +293,5 @@ def test_what_is_wrong_is_told() -> None:
         plain().fit(SOURCES, [[0.5]] * 5)
     with pytest.raises(ShapeError, match="target 1 has shape"):
         plain().fit(SOURCES, [[2], [[2]], [2], [2], [2]])
-    with pytest.raises(ConfigError, match="seq2seq: method"):
+    with pytest.raises(ConfigError, match="no seq2seq method named 'best'"):
         plain().generate(SOURCES, "best")

@@ -57,7 +57,7 @@ class Branch(Graph):
         self.layers, self.merge = sequence_of(layers, self.name), merge
         if len(self.layers) < 2:
             raise ConfigError(f"{self.name}: at least two layers were expected, got {list(self.layers)!r}.")
-        merged = create(by_name(MERGES, merge, f"{self.name}: merge"))
+        merged = create(by_name(MERGES, merge, f"{self.name} merge"))
         names = [f"branch{number}" for number in range(1, len(self.layers) + 1)]
         branches = {name: (layer, "x") for name, layer in zip(names, self.layers, strict=True)}
         super().__init__({**branches, "merge": (merged, *names)})
