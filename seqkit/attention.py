@@ -154,6 +154,19 @@ def softmax_back(dweights: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(weights * (dweights - sums(dweights * weights)))
 
 
+def read(weights: np.ndarray, values: np.ndarray, causal: bool) -> np.ndarray:
+    """What queries (Q,) read of values (M, V) with these weights, (Q, M).
+
+    0 times infinity is not 0: where values are not finite, a causal query multiplies those that it sees and no others.
+    """
+    if not causal or np.isfinite(values).all():
+        return matmul(weights, values)
+    found = np.zeros_like(values, shape=(len(weights), values.shape[1]))
+    for n, row in enumerate(weights):
+        found[n] = matmul(row[None, : n + 1], values[: n + 1])[0]
+    return found
+
+
 def sums(a: np.ndarray) -> np.ndarray:
     """Sums over the last axis, (..., 1), from the first to the last: NumPy's order depends on their number."""
     flat = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
@@ -179,7 +192,7 @@ class Heads(NamedTuple):
             q, k, v = self.query[query], self.key[memory], self.value[memory]
             weights = softmax(np.stack([matmul(q[:, h], k[:, h].T) for h in heads]), causal)
             for h in heads:
-                found[query, h] = matmul(weights[h], v[:, h])
+                found[query, h] = read(weights[h], v[:, h], causal)
             if keep:
                 kept.append(weights)
         return found, kept

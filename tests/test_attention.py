@@ -5,6 +5,7 @@ Legend: B batch, Q steps of the query, M steps of the memory, H heads, K feature
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -262,3 +263,19 @@ def compare(pairs: list[tuple[np.ndarray, Any]], tolerance: float) -> None:
 def test_there_is_no_pool_of_streams() -> None:
     with pytest.raises(ConfigError, match="there is no stream of its steps"):
         seqkit.Attention().build(3).streams(2)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [seqkit.Attention(causal=True), seqkit.AdditiveAttention(3, causal=True), seqkit.MultiHeadAttention(2, 3, True)],
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_to_come_may_be_anything(layer: Any, value: float) -> None:
+    layer = copy.deepcopy(layer).build(3, seed=0)
+    x = np.random.default_rng(0).normal(size=(2, 6, 3)).astype(np.float32)
+    y = layer(x)
+    x[:, 4] = value
+    with np.errstate(invalid="ignore"):
+        found = layer(x)
+    assert np.array_equal(found[:, :4], y[:, :4])
+    assert np.isnan(found[:, 4]).all()

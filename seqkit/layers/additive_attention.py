@@ -12,7 +12,7 @@ import numpy as np
 
 from seqkit import initializers
 from seqkit._core import add_column_sums, matmul
-from seqkit.attention import AttentionLayer, Read, Span, softmax, softmax_back
+from seqkit.attention import AttentionLayer, Read, Span, read, softmax, softmax_back
 from seqkit.options import positive_integer
 
 
@@ -94,7 +94,7 @@ class AdditiveAttention(AttentionLayer):
             hidden = _hidden(q, m, span)
             scores = matmul(hidden.reshape(-1, self.units), params["v"].T).reshape(1, *hidden.shape[:2])
             weights = softmax(scores, self.causal)
-            found[span.query] = matmul(weights[0], memory[span.memory])
+            found[span.query] = read(weights[0], memory[span.memory], self.causal)
             if keep:
                 kept.append(weights)
         return found, kept, (query, memory, q, m)
