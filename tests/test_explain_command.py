@@ -108,6 +108,10 @@ def test_text(run, unit: str) -> None:
         assert found.texts == [["the", "cat", "sat", "on", "the", "mat"], ["a", "dog", "ran"], ["the", "dog", "sat"]]
     else:
         assert "".join(map("".join, found.texts)) == "\n".join(lines)[:600]
+    Path("windows.txt").write_bytes("\ufeff".encode() + "\r\n".join(lines).encode())
+    assert samples(model, Path("windows.txt"), 3).texts == found.texts
+    Path("latin.txt").write_bytes(b"caf\xe9")
+    assert "the file is not UTF-8 text" in run("explain", "text.safetensors", "latin.txt", code=1).stderr
     run("explain", "text.safetensors", "text.txt", "--most", "3", "--sequence", "1", "--out", "p.html")
     assert json.dumps(found.texts[1])[1:-1] in Path("p.html").read_text()
     facts = json.loads(run("explain", "text.safetensors", "text.txt", "--most", "3", "--json", "--target", "a").stdout)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from seqkit.data.csv_file import decode
 from seqkit.data.dataset import read_bytes
 from seqkit.data.files import read_series
 from seqkit.data.text import Vocabulary, pieces
@@ -130,7 +131,7 @@ def _texts(model: Sequential, path: Path, most: int) -> Samples:
     """The first lines of a text as ids; where ids are of characters, stretches of it."""
     facts = model.metadata
     vocabulary = Vocabulary.of(facts["vocabulary"])
-    text = read_bytes(path).decode("utf-8", errors="replace")
+    text = decode(read_bytes(path), path).replace("\r\n", "\n")
     if vocabulary.unit == "characters":
         parts = [text[first : first + STRETCH] for first in range(0, min(len(text), most * STRETCH), STRETCH)]
     else:
