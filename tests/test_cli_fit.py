@@ -172,6 +172,21 @@ def test_test_sets(run):
     assert "training on 8 sequences, testing on 2 of b.npz" in run("fit", "b.npz", *FAST).stderr
 
 
+def test_a_test_set_that_does_not_fit_is_told_before_training(run):
+    x = np.random.default_rng(0).normal(size=(12, 4, 2))
+    train = {"x": x, "y": ["a", "b"] * 6}
+    for test, message in (
+        ({"x_test": x[:, :, :1], "y_test": train["y"]}, "the test set has 1 features, expected 2 as in training"),
+        ({"x_test": x, "y_test": ["a", "c"] * 6}, "class 'c' is not in the training data, which has a, b"),
+        ({"x_test": x}, "the sequences have no classes"),
+        ({"y": x[:, 0], "x_test": x, "y_test": x[:, 0, 0]}, "targets are y, expected y1, y2 as in training"),
+    ):
+        np.savez("d.npz", **train | test)
+        result = run("fit", "d.npz", *FAST, code=1)
+        assert message in result.stderr
+        assert "epoch 1" not in result.stderr
+
+
 # fit: twenty files that cannot be used
 
 

@@ -15,8 +15,9 @@ from seqkit.cli import complete
 from seqkit.cli.console import Console, print_json, print_table
 from seqkit.cli.named import dataset, training_file
 from seqkit.cli.options import check_usage, data_options, drawable, network_options, output_options, writable
-from seqkit.data.dataset import Series
+from seqkit.data.dataset import Sequences, Series
 from seqkit.data.files import Columns, companion, is_table, locate, read_sequences, read_series
+from seqkit.errors import DataError
 from seqkit.model import Sequential
 from seqkit.tasks import classify, forecast, regress
 from seqkit.tasks.picture import draw_forecast
@@ -100,11 +101,26 @@ def fit_sequences(data: str, path: Path, options: Options, console: Console) -> 
         train, test = split(train, options["seed"])
     console.remark(f"training on {len(train)} sequences, testing on {len(test)} of {test.name}")
     task = regress if train.targets is not None else classify
+    check_test(task, train, test)
     settings = settings_for(task.DEFAULTS, options)
     console.remark(settings.describe())
     with console.progress(settings.epochs) as callbacks:
         model = task.fit(train, columns, settings, callbacks)
     return model, {"task": model.metadata["task"], **task.report(model, test)}
+
+
+def check_test(task: Any, train: Sequences, test: Sequences) -> None:
+    """Say before training what would be found out after it.
+
+    Raises
+    ------
+    DataError
+        If the test set has other features than the training set, or other answers.
+    """
+    found, expected = len(test.features), len(train.features)
+    if found != expected:
+        raise DataError(f"{test.name}: the test set has {found} features, expected {expected} as in training.")
+    task.true_answers(test, task.known(train))
 
 
 def settings_for(defaults: Settings, options: Options) -> Settings:

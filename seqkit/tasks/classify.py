@@ -35,8 +35,7 @@ def fit(
     DataError
         If there is only one class or a feature is constant.
     """
-    labels = _labels(data)
-    classes = sorted(set(labels))
+    labels, classes = _labels(data), known(data)
     if len(classes) == 1:
         raise DataError(f"{data.name}: every sequence is of class {classes[0]!r}; there is nothing to learn.")
     model = network(settings, len(data.features), len(classes), "softmax")
@@ -54,11 +53,8 @@ def report(model: Sequential, data: Sequences) -> dict[str, Any]:
     DataError
         If a class is not one that the model knows.
     """
-    classes, labels = model.metadata["classes"], _labels(data)
-    strange = sorted(set(labels) - set(classes))
-    if strange:
-        known = shortened(classes, 20)
-        raise DataError(f"{data.name}: class {strange[0]!r} is not in the training data, which has {known}.")
+    classes = model.metadata["classes"]
+    labels = true_answers(data, classes)
     named = [classes[code] for code in outputs(model, data).argmax(axis=1)]
     right = sum(name == label for name, label in zip(named, labels, strict=True))
     return {"accuracy": right / len(data), "majority_accuracy": max(Counter(labels).values()) / len(data)}
@@ -72,6 +68,27 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
             best = int(probabilities.argmax())
             truth = {} if data.labels is None else {"label": data.labels[i]}
             yield {"id": data.ids[i], **truth, "predicted": classes[best], "probability": float(probabilities[best])}
+
+
+def known(data: Sequences) -> list[str]:
+    """The classes of training data."""
+    return sorted(set(_labels(data)))
+
+
+def true_answers(data: Sequences, classes: Sequence[str]) -> tuple[str, ...]:
+    """The classes that sequences are of, all of them among those of the training data.
+
+    Raises
+    ------
+    DataError
+        If one is not, or there are none.
+    """
+    labels = _labels(data)
+    strange = sorted(set(labels) - set(classes))
+    if strange:
+        listed = shortened(classes, 20)
+        raise DataError(f"{data.name}: class {strange[0]!r} is not in the training data, which has {listed}.")
+    return labels
 
 
 def _labels(data: Sequences) -> tuple[str, ...]:

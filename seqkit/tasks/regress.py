@@ -63,11 +63,7 @@ def report(model: Sequential, data: Sequences) -> dict[str, Any]:
     DataError
         If the sequences have other targets than the training data.
     """
-    targets = _targets(data)
-    expected = model.metadata["targets"]
-    if list(data.target_names) != expected:
-        found = ", ".join(data.target_names)
-        raise DataError(f"{data.name}: targets are {found}, expected {', '.join(expected)} as in training.")
+    targets = true_answers(data, model.metadata["targets"])
     mean = np.array(model.metadata["target_mean"])
     return {"rmse": rmse(predict(model, data), targets), "mean_rmse": rmse(mean, targets)}
 
@@ -84,6 +80,27 @@ def rows(model: Sequential, path: Path) -> Iterator[dict[str, Any]]:
             truth = {} if data.targets is None else dict(zip(known, data.targets[i].tolist(), strict=True))
             predicted = {f"predicted_{name}": value for name, value in zip(names, values, strict=True)}
             yield {"id": data.ids[i], **truth, **predicted}
+
+
+def known(data: Sequences) -> list[str]:
+    """The targets of training data."""
+    return list(data.target_names)
+
+
+def true_answers(data: Sequences, names: Sequence[str]) -> np.ndarray:
+    """The numbers that belong to sequences, (N, K), for the targets of the training data.
+
+    Raises
+    ------
+    DataError
+        If there are others, or none.
+    """
+    targets = _targets(data)
+    if known(data) != list(names):
+        raise DataError(
+            f"{data.name}: targets are {', '.join(known(data))}, expected {', '.join(names)} as in training."
+        )
+    return targets
 
 
 def _targets(data: Sequences) -> np.ndarray:
