@@ -129,6 +129,12 @@ def test_without_matplotlib_the_model_is_saved_and_the_picture_is_not(run, monke
     assert [path.name for path in Path().iterdir()] == ["sunspots.safetensors"]
 
 
+def test_the_model_is_there_when_the_picture_fails(run):
+    Path("p.png").symlink_to("/no/such/folder/p.png")
+    run("fit", "sunspots", *FAST, "--plot", "p.png", code=1)
+    assert Path("sunspots.safetensors").exists()
+
+
 # fit: sequences
 
 

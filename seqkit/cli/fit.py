@@ -18,7 +18,6 @@ from seqkit.cli.options import check_usage, data_options, drawable, network_opti
 from seqkit.data.dataset import Sequences, Series
 from seqkit.data.files import Columns, companion, is_table, locate, read_sequences, read_series
 from seqkit.errors import DataError
-from seqkit.model import Sequential
 from seqkit.tasks import classify, forecast, regress
 from seqkit.tasks.picture import draw_forecast
 from seqkit.tasks.sequences import split
@@ -59,20 +58,19 @@ def fit(data: str, **options: Any) -> None:
     """
     path, console = training_file(data), Console(options["quiet"])
     check_usage(path, options)
-    out = writable(options["out"] or f"{Path(data).stem}.safetensors")
+    options["out"] = writable(options["out"] or f"{Path(data).stem}.safetensors")
     forecasting = is_table(path) and options["id_column"] is None
     began = time.perf_counter()
     with using_threads(options["threads"]):
-        model, facts = (fit_forecast if forecasting else fit_sequences)(data, path, options, console)
-    model.save(out)
-    facts |= {"seconds": round(time.perf_counter() - began, 3), "model": str(out)}
+        facts = (fit_forecast if forecasting else fit_sequences)(data, path, options, console)
+    facts |= {"seconds": round(time.perf_counter() - began, 3), "model": str(options["out"])}
     if options["as_json"]:
         print_json(facts)
     else:
         print_table([(_named(name), _words(value)) for name, value in facts.items() if value is not None])
 
 
-def fit_forecast(data: str, path: Path, options: Options, console: Console) -> tuple[Sequential, Facts]:
+def fit_forecast(data: str, path: Path, options: Options, console: Console) -> Facts:
     """Forecast a column of a table."""
     plot = drawable(options["plot"] or f"{Path(data).stem}.png")
     series = read_series(path, options["target"])
@@ -84,12 +82,13 @@ def fit_forecast(data: str, path: Path, options: Options, console: Console) -> t
     console.remark(f"{series.describe()}\n{plan.describe(series)}\n{settings.describe()}")
     with console.progress(settings.epochs) as callbacks:
         model = forecast.fit(series, plan, settings, callbacks)
+    model.save(options["out"])  # before anything else can go wrong
     figures = forecast.report(model, series)
     drawn = draw(plot, series, forecast.held_out_forecasts(model, series), figures, console)
-    return model, {"task": "forecast", "column": series.column, **figures, "plot": str(plot) if drawn else None}
+    return {"task": "forecast", "column": series.column, **figures, "plot": str(plot) if drawn else None}
 
 
-def fit_sequences(data: str, path: Path, options: Options, console: Console) -> tuple[Sequential, Facts]:
+def fit_sequences(data: str, path: Path, options: Options, console: Console) -> Facts:
     """Classify sequences, or predict numbers from them."""
     columns = Columns(options["id_column"], options["label"], options["target"], options["ignore"])
     train, test = read_sequences(path, columns)
@@ -106,7 +105,8 @@ def fit_sequences(data: str, path: Path, options: Options, console: Console) -> 
     console.remark(settings.describe())
     with console.progress(settings.epochs) as callbacks:
         model = task.fit(train, columns, settings, callbacks)
-    return model, {"task": model.metadata["task"], **task.report(model, test)}
+    model.save(options["out"])
+    return {"task": model.metadata["task"], **task.report(model, test)}
 
 
 def check_test(task: Any, train: Sequences, test: Sequences) -> None:
