@@ -45,7 +45,7 @@ def test_series_and_sequences(tmp_path: Path, library: None) -> None:
 def test_what_cannot_be_read(tmp_path: Path, library: None) -> None:
     bad = tmp_path / "bad.parquet"
     for columns, message in (
-        ({"a": [1.0, None, 3.0]}, r"line 2, column 'a': the value is missing"),
+        ({"a": [1.0, None, 3.0]}, r"line 2, column 'a': the value is missing \(''\)"),
         ({"a": [1.0, float("nan")]}, r"line 2, column 'a': the value is missing"),
         ({"a": [1.0], "b": [[1, 2]]}, r"there are lists in b"),
         ({"a": pyarrow.array([], pyarrow.float64())}, "there are no rows"),
