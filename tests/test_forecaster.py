@@ -17,7 +17,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from sklearn.base import clone
 
-from seqkit.errors import ConfigError, DataError, ShapeError
+from seqkit.errors import ConfigError, DataError, DTypeError, ShapeError
 from seqkit.estimators import SequenceForecaster
 from seqkit.estimators.forecaster_frame import Frame
 from seqkit.estimators.forecaster_past import Past
@@ -50,7 +50,8 @@ def by_hand(f: Any, y: Sequence[float], x: Any, past: Any, steps: int, trained: 
         for k in range(now - window + 1, now + 1):
             row = [(changes[k - season] - changes[-1]) / scale]
             for column in range(0 if x is None else x.shape[1]):
-                row.extend(x[k + h, column] for h in range(1, block + 1))
+                before = [x[k + h - season, column] if season else 0.0 for h in range(1, block + 1)]
+                row.extend(x[k + h, column] - earlier for h, earlier in enumerate(before, start=1))
             rows.append(row + ([] if past is None else list(past[k])))
         last = changes[-1]
         for out in f.model_.predict(np.array([rows]))[0]:
@@ -118,9 +119,10 @@ def test_it_is_trained_on_what_it_will_see() -> None:
         x, targets = frame.examples(record, 2.5, "test")
         ends = np.arange(frame.context, 40 - horizon + 1)
         past = Past.at(record, ends, 2.5, frame)
-        known = np.concatenate([past.known[:, 1:], record.known[ends[:, None] + np.arange(horizon)]], axis=1)
+        known = np.concatenate([past.known, record.known[ends[:, None] + np.arange(horizon)]], axis=1)
+        known = known[:, season:] - (known[:, :-season] if season else 0)
         window = frame.changes(past.levels)
-        np.testing.assert_array_equal(x, frame.inputs(window, past.scale, known, past.others, "test"))
+        np.testing.assert_array_equal(x, frame.inputs(window, past.scale, known[:, 1:], past.others, "test"))
         for row, end in zip(targets, ends, strict=True):
             change = [
                 record.levels[t] - (record.levels[t - season] if season else 0) for t in range(end - 1, end + horizon)
@@ -276,7 +278,7 @@ def test_it_learns_from_columns_that_are_known_in_advance() -> None:
     x = rng.normal(size=(400, 1))
     y = 2 * x[:, 0] + 0.1 * rng.normal(size=400)
     f = SequenceForecaster(horizon=2, window=6, units=8, epochs=30, interval=None, random_state=0)
-    with_x, without = f.backtest(y, 320, X=x).report()["rmse"], f.backtest(y, 320).report()["rmse"]
+    with_x, without = f.backtest(y, x, start=320).report()["rmse"], f.backtest(y, start=320).report()["rmse"]
     assert with_x < 0.4 < 1.5 < without
 
 
@@ -289,8 +291,17 @@ class TestErrors:
             f.fit(holed)
         with pytest.raises(DataError, match=r"y\[1\] is nan at step 7"):
             f.fit([y, holed])
-        with pytest.raises(DataError, match="8 values to train on are too few for a window of 6"):
+        with pytest.raises(DataError, match=r"y has 8 values: too few for a window of 6, .* which need 9"):
             f.fit(y[:8])
+        with pytest.raises(DataError, match="y has 14 values, of which 7 are left to train on"):
+            f.set_params(calibration=0.8).fit(y[:14])
+        with pytest.raises(ShapeError, match=r"y is 60 series of one value; for one series give y\[:, 0\]"):
+            f.fit(y[:, None])
+        for strange in ("abc", y + 1j, np.arange(60).astype("M8[D]")):
+            with pytest.raises(DTypeError, match="SequenceForecaster: y "):
+                f.fit(strange)
+        with pytest.raises(ShapeError, match="0 dimensions"):
+            f.fit(None)
         with pytest.raises(DataError, match="logarithms need positive"):
             f.set_params(log=True).fit(y - 5)
         with pytest.raises(DataError, match="no series"):
@@ -302,7 +313,13 @@ class TestErrors:
         with pytest.raises(ShapeError, match=r"X has shape \(59, 2\), expected \(60, 2\)"):
             f.fit(y, x[1:])
         f.fit(y, x)
-        for wrong in (None, x[:2], x[:3, :1]):
+        with pytest.raises(ShapeError, match=r"X of the steps to forecast is needed, .* fitted with 2 columns"):
+            f.predict()
+        with pytest.raises(ShapeError, match="X is needed"):
+            f.update(y[:3])
+        with pytest.raises(ShapeError, match="past was not fitted on"):
+            f.update(y[:3], x[:3], past=x[:3])
+        for wrong in (x[:2], x[:3, :1]):
             with pytest.raises(ShapeError, match=r"X of the steps to forecast has shape .* expected \(3, 2\)"):
                 f.predict(X=wrong)
         with pytest.raises(ShapeError, match="past is of 2 series, expected 1"):
@@ -317,6 +334,8 @@ class TestErrors:
             ({"strategy": "both"}, "strategy must be one of"),
             ({"interval": "bootstrap"}, "interval must be one of"),
             ({"coverage": 1.0}, "coverage must lie between 0 and 1"),
+            ({"coverage": "most"}, "coverage must lie between 0 and 1"),
+            ({"epochs": 0}, "SequenceForecaster: epochs must be a positive integer"),
             ({"interval": "quantile", "strategy": "recursive"}, "quantiles of steps do not add up"),
             ({"interval": "quantile", "season": 2}, "quantiles of seasons do not add up"),
             ({"horizon": 0}, "horizon must be a positive integer"),
@@ -330,6 +349,74 @@ class TestErrors:
             SequenceForecaster(horizon=3, window=6, interval=None, **QUICK).fit(y).predict_interval()
         with pytest.raises(ConfigError, match=r"of coverage 0\.9, not 0\.8"):
             SequenceForecaster(horizon=3, window=6, interval="quantile", **QUICK).fit(y).predict_interval(0.8)
+
+    def test_calls(self) -> None:
+        f, y = SequenceForecaster(horizon=3, window=6, **QUICK).fit([wave(60), wave(60, 1)]), wave(60)
+        for strange in ([y[:3]], [y[:3], y[:4]]):
+            with pytest.raises(ShapeError, match="expected 2 series of one length"):
+                f.score(strange)
+        with pytest.raises(DataError, match="y has 4 values, a forecast is made from the last 6"):
+            f.on(y[:4])
+        for options, message in (({"start": 0}, "start must be"), ({"start": 50, "step": 0}, "step must be")):
+            with pytest.raises(ConfigError, match=message):
+                f.backtest(y, **options)
+        with pytest.raises(ShapeError, match=r"expected at least start \+ horizon = 61"):
+            f.backtest(y, start=58)
+        with pytest.raises(ShapeError, match="a backtest is of one series"):
+            f.backtest([y, y], start=50)
+
+
+class TestTables:
+    """Series and columns of pandas: the same numbers, whatever the index."""
+
+    def test_forms(self) -> None:
+        pandas = pytest.importorskip("pandas")
+        y, days = wave(60), pandas.date_range("2024", periods=60)
+        x = pandas.DataFrame({"holiday": np.arange(60) % 9 == 0, "price": wave(60, 2)}, index=days)
+        plain = x.to_numpy(dtype=np.float64)
+        f = SequenceForecaster(horizon=3, window=6, **QUICK)
+        expected = f.fit(y[:57], plain[:57]).predict(X=plain[57:])
+        table = pandas.DataFrame({"sold": y}, index=days)
+        for series in (table, table["sold"]):
+            found = f.fit(series[:57], x[:57]).predict(X=x[57:])
+            np.testing.assert_array_equal(found, expected)
+        rolled = [f.backtest(*given, start=50).predicted for given in ((table, x), (y, plain))]
+        np.testing.assert_array_equal(*rolled)
+
+    def test_columns_that_are_no_numbers(self) -> None:
+        pandas = pytest.importorskip("pandas")
+        y = wave(60)
+        x = pandas.DataFrame({"day": pandas.date_range("2024", periods=60), "price": y})
+        f = SequenceForecaster(horizon=3, window=6, **QUICK)
+        with pytest.raises(DTypeError, match="X, column 'day', holds datetime64"):
+            f.fit(y, x)
+        with pytest.raises(ShapeError, match="y is a table of 2 columns"):
+            f.fit(x.assign(day=y))
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_columns_of_the_last_horizon_may_end_with_the_forecast(strategy: str) -> None:
+    """The recursive strategy needs no more; for the direct one means stand for what is not given."""
+    y, x = wave(70), np.random.default_rng(5).normal(size=(70, 2))
+    f = SequenceForecaster(horizon=4, window=6, strategy=strategy, interval=None, **QUICK).fit(y[:60], x[:60])
+    filled = np.concatenate([x[60:66], np.tile(x[:60].mean(axis=0), (2, 1))])
+    whole = filled if strategy == "direct" else filled[:6]
+    np.testing.assert_allclose(f.predict(6, X=x[60:66]), f.predict(6, X=whole), rtol=1e-6)
+
+
+def test_a_holiday_of_last_season_is_not_repeated() -> None:
+    """With a season, what is learned is the effect of a difference of columns: the season before had a holiday."""
+    rng = np.random.default_rng(0)
+    holiday = (rng.random(400) < 0.1).astype(float)
+    y = np.tile([1.0, 5.0, 3.0, 0.0], 100) - 10 * holiday + 0.1 * rng.normal(size=400)
+    f = SequenceForecaster(horizon=2, season=4, window=4, units=8, epochs=30, interval=None, random_state=0)
+    report = f.backtest(y, holiday, start=320).report()
+    assert report["rmse"] < 1 < 3 < report["seasonal_naive_rmse"]
+
+
+def test_backtest_is_one_line() -> None:
+    test = SequenceForecaster(horizon=3, window=6, **QUICK).backtest(wave(60), start=50)
+    assert repr(test).startswith("Backtest(8 origins, 3 steps ahead, rmse ")
 
 
 def test_scikit_learns_ways() -> None:

@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from seqkit.errors import ShapeError
+from seqkit.errors import DataError, ShapeError
 from seqkit.estimators.forecaster_backtest import Backtest
 from seqkit.estimators.forecaster_base import BaseForecaster
 from seqkit.estimators.forecaster_past import Past
-from seqkit.estimators.forecaster_series import as_series, is_one
+from seqkit.estimators.forecaster_series import as_columns, as_series, is_one
 from seqkit.estimators.intervals import Interval
 from seqkit.options import positive_integer
 from seqkit.tasks.baselines import repeated
@@ -125,8 +125,8 @@ class SequenceForecaster(BaseForecaster):
         horizon : int, optional
             Steps; by default the estimator's own.
         X : array_like, (rows, K), or list of them, optional
-            The columns that are known in advance, for these steps; of the direct strategy for
-            whole horizons.
+            The columns that are known in advance, for these steps.  The direct strategy reads those of
+            whole horizons: give them, too, where they are known; else their means stand for them.
         """
         check_is_fitted(self)
         steps = self.horizon if horizon is None else positive_integer(horizon, f"{self._name}: horizon")
@@ -166,6 +166,12 @@ class SequenceForecaster(BaseForecaster):
         check_is_fitted(self)
         other = copy.copy(self)
         records = other._records(y, X, past)
+        shortest = min(map(len, records))
+        if shortest < self.frame_.context:
+            raise DataError(
+                f"{self._name}: y has {shortest} values, a forecast is made from the last {self.frame_.context} "
+                f"(window and season)."
+            )
         other.one_ = is_one(y)
         parts = [Past.at(record, [len(record)], self._scale(record), self.frame_) for record in records]
         other.past_ = Past.joined(parts)
@@ -178,7 +184,11 @@ class SequenceForecaster(BaseForecaster):
         Errors count in units of the scale of their series.
         """
         check_is_fitted(self)
-        true = np.stack(as_series(y, self._name))
+        series, count = as_series(y, self._name), len(self.past_.levels)
+        if [len(values) for values in series] != [len(series[0])] * count:
+            shapes = [values.shape for values in series]
+            raise ShapeError(f"{self._name}: y has {shapes!r:.80}, expected {count} series of one length.")
+        true = np.stack(series)
         steps = true.shape[1]
         predicted = np.reshape(self.predict(steps, X), true.shape)
         naive = self.frame_.values(repeated(self.past_.levels, self.season or 1, steps))
@@ -186,7 +196,7 @@ class SequenceForecaster(BaseForecaster):
         return float(1 - error / max(naive_error, np.finfo(np.float64).tiny))
 
     def backtest(
-        self, y: Any, start: int, step: int = 1, X: Any = None, past: Any = None, refit: bool = False
+        self, y: Any, X: Any = None, past: Any = None, *, start: int, step: int = 1, refit: bool = False
     ) -> Backtest:
         """Forecasts from a rolling origin, made with what was known there; the estimator does not change.
 
@@ -194,23 +204,32 @@ class SequenceForecaster(BaseForecaster):
         ----------
         y : array_like, (T,)
             One series.
+        X, past : array_like, optional
+            Columns, as for :meth:`fit`.
         start : int
             Values that are known at the first origin.
         step : int
             Values from one origin to the next.
-        X, past : array_like, optional
-            Columns, as for :meth:`fit`.
         refit : bool
             Whether to train at every origin, not only at the first.
         """
-        values = np.asarray(y, dtype=np.float64)
-        ends = np.arange(start, len(values) - self.horizon + 1, step)
-        if values.ndim != 1 or not len(ends):
+        if not is_one(y):
+            raise ShapeError(f"{self._name}: a backtest is of one series, y is several; call it for each.")
+        values = as_series(y, self._name)[0]
+        known, others = (
+            None if columns is None else as_columns(columns, True, [len(values)], None, f"{self._name}: {name}")[0]
+            for name, columns in (("X", X), ("past", past))
+        )
+        first, step = (
+            positive_integer(value, f"{self._name}: {name}") for name, value in (("start", start), ("step", step))
+        )
+        ends = np.arange(first, len(values) - self.horizon + 1, step)
+        if not len(ends):
             raise ShapeError(
-                f"{self._name}: y has shape {values.shape}, expected one series longer than start={start}."
+                f"{self._name}: y has {len(values)} values, expected at least start + horizon = {first + self.horizon}."
             )
         runs = [np.array([end]) for end in ends] if refit else [ends]
-        intervals = [clone(self)._rolled(values, run, X, past) for run in runs]
+        intervals = [clone(self)._rolled(values, run, known, others) for run in runs]
         lower, predicted, upper = (np.concatenate(arrays) for arrays in zip(*intervals, strict=True))
         actual = values[ends[:, None] + np.arange(self.horizon)]
         bounds = {} if self.interval is None else {"lower": lower, "upper": upper}

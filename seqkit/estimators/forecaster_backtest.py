@@ -12,7 +12,7 @@ import numpy as np
 from seqkit.tasks.baselines import repeated, rmse
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest:
     """Forecasts from many origins of a series, beside what came.
 
@@ -36,6 +36,10 @@ class Backtest:
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
     season: int | None = None
+
+    def __repr__(self) -> str:
+        origins, horizon = self.actual.shape
+        return f"Backtest({origins} origins, {horizon} steps ahead, rmse {rmse(self.predicted, self.actual):.6g})"
 
     def naive(self, season: int = 1) -> np.ndarray:
         """The last season before every origin, repeated, (N, H); a season of 1 is persistence."""

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.errors import ConfigError
+from seqkit.errors import ConfigError, DataError, ShapeError
 from seqkit.estimators.forecaster_frame import Frame
 from seqkit.estimators.forecaster_past import Past, ahead
 from seqkit.estimators.forecaster_series import ColumnScaling, Record, as_columns, as_series, is_one
-from seqkit.estimators.intervals import Interval, conformal_radius
+from seqkit.estimators.intervals import Interval, check_coverage, conformal_radius
 from seqkit.estimators.series_network import SeriesNetwork
 from seqkit.options import fraction, positive_integer
 from seqkit.tasks.plan import LONGEST_DEFAULT_WINDOW
@@ -56,8 +56,7 @@ class BaseForecaster(SeriesNetwork):
                 raise ConfigError(f"{self._name}: {name} must be one of {choices}, got {getattr(self, name)!r}.")
         positive_integer(self.horizon, f"{self._name}: horizon")
         fraction(self.calibration, f"{self._name}: calibration")
-        if not 0 < self.coverage < 1:
-            raise ConfigError(f"{self._name}: coverage must lie between 0 and 1, got {self.coverage!r}.")
+        check_coverage(self.coverage, self._name)
         if self.interval == "quantile" and self.strategy == "recursive":
             raise ConfigError(f'{self._name}: quantiles of steps do not add up; use strategy="direct".')
         if self.interval == "quantile" and self.season and self.horizon > self.season:
@@ -68,6 +67,8 @@ class BaseForecaster(SeriesNetwork):
         self._check()
         self.one_ = is_one(y)
         series = as_series(y, self._name)
+        if len(series) > 1 and all(len(values) == 1 for values in series):
+            raise ShapeError(f"{self._name}: y is {len(series)} series of one value; for one series give y[:, 0].")
         season = 0 if self.season is None else positive_integer(self.season, f"{self._name}: season")
         quarter = max((min(map(len, series)) - season - self.horizon) // 4, 1)
         window = min(season or LONGEST_DEFAULT_WINDOW, quarter) if self.window is None else self.window
@@ -77,6 +78,8 @@ class BaseForecaster(SeriesNetwork):
             self.__dict__.pop(name, None)
         records = self._records(y, X, past)
         cuts = [self._cut(len(record)) for record in records]
+        for record, cut in zip(records, cuts, strict=True):
+            self._check_length(len(record), cut)
         learned = [record.until(cut) for record, cut in zip(records, cuts, strict=True)]
         self.known_ = ColumnScaling.of([record.known for record in learned])
         self.others_ = ColumnScaling.of([record.others for record in learned])
@@ -94,6 +97,11 @@ class BaseForecaster(SeriesNetwork):
     def _columns(self, columns: Any, one: bool, lengths: Sequence[int], scaled_by: str, name: str) -> list[np.ndarray]:
         scaling: ColumnScaling | None = self.__dict__.get(scaled_by)
         count = None if scaling is None else len(scaling.mean)
+        if count is not None and (columns is None) != (count == 0):
+            what = (
+                f"is needed, as the forecaster was fitted with {count} columns of it" if count else "was not fitted on"
+            )
+            raise ShapeError(f"{self._name}: {name} {what}.")
         arrays = as_columns(columns, one, lengths, count, f"{self._name}: {name}")
         return arrays if scaling is None else [scaling(array) for array in arrays]
 
@@ -103,6 +111,19 @@ class BaseForecaster(SeriesNetwork):
             return size
         origins = size - self.frame_.context - self.horizon + 1
         return size if origins < 2 else size - self.horizon + 1 - math.ceil(self.calibration * origins)
+
+    def _check_length(self, size: int, cut: int) -> None:
+        """Raise DataError where not one window with what follows it can be trained on."""
+        frame, least = self.frame_, self.frame_.context + self.frame_.horizon
+        if cut < least:
+            rest = (
+                f", of which {cut} are left to train on as the others calibrate the intervals;" if cut < size else ":"
+            )
+            raise DataError(
+                f"{self._name}: y has {size} values{rest} too few for a window of {frame.window}, a horizon of "
+                f"{frame.horizon} and a season of {frame.season}, which need {least}. Give more values, lower these "
+                f"or calibration, or set interval=None."
+            )
 
     def _scale(self, record: Record) -> float:
         """Standard deviation of the changes of a series; 1 where they don't vary."""
@@ -119,10 +140,14 @@ class BaseForecaster(SeriesNetwork):
         return ahead(self.model_, self.frame_, past, future, steps, self._name)
 
     def _future(self, X: Any, steps: int) -> np.ndarray:
-        """Columns known in advance for all that the network gives, (N, rows, K)."""
-        rows = self.frame_.horizon * math.ceil(steps / self.frame_.horizon)
-        lengths = [rows] * len(self.past_.levels)
-        return np.stack(self._columns(X, self.one_, lengths, "known_", "X of the steps to forecast"))
+        """Columns known in advance for all that the network gives, (N, rows, K); their mean where they end before."""
+        count, rows = len(self.past_.levels), self.frame_.horizon * math.ceil(steps / self.frame_.horizon)
+        given = [] if X is None else [X] if self.one_ else list(X)
+        lengths = [min(max(len(columns), steps), rows) for columns in given] or [steps] * count
+        known = self._columns(X, self.one_, lengths, "known_", "X of the steps to forecast")
+        if len(known) != count:
+            raise ShapeError(f"{self._name}: X of the steps to forecast is of {len(known)} series, expected {count}.")
+        return np.stack([np.pad(columns, ((0, rows - len(columns)), (0, 0))) for columns in known])
 
     def _from(self, record: Record, ends: np.ndarray, scale: float) -> tuple[Past, np.ndarray]:
         """What is known at origins inside a series, and the horizon's levels from there, (n, H, Q)."""

@@ -7,7 +7,8 @@ all measured from the last one of the window in units of the series' own scale:
     x_k = (z_{t-W+k} - z_t) / scale,    y_h = (z_{t+h} - z_t) / scale
 
 Columns that are known in advance stand beside these a few steps early: step k sees those of steps
-k + 1 to k + H.  Columns that are not stand where they were measured.
+k + 1 to k + H, with a season their change against one season before, or a holiday would come again.
+Columns that are not stand where they were measured.
 
 Legend: N windows, T steps, W window, H horizon, s season, K columns known in advance, P others.
 """
@@ -64,6 +65,10 @@ class Frame:
         """z of u, (..., T) to (..., T - s)."""
         return levels[..., self.season :] - levels[..., : levels.shape[-1] - self.season] if self.season else levels
 
+    def columns(self, known: np.ndarray) -> np.ndarray:
+        """Columns beside the changes, (..., T, K) to (..., T - s, K): changes themselves, as what they explain."""
+        return self.changes(known.swapaxes(-1, -2)).swapaxes(-1, -2)
+
     def sums(self, changes: np.ndarray, levels: np.ndarray) -> np.ndarray:
         """u of the changes (N, steps) that follow on levels (N, T), season after season."""
         if not self.season:
@@ -77,22 +82,10 @@ class Frame:
         return np.concatenate(seasons, axis=1)
 
     def examples(self, record: Record, scale: float, owner: str) -> tuple[np.ndarray, np.ndarray]:
-        """Every window of a series and what follows it: inputs (N, W, F) and targets (N, H).
-
-        Raises
-        ------
-        DataError
-            If the series is too short.
-        """
-        least = self.context + self.horizon
-        if len(record) < least:
-            raise DataError(
-                f"{owner}: {len(record)} values to train on are too few for a window of {self.window}, a horizon of "
-                f"{self.horizon} and a season of {self.season}; at least {least} are needed."
-            )
+        """Every window of a series, of W + H + s steps or more, and what follows it: inputs and targets (N, H)."""
         stretches = sliding_window_view(self.changes(record.levels), self.window + self.horizon)
         window, ahead = stretches[:, : self.window], stretches[:, self.window :]
-        early = sliding_window_view(record.known[self.season + 1 :], self.window + self.horizon - 1, axis=0)
+        early = sliding_window_view(self.columns(record.known)[1:], self.window + self.horizon - 1, axis=0)
         late = sliding_window_view(record.others[self.season :], self.window, axis=0)[: len(window)]
         scales = np.full((len(window), 1), scale)
         x = self.inputs(window, scales, early.swapaxes(1, 2), late.swapaxes(1, 2), owner)

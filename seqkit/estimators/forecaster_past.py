@@ -23,7 +23,7 @@ ORIGINS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Past:
-    """What is known at N origins: levels (N, C), columns (N, W, K) and (N, W, P), and scales (N, 1)."""
+    """What is known at N origins: levels (N, C), columns (N, C, K) and (N, W, P), and scales (N, 1)."""
 
     levels: np.ndarray
     known: np.ndarray
@@ -39,7 +39,7 @@ class Past:
 
         return cls(
             last(record.levels, frame.context),
-            last(record.known, frame.window),
+            last(record.known, frame.context),
             last(record.others, frame.window),
             np.full((len(ends), 1), scale),
         )
@@ -86,7 +86,7 @@ def ahead(model: Sequential, frame: Frame, past: Past, future: np.ndarray, steps
             f"{owner}: {steps} steps cannot be forecast where columns of past are known for none of them; use "
             f'strategy="direct" with that horizon.'
         )
-    known = np.concatenate([past.known[:, 1:], future], axis=1)
+    known = frame.columns(np.concatenate([past.known, future], axis=1))[:, 1:]
     changes = frame.changes(past.levels)
     parts: list[np.ndarray] = []
     for start in range(0, steps, frame.horizon):

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqkit.data.dataset import usable
 from seqkit.errors import DataError, ShapeError
+from seqkit.estimators.inputs import as_numbers
 from seqkit.tasks.scaling import is_constant
 
 
@@ -51,7 +52,12 @@ class ColumnScaling:
 
 def is_one(y: Any) -> bool:
     """Whether `y` is one series and not several."""
-    return np.ndim(y) == 1 if hasattr(y, "ndim") and y.dtype != object else bool(len(y)) and np.ndim(y[0]) == 0
+    if hasattr(y, "columns"):
+        return True
+    items = y if isinstance(y, (list, tuple)) else np.asarray(y)
+    if isinstance(items, np.ndarray) and (items.dtype != object or not items.ndim):
+        return items.ndim < 2
+    return bool(len(items)) and np.ndim(items[0]) == 0
 
 
 def as_series(y: Any, owner: str) -> list[np.ndarray]:
@@ -63,22 +69,35 @@ def as_series(y: Any, owner: str) -> list[np.ndarray]:
         If something is not one-dimensional.
     DataError
         If there is none, or a value is not a finite number.
+    DTypeError
+        If something is no number.
     """
     one = is_one(y)
-    series = [np.asarray(values, dtype=np.float64) for values in ([y] if one else y)]
-    if not series:
+    if not one and not len(y):
         raise DataError(f"{owner}: y holds no series.")
-    for number, values in enumerate(series):
-        _check(values, 1, f"{owner}: y" if one else f"{owner}: y[{number}]")
-    return series
+    return [_one(y, f"{owner}: y")] if one else [_one(row, f"{owner}: y[{number}]") for number, row in enumerate(y)]
+
+
+def _one(y: Any, what: str) -> np.ndarray:
+    """One series, (T,); of a table its only column."""
+    values = as_numbers(y, what)
+    if hasattr(y, "columns"):
+        if values.shape[1] != 1:
+            raise ShapeError(
+                f"{what} is a table of {values.shape[1]} columns; give the one to forecast, and others as X (what is "
+                f"known in advance) or past. Several series are a list."
+            )
+        values = values[:, 0]
+    _check(values, 1, what)
+    return values
 
 
 def as_columns(columns: Any, one: bool, lengths: Sequence[int], count: int | None, what: str) -> list[np.ndarray]:
-    """Arrays (T_i, K), one for each series; a single column may stand without its axis.
+    """Arrays (T_i, K), one for each series; a single column may stand without its axis.  None is no columns.
 
     Parameters
     ----------
-    columns : array_like or list, or None for no columns
+    columns : array_like or list, or None
     one : bool
         Whether they are of one series, not of a list.
     lengths : sequence of int
@@ -98,7 +117,8 @@ def as_columns(columns: Any, one: bool, lengths: Sequence[int], count: int | Non
     if columns is None:
         arrays = [np.zeros((length, 0)) for length in lengths]
     else:
-        arrays = [np.asarray(values, dtype=np.float64) for values in ([columns] if one else columns)]
+        named = [(columns, what)] if one else [(values, f"{what}[{i}]") for i, values in enumerate(columns)]
+        arrays = [as_numbers(values, where) for values, where in named]
     arrays = [values[:, None] if values.ndim == 1 else values for values in arrays]
     if len(arrays) != len(lengths):
         raise ShapeError(f"{what} is of {len(arrays)} series, expected {len(lengths)}.")

@@ -124,15 +124,39 @@ def is_sequences(X: Any) -> bool:
     return any(hasattr(row, "__array__") and np.ndim(row) for row in X)
 
 
-def _sequence(row: Any, what: str) -> np.ndarray:
-    """One sequence, (T_i, F)."""
+def as_numbers(values: Any, what: str) -> np.ndarray:
+    """An array, a table or one of its columns in float64; missing values are NaN.
+
+    Raises
+    ------
+    DTypeError
+        If something is no real number; of a table the error names the column.
+
+    Examples
+    --------
+    >>> as_numbers([True, 2], "X").tolist()
+    [1.0, 2.0]
+    >>> as_numbers(np.array(["2020-01-01"], dtype="M8[D]"), "X")
+    Traceback (most recent call last):
+    seqkit.errors.DTypeError: X holds datetime64[D], expected real numbers.
+    """
+    names = list(getattr(values, "columns", ()))
+    if names and all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
+        return np.stack([as_numbers(values[name], f"{what}, column {name!r},") for name in names], axis=1)
     try:
-        array = np.asarray(row)
-        array = array.astype(np.float64, copy=False) if array.dtype.kind != "c" else array
+        array = np.asarray(values)
+        if array.dtype.kind not in "cmM":
+            return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DTypeError(f"{what} does not hold numbers ({error}).") from None
-    if array.dtype != np.float64:
-        raise DTypeError(f"{what} holds complex numbers, expected real ones.")
+    raise DTypeError(
+        f"{what} holds {'complex numbers' if array.dtype.kind == 'c' else array.dtype}, expected real numbers."
+    )
+
+
+def _sequence(row: Any, what: str) -> np.ndarray:
+    """One sequence, (T_i, F)."""
+    array = as_numbers(row, what)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2:
         raise ShapeError(f"{what} has shape {array.shape}, expected (steps, features).")

@@ -14,7 +14,8 @@ Legend: n errors, H horizon.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,12 @@ class Interval(NamedTuple):
     lower: np.ndarray
     predicted: np.ndarray
     upper: np.ndarray
+
+
+def check_coverage(coverage: Any, owner: str) -> None:
+    """Raise ConfigError for what is no number between 0 and 1."""
+    if not isinstance(coverage, Real) or not 0 < coverage < 1:
+        raise ConfigError(f"{owner}: coverage must lie between 0 and 1, got {coverage!r}.")
 
 
 def conformal_radius(errors: np.ndarray, coverage: float, owner: str) -> np.ndarray:
@@ -56,8 +63,7 @@ def conformal_radius(errors: np.ndarray, coverage: float, owner: str) -> np.ndar
     >>> conformal_radius(np.array([[3.0], [1.0], [2.0], [4.0]]), 0.6, "forecaster").tolist()
     [3.0]
     """
-    if not 0 < coverage < 1:
-        raise ConfigError(f"{owner}: coverage must lie between 0 and 1, got {coverage!r}.")
+    check_coverage(coverage, owner)
     rank = math.ceil((len(errors) + 1) * coverage - 1e-9)  # 10 * 0.9 is 9 and not a little more
     if rank > len(errors):
         needed = math.ceil(coverage / (1 - coverage) - 1e-9)

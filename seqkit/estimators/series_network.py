@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from seqkit.errors import LoadError
 from seqkit.estimators.files import Saved
 from seqkit.model import Sequential
+from seqkit.options import positive_integer
 from seqkit.tasks.settings import Settings, optimizer
 from seqkit.training.callbacks import Callback, EarlyStopping, LearningRateScheduler
 from seqkit.training.history import History
@@ -101,6 +102,7 @@ class SeriesNetwork(Saved, BaseEstimator):
 
     def _settings(self) -> Settings:
         names = {field.name for field in fields(SeriesNetwork)} & {field.name for field in fields(Settings)}
+        positive_integer(self.epochs, f"{self._name}: epochs")
         seed = int(check_random_state(self.random_state).randint(LARGEST_SEED))
         return Settings(**{name: getattr(self, name) for name in names}, seed=seed)
 
