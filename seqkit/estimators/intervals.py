@@ -14,7 +14,6 @@ Legend: n errors, H horizon.
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ class Interval(NamedTuple):
 
 def check_coverage(coverage: Any, owner: str) -> None:
     """Raise ConfigError for what is no number between 0 and 1."""
-    if not isinstance(coverage, Real) or not 0 < coverage < 1:
+    if not isinstance(coverage, (int, float, np.floating)) or not 0 < coverage < 1:
         raise ConfigError(f"{owner}: coverage must lie between 0 and 1, got {coverage!r}.")
 
 
