@@ -272,6 +272,28 @@ def test_forms_of_input() -> None:
         np.testing.assert_array_equal(clone(detector).fit(form).score_steps(form)[0], expected)
 
 
+def test_a_series_of_pandas_or_a_list_is_one_series() -> None:
+    pandas = pytest.importorskip("pandas")
+    x = sensors()[0][:, 0]
+    detector = SequenceAnomalyDetector(**QUICK)
+    (expected,) = detector.fit(x).score_steps(x)
+    for same in (pandas.Series(x, index=range(7, 7 + len(x))), x.tolist()):
+        (scores,) = detector.fit(same).score_steps(same)
+        np.testing.assert_array_equal(scores, expected)
+
+
+@pytest.mark.parametrize("step", [np.nan, np.inf, None])
+def test_a_step_that_is_missing_leaves_a_stream_as_it_was(step: Any) -> None:
+    x = sensors()[0][:, :1]
+    detector = SequenceAnomalyDetector(season=5, **QUICK).fit([x])
+    stream = detector.stream()
+    scores = [stream.step(row) for row in x[:20]]
+    with pytest.raises(DataError, match=r"a step is .* fill in"):
+        stream.step(step)
+    scores += [stream.step(row) for row in x[20:]]
+    np.testing.assert_allclose(scores, detector.score_steps([x])[0], rtol=1e-4, atol=1e-5)
+
+
 def test_errors() -> None:
     X = sensors()
     detector = SequenceAnomalyDetector(**QUICK)
@@ -282,6 +304,9 @@ def test_errors() -> None:
         ({"season": -1}, "season must be a positive integer"),
         ({"contamination": 0.6}, "contamination must be"),
         ({"contamination": "much"}, "contamination must be"),
+        ({"contamination": None}, "contamination must be"),
+        ({"cell": None}, "None is not a recurrent layer"),
+        ({"cell": "dense"}, "'dense' is not a recurrent layer"),
         ({"warmup": -1}, "warmup must be"),
     ):
         with pytest.raises(ConfigError, match=message):

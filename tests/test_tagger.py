@@ -13,6 +13,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from sequence_data import ragged
 from sklearn.model_selection import cross_val_score
 
+from seqkit.errors import DataError, ShapeError
 from seqkit.estimators import SequenceTagger
 
 SMALL: dict[str, Any] = {"units": 4, "filters": 3, "kernel_size": 3, "epochs": 4, "random_state": 0}
@@ -102,3 +103,22 @@ def test_a_strange_tag_is_named() -> None:
     tagger = SequenceTagger(**SMALL, warm_start=True).fit(X, Y)
     with pytest.raises(ValueError, match="class 'hot' is not among those known"):
         tagger.fit(X, [np.where(row == "warm", "hot", row) for row in Y])
+
+
+def test_weights_of_the_score_are_checked() -> None:
+    X, y = [np.ones((3, 1)), np.zeros((2, 1))], [["a", "b", "a"], ["b", "b"]]
+    tagger = SequenceTagger(units=2, epochs=1, random_state=0).fit(X, y)
+    right = np.mean(np.array(y[1]) == tagger.predict(X)[1])
+    assert tagger.score(X, y, [0, 2]) == right
+    with pytest.raises(DataError, match="not zero for every weight"):
+        tagger.score(X, y, [0, 0])
+    with pytest.raises(ShapeError, match=r"expected \(2,\)"):
+        tagger.score(X, y, [1, 1, 1])
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_crf_for_the_next_fit_does_not_change_what_was_learned(crf: bool) -> None:
+    X, y = [np.ones((3, 1)), np.zeros((2, 1))], [["a", "b", "a"], ["b", "b"]]
+    tagger = SequenceTagger(units=2, epochs=1, random_state=0, crf=crf).fit(X, y)
+    before = np.concatenate(tagger.predict(X))
+    np.testing.assert_array_equal(np.concatenate(tagger.set_params(crf=not crf).predict(X)), before)

@@ -18,11 +18,13 @@ from seqkit.estimators import detector_forecast, detector_reconstruct
 from seqkit.estimators.detector_scores import Alarm, Scores, alarms
 from seqkit.estimators.detector_season import find_season, unusual
 from seqkit.estimators.detector_stream import DetectorStream
-from seqkit.estimators.inputs import as_sequence_list
+from seqkit.estimators.forecaster_series import is_one
+from seqkit.estimators.inputs import as_numbers, as_sequence_list
 from seqkit.estimators.series_network import SeriesNetwork
 from seqkit.model import Sequential
 from seqkit.options import by_name, positive_integer, positive_number
 from seqkit.tasks.scaling import as_input, is_constant
+from seqkit.tasks.settings import require_recurrent
 
 METHODS = MappingProxyType({"forecast": detector_forecast, "reconstruct": detector_reconstruct})
 HELD_OUT = 0.2
@@ -175,7 +177,7 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
     def alarms_of(self, scores: np.ndarray) -> list[Alarm]:
         """The same for the scores (T,) of one sequence."""
         check_is_fitted(self)
-        return alarms(scores, self.threshold_, self.smoothing)
+        return alarms(np.asarray(scores), self.threshold_, self.smoothing)
 
     def stream(self) -> DetectorStream:
         """Scores for a sequence whose steps come one at a time: ``stream.step(x)``.
@@ -192,6 +194,7 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
 
     def _check(self) -> None:
         by_name(METHODS, self.method, "method")
+        require_recurrent(self.cell)
         for name in ("window", "smoothing"):
             positive_integer(getattr(self, name), f"{self._name}: {name}")
         if self.season not in (None, "auto"):
@@ -200,13 +203,13 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         if self.warmup:
             positive_integer(self.warmup, f"{self._name}: warmup")
         share = self.contamination
-        if share != "auto" and (isinstance(share, str) or not 0 < share <= 0.5):
+        if share != "auto" and (not isinstance(share, (int, float, np.floating)) or not 0 < share <= 0.5):
             raise ConfigError(f'{self._name}: contamination must be "auto" or above 0 and at most 0.5, got {share!r}.')
 
     def _read(self, X: Any, reset: bool = False) -> list[np.ndarray]:
         """Sequences (T_i, F); one of numbers alone is a series."""
-        one = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object
-        return as_sequence_list([X] if one else X, self, reset=reset)
+        one = not hasattr(X, "columns") and is_one(X) and np.ndim(X) == 1
+        return as_sequence_list([as_numbers(X, f"{self._name}: X")] if one else X, self, reset=reset)
 
     def _rests(self, sequences: list[np.ndarray]) -> list[np.ndarray]:
         """What the network sees, (T_i - s, F), in standard deviations; nothing of the first season."""

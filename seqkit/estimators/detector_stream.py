@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqkit.errors import ShapeError
+from seqkit.data.dataset import usable
+from seqkit.errors import DataError, ShapeError
 from seqkit.estimators.detector_scores import Scores, ScoreStream
 from seqkit.estimators.detector_season import Usual
+from seqkit.estimators.inputs import as_numbers
 from seqkit.model import Sequential
 
 
@@ -24,9 +26,11 @@ class DetectorStream:
 
     def step(self, x: np.ndarray) -> float:
         """Score of the next step, (F,), the same as where the whole sequence is known."""
-        values = np.atleast_1d(np.asarray(x, dtype=np.float64))
+        values = np.atleast_1d(as_numbers(x, "a step"))
         if values.shape != self._mean.shape:
             raise ShapeError(f"a step has shape {values.shape}, expected {self._mean.shape}, one value per feature.")
+        if not usable(values).all():
+            raise DataError(f"a step is {values.tolist()}; fill in what is missing. The stream is as it was before.")
         rest = self._usual.unusual((values - self._mean) / self._deviation)
         self._steps += 1
         if rest is None:

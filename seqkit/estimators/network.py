@@ -17,7 +17,7 @@ from seqkit.errors import ConfigError
 from seqkit.layer import Layer
 from seqkit.model import Sequential
 from seqkit.options import by_name, positive_integer
-from seqkit.tasks.settings import is_recurrent
+from seqkit.tasks.settings import require_recurrent
 
 POOLINGS = {"max": "max_pool", "mean": "mean_pool", "last": None}
 
@@ -61,8 +61,7 @@ class Network:
         return [registry.create("conv1d", count, size, padding="same", activation="relu") for count, size in pairs]
 
     def _recurrent(self) -> list[Layer]:
-        if not is_recurrent(self.cell):
-            raise ConfigError(f"{self.cell!r} is not a recurrent layer; choose one such as lstm or gru.")
+        require_recurrent(self.cell)
         count = positive_integer(self.layers, "layers")
         sequences = [True] * (count - 1) + [self.pooling != "last"]
         layers = [registry.create(self.cell, self.units, return_sequences=wanted) for wanted in sequences]

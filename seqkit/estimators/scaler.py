@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from seqkit.errors import ConfigError
 from seqkit.estimators.inputs import as_sequence_list, as_weights, is_sequences
+from seqkit.options import by_name
 
 SCALERS = {"standard": StandardScaler, "minmax": MinMaxScaler}
 
@@ -71,8 +71,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from more sequences what all of them together would have given; arguments as for :meth:`fit`."""
-        if self.method not in SCALERS:
-            raise ConfigError(f"SequenceScaler: method must be one of {', '.join(SCALERS)}, got {self.method!r}.")
+        scaler = by_name(SCALERS, self.method, "method")
         first = not hasattr(self, "rows_")
         sequences = as_sequence_list(X, self, reset=first)
         weights = as_weights(sample_weight, len(sequences), self)
@@ -80,7 +79,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         of_steps = np.repeat(np.ones(len(sequences)) if weights is None else weights, lengths)
         steps, of_steps = np.concatenate(sequences)[of_steps > 0], of_steps[of_steps > 0]
         if first:
-            self.rows_ = SCALERS[self.method]()
+            self.rows_ = scaler()
         if weights is None or self.method == "minmax":
             self.rows_.partial_fit(steps)
         else:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from seqkit.errors import ShapeError
 from seqkit.estimators.base import Head, SequenceEstimator
+from seqkit.estimators.inputs import as_weights
 from seqkit.estimators.labels import codes_of, known_classes
 from seqkit.training.crf import CRF
 
@@ -66,13 +67,14 @@ class SequenceTagger(SequenceEstimator):
         """Share of all steps that get the right tag; weights are of sequences."""
         predicted = self.predict(X)
         true = self._tags(y, [len(row) for row in predicted])
-        weights = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        given = as_weights(sample_weight, len(true), self)
+        weights = np.ones(len(true)) if given is None else given
         right = np.array([np.sum(ours == theirs) for ours, theirs in zip(predicted, true, strict=True)])
         return float(right @ weights / ([len(row) for row in true] @ weights))
 
     def _codes(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
-        if self.crf:
-            loss: Any = self.model_.loss
+        loss = self.model_.loss  # not self.crf: that is what the next fit will do
+        if isinstance(loss, CRF):
             return loss.decode(outputs)
         return [row.argmax(axis=1) for row in outputs]
 

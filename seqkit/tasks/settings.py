@@ -76,6 +76,12 @@ def is_recurrent(name: str) -> bool:
     )
 
 
+def require_recurrent(name: str) -> None:
+    """Raise ConfigError for what is no name of a recurrent layer."""
+    if not isinstance(name, str) or not is_recurrent(name):
+        raise ConfigError(f"{name!r} is not a recurrent layer; choose one such as lstm or gru.")
+
+
 def network(settings: Settings, features: int, outputs: int, activation: str | None = None) -> Sequential:
     """Recurrent layers, the last giving one vector per sequence, and a dense layer on top.
 
@@ -84,8 +90,7 @@ def network(settings: Settings, features: int, outputs: int, activation: str | N
     ConfigError
         If the cell is not a recurrent layer.
     """
-    if not is_recurrent(settings.cell):
-        raise ConfigError(f"{settings.cell!r} is not a recurrent layer; choose one such as lstm or gru.")
+    require_recurrent(settings.cell)
     layers: list[Layer] = []
     for number in range(1, settings.layers + 1):
         layer = registry.create(settings.cell, settings.units, return_sequences=number < settings.layers)
