@@ -5,12 +5,12 @@ Read ``kernels.h`` first (what a kernel is), then ``engine.pyx`` (what a call do
 
 try:
     from seqkit._core.beam import beam_search
-except ModuleNotFoundError as error:  # as where Python was started in a clone, whose sources hide what is installed
+except ModuleNotFoundError as _error:  # as where Python was started in a clone, whose sources hide what is installed
     raise ModuleNotFoundError(
-        f"{error}: {__path__[0]} is not compiled. Start Python in another folder if seqkit is installed, "
+        f"{_error}: {__path__[0]} is not compiled. Start Python in another folder if seqkit is installed, "
         "or compile these sources with `pip install -e .`.",
-        name=error.name,
-    ) from error
+        name=_error.name,
+    ) from _error
 from seqkit._core.calls import LIMITS, OPERANDS, SLOTS, Batch, Call, Program
 from seqkit._core.crf import crf, viterbi
 from seqkit._core.ctc import ctc
