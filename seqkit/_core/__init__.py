@@ -16,6 +16,7 @@ from seqkit._core.crf import crf, viterbi
 from seqkit._core.ctc import ctc
 from seqkit._core.dropping import drop
 from seqkit._core.engine import pipeline_pays, plan, run
+from seqkit._core.freed import keep_freed_memory
 from seqkit._core.gather import gather_padded, scatter_add
 from seqkit._core.input_gradient import input_gradient
 from seqkit._core.kernel_tables import ABI, POINTWISE, KernelTable
@@ -93,3 +94,5 @@ __all__ = [
     "tile",
     "viterbi",
 ]
+
+keep_freed_memory()
