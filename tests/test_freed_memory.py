@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import seqkit
 
 FAULTS = """
 import resource
@@ -28,5 +32,8 @@ print(last - first)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what other allocators do is theirs to know")
 def test_batches_take_no_new_pages() -> None:
     """Ten batches: each would fill some 1,600 pages otherwise."""
-    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": str(Path(seqkit.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", FAULTS], env=environment, capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) < 1000
