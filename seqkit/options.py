@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def fraction(value: Any, what: str) -> float:
     Traceback (most recent call last):
     seqkit.errors.ConfigError: dropout: rate must be a number of at least 0 and below 1, got 1.
     """
-    if not _is_real(value) or not 0.0 <= value < 1.0:
+    if not is_real(value) or not 0.0 <= value < 1.0:
         raise ConfigError(f"{what} must be a number of at least 0 and below 1, got {value!r}.")
     return float(value)
 
@@ -84,7 +84,7 @@ def positive_number(value: Any, what: str, zero: bool = False) -> float:
     Traceback (most recent call last):
     seqkit.errors.ConfigError: huber: delta must be a positive number, got 0.
     """
-    if not _is_real(value) or not 0.0 <= value < np.inf or (value == 0 and not zero):
+    if not is_real(value) or not 0.0 <= value < np.inf or (value == 0 and not zero):
         raise ConfigError(f"{what} must be a positive number{' or 0' if zero else ''}, got {value!r}.")
     return float(value)
 
@@ -112,5 +112,6 @@ def known_precision(value: Any, own: str, what: str) -> str | None:
     return str(value)
 
 
-def _is_real(value: Any) -> bool:
+def is_real(value: Any) -> TypeGuard[float]:
+    """Whether a value is one real number, and not a truth value."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

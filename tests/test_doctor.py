@@ -14,6 +14,7 @@ import pytest
 
 import seqkit
 from seqkit import _core, available, doctor
+from seqkit._core.threads import VARIABLES
 from seqkit.doctor import core, package, results, speed, surroundings, threads
 from seqkit.doctor.finding import Finding, ok
 from seqkit.errors import BuildError
@@ -186,7 +187,7 @@ def test_threads_and_processors(monkeypatch: pytest.MonkeyPatch, room: float, co
 )
 def test_variables_that_are_no_number_of_threads(monkeypatch: pytest.MonkeyPatch, text: str, heard: bool) -> None:
     monkeypatch.setattr(threads, "processors", lambda: 3.0)
-    for name in threads.VARIABLES:
+    for name in VARIABLES:
         monkeypatch.setenv(name, "3")
     monkeypatch.setenv("SEQKIT_NUM_THREADS", text)
     with seqkit.threads(3):

@@ -13,15 +13,21 @@ from contextlib import contextmanager
 from functools import cache
 
 MAX_THREADS = 1024  # an OpenMP runtime that cannot start its threads ends the process
+VARIABLES = ("SEQKIT_NUM_THREADS", "OMP_NUM_THREADS")
 _chosen: int | None = None
+
+
+def threads_of(text: str) -> int | None:
+    """The number of threads that a variable asks for; OpenMP's may be a list, of which the first counts."""
+    first = text.split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else None
 
 
 @cache  # asking costs some microseconds, and a small batch asks seven times
 def _default() -> int:
-    for variable in ("SEQKIT_NUM_THREADS", "OMP_NUM_THREADS"):
-        text = os.environ.get(variable, "").split(",")[0].strip()
-        if text.isdecimal() and int(text) > 0:
-            return min(int(text), MAX_THREADS)
+    for variable in VARIABLES:
+        if (wanted := threads_of(os.environ.get(variable, ""))) is not None:
+            return min(wanted, MAX_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,16 +12,16 @@ from seqkit.doctor.finding import Finding, ok, remark
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 OLD_QUOTA = (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
-VARIABLES = ("SEQKIT_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def own() -> Iterator[Finding]:
     """Threads of seqkit against the processors that this process may use."""
     from seqkit import _core
+    from seqkit._core.threads import VARIABLES, threads_of
 
     threads, room = _core.num_threads(), processors()
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    heard = {name: text for name, text in given.items() if re.fullmatch(r"\s*0*[1-9]\d*\s*(,.*)?", text)}
+    heard = {name: text for name, text in given.items() if threads_of(text) is not None}
     for name in given.keys() - heard.keys():
         yield remark(f"{name}={given[name]!r} is no number of threads and is not heard", f"correct it, or unset {name}")
     source = next((f"{name}={text}" for name, text in heard.items()), "all processors")

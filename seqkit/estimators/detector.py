@@ -22,7 +22,7 @@ from seqkit.estimators.forecaster_series import is_one
 from seqkit.estimators.inputs import as_numbers, as_sequence_list
 from seqkit.estimators.series_network import SeriesNetwork
 from seqkit.model import Sequential
-from seqkit.options import by_name, positive_integer, positive_number
+from seqkit.options import by_name, is_real, positive_integer, positive_number
 from seqkit.tasks.scaling import as_input, is_constant
 from seqkit.tasks.settings import require_recurrent
 
@@ -203,7 +203,7 @@ class SequenceAnomalyDetector(OutlierMixin, SeriesNetwork):
         if self.warmup:
             positive_integer(self.warmup, f"{self._name}: warmup")
         share = self.contamination
-        if share != "auto" and (not isinstance(share, (int, float, np.floating)) or not 0 < share <= 0.5):
+        if share != "auto" and (not is_real(share) or not 0 < share <= 0.5):
             raise ConfigError(f'{self._name}: contamination must be "auto" or above 0 and at most 0.5, got {share!r}.')
 
     def _read(self, X: Any, reset: bool = False) -> list[np.ndarray]:

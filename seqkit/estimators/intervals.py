@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqkit.errors import ConfigError
+from seqkit.options import is_real
 
 
 class Interval(NamedTuple):
@@ -31,7 +32,7 @@ class Interval(NamedTuple):
 
 def check_coverage(coverage: Any, owner: str) -> None:
     """Raise ConfigError for what is no number between 0 and 1."""
-    if not isinstance(coverage, (int, float, np.floating)) or not 0 < coverage < 1:
+    if not is_real(coverage) or not 0 < coverage < 1:
         raise ConfigError(f"{owner}: coverage must lie between 0 and 1, got {coverage!r}.")
 
 
